@@ -1,0 +1,140 @@
+//! Containers, queues and task sets that cannot outgrow what they declared, and the ledger that adds them up.
+//!
+//! Everything that lives longer than a call takes a [`Grant`] from a [`Ledger`] when it is made: a name, a capacity,
+//! the bytes an item takes at worst, what happens when it is full, and how precious its content is. The sum is checked
+//! against the memory budget when the ledger is sealed, before anything else happens; afterwards room is given only to
+//! whole plans that fit. Capacity, length, high-water mark and overflow count of every line can be read at any time.
+//!
+//! It deliberately knows nothing of trading, has no clock and no thread of its own, allocates no item lazily, and never
+//! grows a container: the limit acts, in the way its [`WhenFull`] says. Queues and tasks for tokio are behind the feature
+//! `tokio`; without it the crate depends on no runtime.
+//!
+//! Read [`Ledger`] and [`Ring`] first.
+//!
+//! ```
+//! use plimsoll_bounded::{Class, Ledger, Line, Ring, WhenFull};
+//!
+//! let ledger = Ledger::open(1 << 20);
+//! let line = Line::of::<u64>("demo.prices/BTCUSDT", 3, WhenFull::DropOldest, Class::LatestWins);
+//! let mut prices = Ring::new(ledger.grant(line)?);
+//! let ledger = ledger.seal()?; // from here on nothing can be added but whole plans that fit
+//!
+//! for price in 1..=5u64 {
+//!     prices.roll(price);
+//! }
+//! assert_eq!(prices.iter().copied().collect::<Vec<_>>(), [3, 4, 5]);
+//! let line = &ledger.lines()[1];
+//! assert_eq!((line.len, line.high_water, line.overflows), (3, 3, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod grant;
+mod hash;
+mod ledger;
+mod limits;
+mod line;
+mod list;
+mod map;
+mod plan;
+mod ring;
+mod table;
+
+#[cfg(feature = "tokio")]
+mod batch;
+#[cfg(feature = "tokio")]
+mod broadcast;
+#[cfg(feature = "tokio")]
+mod channel;
+#[cfg(feature = "tokio")]
+mod latest;
+#[cfg(feature = "tokio")]
+mod lossy;
+#[cfg(feature = "tokio")]
+mod panics;
+#[cfg(feature = "tokio")]
+mod pool;
+#[cfg(feature = "tokio")]
+mod reply;
+#[cfg(feature = "tokio")]
+mod stop;
+#[cfg(feature = "tokio")]
+mod tasks;
+
+pub use grant::{Gauge, Grant};
+pub use hash::{FixedHasher, FixedState};
+pub use ledger::{Ledger, LedgerError, LedgerHandle, Open, Phase, Sealed};
+pub use limits::*;
+pub use line::{Class, Line, LineName, LineStatus, TemplateStatus, WhenFull};
+pub use list::List;
+pub use map::{Map, worst_map_bytes};
+pub use plan::{Grants, NotPlanned, Plan, Refused};
+pub use ring::Ring;
+pub use table::OverBudget;
+
+#[cfg(feature = "tokio")]
+pub use batch::{Batch, BatchSpec};
+#[cfg(feature = "tokio")]
+pub use broadcast::{Broadcast, Ended, Subscriber};
+#[cfg(feature = "tokio")]
+pub use channel::{Permit, Permits, Receiver, ReserveError, SendError, Sender, Sent, TryRecvError, channel};
+#[cfg(feature = "tokio")]
+pub use latest::{LatestReceiver, LatestSender, Put, WatchReceiver, WatchSender, latest, watch};
+#[cfg(feature = "tokio")]
+pub use lossy::{LossyReceiver, LossySender, Received, lossy};
+#[cfg(feature = "tokio")]
+pub use pool::{Pool, PoolCounts, PoolRefused, PoolSpec};
+#[cfg(feature = "tokio")]
+pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
+#[cfg(feature = "tokio")]
+pub use stop::{Stop, Stopper};
+#[cfg(feature = "tokio")]
+pub use tasks::{
+    ExitStatus, Pulse, ShutdownReport, SpawnError, Task, TaskCounts, TaskHandle, TaskName, TaskSpec, TaskState, TaskStatus, Tasks,
+};
+
+/// Gives back what did not fit into a full container.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Full<T>(
+    /// What was to be added.
+    pub T,
+);
+
+impl<T> std::fmt::Debug for Full<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Full(..)")
+    }
+}
+
+impl<T> std::fmt::Display for Full<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("container is full")
+    }
+}
+
+impl<T> std::error::Error for Full<T> {}
+
+/// Says that the other side has gone and gives back what was to be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Closed<T>(
+    /// What was to be sent.
+    pub T,
+);
+
+impl<T> std::fmt::Debug for Closed<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Closed(..)")
+    }
+}
+
+impl<T> std::fmt::Display for Closed<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the other side has gone")
+    }
+}
+
+impl<T> std::error::Error for Closed<T> {}
+
+/// Locks, going on with the data of a thread that panicked: every critical section here leaves it whole at each step.
+pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,1 @@
+//! One pure engine per account and symbol: facts, mode, intent, clearance, actions

@@ -1,0 +1,1 @@
+//! Exchange protocols without sockets: codecs, signing, filters and the session state machine

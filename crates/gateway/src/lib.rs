@@ -1,0 +1,1 @@
+//! Carries out an exchange session on real sockets; decides nothing

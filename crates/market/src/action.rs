@@ -1,0 +1,262 @@
+use crate::ids::{ClientId, Leg, TradeId};
+use crate::money::{Holding, Notional, Price, Qty};
+use crate::order::{Fill, Order, OrderType, TimeInForce};
+use crate::time::Time;
+
+/// Everything an engine can ask of the world.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Withdraw an order. Carried out before anything else.
+    Cancel(Cancel),
+    /// Send an order.
+    Place(Place),
+    /// Ask the state of an order by its client id.
+    Query {
+        /// The order.
+        id: ClientId,
+    },
+    /// Fetch executions after a trade id, then position and open orders.
+    Resync {
+        /// The last execution booked; `None` when nothing was ever booked.
+        after: Option<TradeId>,
+    },
+    /// Put state on disk now and answer with [`crate::Event::Committed`]; what relies on it waits.
+    Commit(Box<StateRecord>),
+    /// Store what happened; batched.
+    Record(Box<Record>),
+    /// Tell a human.
+    Alert(Box<Alert>),
+}
+
+const _: () = assert!(size_of::<Action>() <= 48);
+
+/// An order to send. Its side is in its id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Our id.
+    pub id: ClientId,
+    /// Limit price; zero for orders at market.
+    pub price: Price,
+    /// Quantity.
+    pub qty: Qty,
+    /// Kind.
+    pub kind: OrderType,
+    /// Time in force.
+    pub tif: TimeInForce,
+    /// Whether it can only reduce the position.
+    pub reduce_only: bool,
+}
+
+/// An order to withdraw.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cancel {
+    /// Our id.
+    pub id: ClientId,
+}
+
+/// State that must be on disk before the action that relies on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StateRecord {
+    /// Grows by one with each commit of this symbol.
+    pub version: u64,
+    /// Where the grid's level 0 lies; `None` before the first price.
+    pub anchor: Option<Price>,
+    /// Distance of two levels; a stored anchor is void when the configured interval differs.
+    pub interval: Price,
+    /// Whether an operator paused the symbol.
+    pub paused: bool,
+    /// Whether the symbol was halted and must not trade until an operator resumes it.
+    pub halted: bool,
+}
+
+/// What one event of the account changed; stored as a whole or not at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The order that changed.
+    pub order: Option<Order>,
+    /// The execution booked.
+    pub fill: Option<Booked>,
+    /// The slot that changed.
+    pub slot: Option<SlotRow>,
+    /// The symbol's totals after it.
+    pub totals: Totals,
+}
+
+/// An execution as we booked it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Booked {
+    /// As the exchange told it.
+    pub fill: Fill,
+    /// The leg it was booked to; `None` for orders that are not ours.
+    pub leg: Option<Leg>,
+    /// Profit that this execution realised against the symbol's average entry, before fees, units of 1e-8 of the quote asset.
+    pub realized: i128,
+    /// Profit of the slot's round trip that this execution closed, before fees, units of 1e-8 of the quote asset.
+    pub slot_realized: i128,
+}
+
+/// What a slot holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotRow {
+    /// Whose slot it is.
+    pub leg: Leg,
+    /// Base quantity bought and not yet sold.
+    pub held: Qty,
+    /// What `held` cost.
+    pub cost: Notional,
+}
+
+/// The running totals of a symbol, and how far its fills are booked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Totals {
+    /// The last execution booked; all before it are booked too.
+    pub watermark: Option<TradeId>,
+    /// Net position by our books.
+    pub holding: Holding,
+    /// What the position cost, signed like it.
+    pub cost: Notional,
+    /// Realised profit before fees, units of 1e-8 of the quote asset.
+    pub realized: i128,
+    /// Fees paid in the quote asset, units of 1e-8; positive is paid.
+    pub fees: i128,
+    /// Funding received, units of 1e-8 of the quote asset; negative is paid.
+    pub funding: i128,
+    /// Executions booked.
+    pub fills: u64,
+    /// Base quantity bought.
+    pub bought: Qty,
+    /// Base quantity sold.
+    pub sold: Qty,
+    /// Fees paid in other assets that could not be converted: how many executions.
+    pub foreign_fees: u64,
+}
+
+impl Totals {
+    /// Nothing booked.
+    pub const EMPTY: Self = Self {
+        watermark: None,
+        holding: Holding::FLAT,
+        cost: Notional::ZERO,
+        realized: 0,
+        fees: 0,
+        funding: 0,
+        fills: 0,
+        bought: Qty::ZERO,
+        sold: Qty::ZERO,
+        foreign_fees: 0,
+    };
+}
+
+/// How urgently a human is needed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Degraded; will heal by itself.
+    Warning,
+    /// Somebody must act.
+    Critical,
+}
+
+impl Severity {
+    /// Lower-case word for display and storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// What an alert is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AlertCode {
+    /// Trading of the symbol began.
+    Started,
+    /// The position at the exchange and ours differ.
+    PositionMismatch,
+    /// Orders that are not ours are on the symbol.
+    ForeignOrders,
+    /// An order of ours was found that no leg wants.
+    Stray,
+    /// A request's outcome stayed unknown and is being queried.
+    OutcomeUnknown,
+    /// An order was refused.
+    OrderRefused,
+    /// Market data is stale.
+    Stale,
+    /// Opening stopped because records cannot be stored.
+    RecordsFull,
+    /// The grid cannot run: a filter or the fees make it impossible.
+    GridImpossible,
+    /// The risk gate closed or opened.
+    Gate,
+    /// An order or position was liquidated or deleveraged by the exchange.
+    Liquidation,
+    /// The symbol was halted after a bug.
+    Halted,
+    /// Drawdown of the account passed its limit.
+    Drawdown,
+    /// An operator's command was carried out.
+    Command,
+}
+
+impl AlertCode {
+    /// Snake-case word for display and storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::PositionMismatch => "position_mismatch",
+            Self::ForeignOrders => "foreign_orders",
+            Self::Stray => "stray_order",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::OrderRefused => "order_refused",
+            Self::Stale => "stale_market",
+            Self::RecordsFull => "records_full",
+            Self::GridImpossible => "grid_impossible",
+            Self::Gate => "gate",
+            Self::Liquidation => "liquidation",
+            Self::Halted => "halted",
+            Self::Drawdown => "drawdown",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// Something a human should know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alert {
+    /// How urgent.
+    pub severity: Severity,
+    /// What about.
+    pub code: AlertCode,
+    /// One sentence with the numbers; longer text is cut.
+    pub text: arrayvec::ArrayString<200>,
+    /// When the engine noticed.
+    pub time: Time,
+}
+
+impl Alert {
+    /// Makes an alert; text beyond 200 bytes is cut at a character.
+    pub fn new(severity: Severity, code: AlertCode, time: Time, text: &dyn core::fmt::Display) -> Self {
+        use core::fmt::Write;
+        struct Cut<'a>(&'a mut arrayvec::ArrayString<200>);
+        impl Write for Cut<'_> {
+            fn write_str(&mut self, s: &str) -> core::fmt::Result {
+                for c in s.chars() {
+                    if self.0.try_push(c).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }
+        let mut out = arrayvec::ArrayString::new();
+        // A `Cut` never fails; a broken `Display` leaves the text short.
+        if write!(Cut(&mut out), "{text}").is_err() {
+            out.clear();
+        }
+        Self { severity, code, text: out, time }
+    }
+}

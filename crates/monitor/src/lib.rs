@@ -1,0 +1,1 @@
+//! Watches the process: memory, tasks, ledger; exports Prometheus metrics

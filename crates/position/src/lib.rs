@@ -1,0 +1,1 @@
+//! What is true: slots, working orders, holdings, deduplicated fills and profit

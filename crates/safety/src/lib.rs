@@ -1,0 +1,1 @@
+//! What is allowed: pre-flight checks and the gate every intent must pass

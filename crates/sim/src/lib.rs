@@ -1,0 +1,1 @@
+//! Made-up worlds: a price-time matching engine, market generators and replay

@@ -1,0 +1,1 @@
+//! Bounded storage of orders, fills, slots and equity on SQLite or PostgreSQL

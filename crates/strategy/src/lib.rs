@@ -1,0 +1,1 @@
+//! What is wanted: trading strategies that return the set of orders they want working

@@ -1,0 +1,1 @@
+//! A local exchange that speaks real exchange protocols on loopback

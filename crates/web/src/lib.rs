@@ -1,0 +1,1 @@
+//! The HTTP API, WebSocket updates and the embedded dashboard

@@ -1,0 +1,113 @@
+//! Where things are, and what cargo knows of the workspace.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::process::{capture, cargo};
+
+/// The workspace as `cargo metadata --no-deps` describes it.
+pub(crate) struct Workspace {
+    /// The folder of the top `Cargo.toml`.
+    pub(crate) root: PathBuf,
+    /// Where cargo puts what it builds.
+    pub(crate) target: PathBuf,
+    /// The workspace's own packages, in cargo's order.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// One package of the workspace.
+pub(crate) struct Package {
+    /// The package's name, such as `plimsoll-market`.
+    pub(crate) name: String,
+    /// The folder of its `Cargo.toml`.
+    pub(crate) folder: PathBuf,
+    /// Names of the packages that it depends on, in any section.
+    pub(crate) dependencies: Vec<String>,
+    /// Names of its examples.
+    pub(crate) examples: Vec<String>,
+    /// Names of its benchmarks.
+    pub(crate) benches: Vec<String>,
+}
+
+impl Workspace {
+    /// Asks cargo, and makes the root the working directory, so that every command and path starts there.
+    pub(crate) fn enter() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace's root")?;
+        std::env::set_current_dir(root).with_context(|| format!("could not enter {}", root.display()))?;
+        let text = capture(cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
+        Self::parse(&serde_json::from_str(&text).context("cargo metadata printed something that is not JSON")?)
+    }
+
+    fn parse(metadata: &Value) -> Result<Self> {
+        let text = |value: &Value, key: &str| -> Result<String> {
+            let found = value.get(key).and_then(Value::as_str);
+            Ok(found.with_context(|| format!("cargo metadata has no text {key}"))?.to_owned())
+        };
+        let list = |value: &Value, key: &str| -> Result<Vec<Value>> {
+            let found = value.get(key).and_then(Value::as_array);
+            Ok(found.with_context(|| format!("cargo metadata has no list {key}"))?.clone())
+        };
+        let mut packages = Vec::new();
+        for package in list(metadata, "packages")? {
+            let manifest = PathBuf::from(text(&package, "manifest_path")?);
+            let mut dependencies = Vec::new();
+            for dependency in list(&package, "dependencies")? {
+                dependencies.push(text(&dependency, "name")?);
+            }
+            let targets = list(&package, "targets")?;
+            let named = |kind: &str| -> Vec<String> {
+                let of_kind = targets.iter().filter(|target| {
+                    target.get("kind").and_then(Value::as_array).is_some_and(|kinds| kinds.iter().any(|k| k == kind))
+                });
+                of_kind.filter_map(|target| target.get("name")?.as_str().map(str::to_owned)).collect()
+            };
+            packages.push(Package {
+                name: text(&package, "name")?,
+                folder: manifest.parent().context("a manifest lies in a folder")?.to_path_buf(),
+                dependencies,
+                examples: named("example"),
+                benches: named("bench"),
+            });
+        }
+        Ok(Self {
+            root: PathBuf::from(text(metadata, "workspace_root")?),
+            target: PathBuf::from(text(metadata, "target_directory")?),
+            packages,
+        })
+    }
+
+    /// A folder for this tool's own logs and pictures.
+    pub(crate) fn results(&self) -> Result<PathBuf> {
+        let folder = self.target.join("xtask");
+        std::fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
+        Ok(folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_cargo_prints() {
+        let metadata = serde_json::json!({
+            "workspace_root": "/w", "target_directory": "/w/target",
+            "packages": [{"name": "plimsoll-market", "manifest_path": "/w/crates/market/Cargo.toml",
+                "dependencies": [{"name": "arrayvec", "kind": null}],
+                "targets": [{"kind": ["lib"], "name": "plimsoll_market"}, {"kind": ["example"], "name": "exact_prices"}]}]
+        });
+        let workspace = Workspace::parse(&metadata).unwrap();
+        let package = &workspace.packages[0];
+        assert_eq!(package.folder, Path::new("/w/crates/market"));
+        assert_eq!(package.dependencies, ["arrayvec"]);
+        assert_eq!(package.examples, ["exact_prices"]);
+        assert!(package.benches.is_empty());
+    }
+
+    #[test]
+    fn refuses_metadata_of_another_shape() {
+        assert!(Workspace::parse(&serde_json::json!({"packages": 3})).is_err());
+    }
+}

@@ -1,4 +1,5 @@
 use crate::ids::{ClientId, Leg, TradeId};
+use crate::limits::ACTIONS_MAX;
 use crate::money::{Holding, Notional, Price, Qty};
 use crate::order::{Fill, Order, OrderType, TimeInForce};
 use crate::time::Time;
@@ -29,6 +30,51 @@ pub enum Action {
 }
 
 const _: () = assert!(size_of::<Action>() <= 48);
+
+/// The actions of one event, in the order they are to be carried out; reused from event to event.
+///
+/// # Bounds
+/// [`ACTIONS_MAX`]. The caller drains it after each event.
+#[derive(Debug, Default)]
+pub struct Actions {
+    list: arrayvec::ArrayVec<Action, ACTIONS_MAX>,
+}
+
+impl Actions {
+    /// An empty list.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many more fit.
+    pub fn room(&self) -> usize {
+        self.list.remaining_capacity()
+    }
+
+    /// Adds an action.
+    ///
+    /// # Panics
+    /// When it is full: who adds checks [`Actions::room`] first, or the sum of what one event can cause is below the bound.
+    pub fn push(&mut self, action: Action) {
+        assert!(self.list.remaining_capacity() > 0, "an event caused more actions than fit");
+        self.list.push(action);
+    }
+
+    /// The actions.
+    pub fn as_slice(&self) -> &[Action] {
+        &self.list
+    }
+
+    /// Takes all actions out.
+    pub fn drain(&mut self) -> impl Iterator<Item = Action> + '_ {
+        self.list.drain(..)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
 
 /// An order to send. Its side is in its id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

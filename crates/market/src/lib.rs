@@ -27,7 +27,7 @@ mod order;
 mod status;
 mod time;
 
-pub use action::{Action, Alert, AlertCode, Booked, Cancel, Place, Record, Severity, SlotRow, StateRecord, Totals};
+pub use action::{Action, Actions, Alert, AlertCode, Booked, Cancel, Place, Record, Severity, SlotRow, StateRecord, Totals};
 pub use book::{Book, BookError, Level, LevelChange, Top};
 pub use candle::{Candle, CandleBuilder, Trade};
 pub use decimal::{DecimalError, Round, format_units, parse_units, rescale};

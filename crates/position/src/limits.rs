@@ -1,0 +1,24 @@
+//! The limits of a symbol's books, each with its reason.
+
+use plimsoll_market::limits::{QUOTES_MAX, SNAPSHOT_ORDERS_MAX};
+
+/// Orders one engine may have at the exchange, both sides, sent ones included.
+///
+/// Every wanted quote, and nothing else: an order that is being replaced leaves before its successor is sent.
+/// Below the smallest per-symbol cap of our exchanges (Binance 200), leaving room for orders placed by hand.
+/// Worst case 64 × 144 B = 9 KiB a symbol.
+pub const WORKING_MAX: usize = 64;
+const _: () = assert!(QUOTES_MAX <= WORKING_MAX);
+const _: () = assert!(WORKING_MAX < SNAPSHOT_ORDERS_MAX);
+
+/// Slots of the ring: grid levels that can hold something at the same time.
+///
+/// A power of two. A buy window and a sell window of at most 64 levels together, and inventory of a fall of some 190
+/// intervals. A level whose place is taken by another that still holds something is not opened. 256 × 80 B = 20 KiB a symbol.
+pub const SLOTS: usize = 256;
+const _: () = assert!(SLOTS.is_power_of_two() && SLOTS >= 4 * QUOTES_MAX / 2);
+
+/// Readings of a position that must differ in the same way before the exchange's is taken.
+///
+/// One reading can be older than a fill on its way; three in a row, each after a completed catch-up, cannot.
+pub const MISMATCH_READINGS: u8 = 3;

@@ -1,0 +1,201 @@
+use crate::limits::SLOTS;
+use plimsoll_market::{Leg, Notional, Qty, Side, SlotRow, Time};
+
+/// One level of a grid: at most one live order, and what it has bought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slot {
+    /// The leg whose slot it is.
+    pub leg: Leg,
+    /// Base quantity bought and not yet sold.
+    pub held: Qty,
+    /// What `held` cost.
+    pub cost: Notional,
+    /// Index of its live order in [`crate::Orders`]; `None` when it has none.
+    pub order: Option<u8>,
+    /// Side of that order.
+    pub order_side: Side,
+    /// Set when a buy ended with something held; cleared when nothing is held. A selling slot does not buy.
+    pub selling: bool,
+    /// Refusals in a row.
+    pub refusals: u8,
+    /// Nothing is sent for this slot before then.
+    pub blocked_until: Time,
+}
+
+impl Slot {
+    const fn empty(leg: Leg) -> Self {
+        Self {
+            leg,
+            held: Qty::ZERO,
+            cost: Notional::ZERO,
+            order: None,
+            order_side: Side::Buy,
+            selling: false,
+            refusals: 0,
+            blocked_until: Time::ZERO,
+        }
+    }
+
+    /// Whether it holds nothing and has no order.
+    pub const fn is_empty(&self) -> bool {
+        self.held.is_zero() && self.order.is_none()
+    }
+
+    /// The row that is stored.
+    pub const fn row(&self) -> SlotRow {
+        SlotRow { leg: self.leg, held: self.held, cost: self.cost }
+    }
+}
+
+/// The slots of one symbol: a ring indexed by the low bits of the level, with the level as its tag.
+///
+/// # Bounds
+/// [`SLOTS`] slots. Two levels that fall on the same place exclude each other; who holds something stays.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    ring: Box<[Option<Slot>; SLOTS]>,
+    /// A bit per place that holds something.
+    held: [u64; SLOTS / 64],
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { ring: Box::new([None; SLOTS]), held: [0; SLOTS / 64] }
+    }
+}
+
+impl Slots {
+    /// Bytes the ring takes.
+    pub const BYTES: usize = size_of::<Self>() + SLOTS * size_of::<Option<Slot>>();
+
+    const fn place(leg: Leg) -> usize {
+        // Strategies beside the grid use few indices; spreading them keeps them off the grid's levels.
+        (leg.index() as usize).wrapping_add((leg.strategy() as usize) * 37) & (SLOTS - 1)
+    }
+
+    /// The slot of a leg, when there is one.
+    pub fn get(&self, leg: Leg) -> Option<&Slot> {
+        self.ring[Self::place(leg)].as_ref().filter(|s| s.leg == leg)
+    }
+
+    pub(crate) fn get_mut(&mut self, leg: Leg) -> Option<&mut Slot> {
+        self.ring[Self::place(leg)].as_mut().filter(|s| s.leg == leg)
+    }
+
+    /// Whether a leg could have a slot now: its place is free, empty or its own.
+    pub fn has_room(&self, leg: Leg) -> bool {
+        self.ring[Self::place(leg)].as_ref().is_none_or(|s| s.leg == leg || s.is_empty())
+    }
+
+    /// The slot of a leg, made when its place is free; `None` when another level holds the place.
+    pub(crate) fn claim(&mut self, leg: Leg) -> Option<&mut Slot> {
+        let place = &mut self.ring[Self::place(leg)];
+        if place.as_ref().is_some_and(|s| s.leg == leg) {
+            return place.as_mut();
+        }
+        if place.as_ref().is_some_and(|s| !s.is_empty()) {
+            return None;
+        }
+        Some(place.insert(Slot::empty(leg)))
+    }
+
+    /// Must follow every change of a slot's `held`.
+    pub(crate) fn note_held(&mut self, leg: Leg) {
+        let place = Self::place(leg);
+        let holds = self.ring[place].as_ref().is_some_and(|s| !s.held.is_zero());
+        let bit = 1_u64 << (place % 64);
+        if holds {
+            self.held[place / 64] |= bit;
+        } else {
+            self.held[place / 64] &= !bit;
+        }
+    }
+
+    /// Slots that exist, in the order of the ring.
+    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.ring.iter().flatten()
+    }
+
+    /// Slots that hold something, in the order of the ring.
+    pub fn holding(&self) -> impl Iterator<Item = &Slot> {
+        self.held.iter().enumerate().flat_map(move |(word, bits)| {
+            let mut bits = *bits;
+            core::iter::from_fn(move || {
+                if bits == 0 {
+                    return None;
+                }
+                let at = word * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                Some(at)
+            })
+            .filter_map(|at| self.ring[at].as_ref())
+        })
+    }
+
+    /// Base quantity held by all slots.
+    pub fn held_total(&self) -> Qty {
+        self.holding().map(|s| s.held).sum()
+    }
+
+    /// Drops slots that hold nothing and have no order; returns how many.
+    pub fn cleanup_empty(&mut self, now: Time) -> usize {
+        let mut dropped = 0;
+        for place in self.ring.iter_mut() {
+            if place.as_ref().is_some_and(|s| s.is_empty() && s.blocked_until <= now) {
+                *place = None;
+                dropped += 1;
+            }
+        }
+        dropped
+    }
+
+    /// The earliest time at which a blocked slot is free again, after `now`.
+    pub fn next_unblock(&self, now: Time) -> Option<Time> {
+        self.ring.iter().flatten().map(|s| s.blocked_until).filter(|t| *t > now).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leg(index: i32) -> Leg {
+        Leg::new(0, index).unwrap()
+    }
+
+    #[test]
+    fn colliding_level_is_blocked_while_the_other_holds() {
+        let mut slots = Slots::default();
+        let far = leg(3 + SLOTS as i32);
+        slots.claim(leg(3)).unwrap().held = Qty::from_units(1);
+        slots.note_held(leg(3));
+        assert!(slots.claim(far).is_none() && !slots.has_room(far));
+        slots.get_mut(leg(3)).unwrap().held = Qty::ZERO;
+        slots.note_held(leg(3));
+        assert!(slots.has_room(far) && slots.claim(far).is_some());
+        assert!(slots.get(leg(3)).is_none());
+    }
+
+    #[test]
+    fn negative_levels_have_places_of_their_own() {
+        let mut slots = Slots::default();
+        for level in -128..128 {
+            slots.claim(leg(level)).unwrap().held = Qty::from_units(2);
+            slots.note_held(leg(level));
+        }
+        assert_eq!(slots.holding().count(), SLOTS);
+        assert_eq!(slots.held_total(), Qty::from_units(2 * SLOTS as u64));
+    }
+
+    #[test]
+    fn cleanup_keeps_what_holds_or_waits() {
+        let mut slots = Slots::default();
+        slots.claim(leg(1));
+        slots.claim(leg(2)).unwrap().held = Qty::from_units(1);
+        slots.claim(leg(3)).unwrap().order = Some(0);
+        slots.claim(leg(4)).unwrap().blocked_until = Time::from_millis(10);
+        assert_eq!(slots.cleanup_empty(Time::from_millis(9)), 1);
+        assert_eq!(slots.cleanup_empty(Time::from_millis(10)), 1);
+        assert_eq!(slots.iter().count(), 2);
+    }
+}

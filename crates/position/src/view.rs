@@ -1,0 +1,65 @@
+use crate::orders::Orders;
+use crate::slots::Slots;
+use plimsoll_market::{Instrument, MarkPrice, Time, Top, Totals};
+
+/// What changed by an event: one bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Changes(u16);
+
+impl Changes {
+    /// Nothing that matters to a decision.
+    pub const NONE: Self = Self(0);
+    /// Best bid or ask.
+    pub const TOP: Self = Self(1);
+    /// What slots or the symbol hold.
+    pub const INVENTORY: Self = Self(2);
+    /// A slot's order ended, or a slot can be used again.
+    pub const FREED: Self = Self(4);
+    /// Mark price or funding rate.
+    pub const MARK: Self = Self(8);
+    /// Links, synchronisation, lease, records: what the gate looks at.
+    pub const GATE: Self = Self(16);
+    /// A trade of the market or a closed candle.
+    pub const MARKET: Self = Self(32);
+    /// Rules of the instrument.
+    pub const RULES: Self = Self(64);
+
+    /// Whether any bit of `other` is set.
+    pub const fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Sets the bits of `other`.
+    pub fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+/// What is true of a symbol, read in place by strategy and safety.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Now.
+    pub now: Time,
+    /// The contract's rules.
+    pub instrument: &'a Instrument,
+    /// Best bid and ask; `None` before the first and after a gap.
+    pub top: Option<Top>,
+    /// Mark price; `None` before the first.
+    pub mark: Option<MarkPrice>,
+    /// The slots.
+    pub slots: &'a Slots,
+    /// Orders that may be open.
+    pub orders: &'a Orders,
+    /// Holding, cost and profit.
+    pub totals: &'a Totals,
+    /// Grows with each change of what is held.
+    pub inventory_epoch: u64,
+    /// Whether fills, orders and position are in step with the exchange.
+    pub in_step: bool,
+}

@@ -22,3 +22,9 @@ const _: () = assert!(SLOTS.is_power_of_two() && SLOTS >= 4 * QUOTES_MAX / 2);
 ///
 /// One reading can be older than a fill on its way; three in a row, each after a completed catch-up, cannot.
 pub const MISMATCH_READINGS: u8 = 3;
+
+/// The strategy number of orders that close a position at an operator's word.
+///
+/// The last of the 64 that fit the client id, so that it never meets a configured strategy. Its fills reduce the slots,
+/// highest level first.
+pub const CLOSING_STRATEGY: u8 = 63;

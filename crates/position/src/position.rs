@@ -1,5 +1,5 @@
 use crate::holding::book_fill;
-use crate::limits::MISMATCH_READINGS;
+use crate::limits::{CLOSING_STRATEGY, MISMATCH_READINGS};
 use crate::orders::{Orders, WorkState, Working};
 use crate::slots::Slots;
 use crate::sync::{Sync, SyncState, Verdict};
@@ -487,7 +487,7 @@ impl Position {
     }
 
     fn on_stream_fill(&mut self, now: Time, fill: &Fill, ours: Option<(ClientId, &OrderReport)>, out: &mut Actions) -> Changes {
-        match self.sync.from_stream(fill.trade_id) {
+        match self.sync.judge_stream(fill.trade_id) {
             Verdict::Book => self.book(now, fill, ours.map(|(id, _)| id), ours.map(|(_, r)| r), out),
             Verdict::Seen | Verdict::Later => Changes::NONE,
         }
@@ -527,9 +527,12 @@ impl Position {
             });
         }
         let leg = id.map(ClientId::leg);
+        let closing = leg.is_some_and(|l| l.strategy() == CLOSING_STRATEGY);
         let mut slot_row = None;
         let mut slot_realized = 0;
-        if let Some(slot) = leg.and_then(|leg| self.slots.claim(leg)) {
+        if closing {
+            slot_realized = self.close_slots(fill, out);
+        } else if let Some(slot) = leg.and_then(|leg| self.slots.claim(leg)) {
             let notional = fill.price * fill.qty;
             match fill.side {
                 Side::Buy => {
@@ -555,7 +558,7 @@ impl Position {
             }
             slot_row = Some(slot.row());
         }
-        if let Some(leg) = leg {
+        if let Some(leg) = leg.filter(|_| !closing) {
             self.slots.note_held(leg);
         }
         self.round_trips += slot_realized;
@@ -568,6 +571,27 @@ impl Position {
         changes
     }
 
+    /// Books a closing execution to the slots, highest level first; returns what it realised against their cost.
+    fn close_slots(&mut self, fill: &Fill, out: &mut Actions) -> i128 {
+        let mut rest = if fill.side == Side::Sell { fill.qty } else { Qty::ZERO };
+        let mut realized = 0;
+        while !rest.is_zero() && out.room() > 8 {
+            let Some(leg) = self.slots.holding().map(|s| s.leg).max_by_key(|l| l.index()) else { break };
+            let Some(slot) = self.slots.get_mut(leg) else { break };
+            let take = slot.held.min(rest);
+            let cost = slot.cost.share(take, slot.held);
+            realized += self.instrument.amount(fill.price * take - cost, Round::Nearest).map_or(0, |a| a.units);
+            slot.cost -= cost;
+            slot.held -= take;
+            slot.selling = !slot.held.is_zero();
+            rest -= take;
+            let row = slot.row();
+            self.slots.note_held(leg);
+            out.push(Action::Record(Box::new(self.record(None, None, Some(row)))));
+        }
+        realized
+    }
+
     fn record(&self, order: Option<Order>, fill: Option<Booked>, slot: Option<SlotRow>) -> Record {
         Record { order, fill, slot, totals: Totals { watermark: self.sync.watermark, ..self.totals } }
     }
@@ -575,7 +599,7 @@ impl Position {
     fn on_page(&mut self, now: Time, page: &FillPage, out: &mut Actions) -> Changes {
         let mut changes = Changes::NONE;
         for fill in &page.fills {
-            if self.sync.from_page(fill.trade_id) == Verdict::Book {
+            if self.sync.judge_page(fill.trade_id) == Verdict::Book {
                 let id = self.is_ours(fill.id);
                 changes.add(self.book(now, fill, id, None, out));
             }

@@ -51,7 +51,7 @@ impl Sync {
     }
 
     /// Judges an execution from the stream.
-    pub(crate) fn from_stream(&mut self, id: TradeId) -> Verdict {
+    pub(crate) fn judge_stream(&mut self, id: TradeId) -> Verdict {
         if self.watermark.is_some_and(|w| id <= w) {
             return Verdict::Seen;
         }
@@ -68,7 +68,7 @@ impl Sync {
     }
 
     /// Judges an execution from a catch-up; pages come in order.
-    pub(crate) fn from_page(&mut self, id: TradeId) -> Verdict {
+    pub(crate) fn judge_page(&mut self, id: TradeId) -> Verdict {
         if self.watermark.is_some_and(|w| id <= w) {
             return Verdict::Seen;
         }
@@ -105,15 +105,15 @@ mod tests {
     fn stream_ahead_of_the_catch_up_is_fetched_again() {
         let mut sync = Sync::new(Some(TradeId(10)));
         sync.state = SyncState::Fetching;
-        assert_eq!(sync.from_stream(TradeId(13)), Verdict::Later);
-        assert_eq!(sync.from_page(TradeId(9)), Verdict::Seen);
-        assert_eq!(sync.from_page(TradeId(11)), Verdict::Book);
+        assert_eq!(sync.judge_stream(TradeId(13)), Verdict::Later);
+        assert_eq!(sync.judge_page(TradeId(9)), Verdict::Seen);
+        assert_eq!(sync.judge_page(TradeId(11)), Verdict::Book);
         assert!(!sync.pages_done(None), "12 and 13 are still missing");
-        assert_eq!(sync.from_page(TradeId(12)), Verdict::Book);
-        assert_eq!(sync.from_page(TradeId(13)), Verdict::Book);
+        assert_eq!(sync.judge_page(TradeId(12)), Verdict::Book);
+        assert_eq!(sync.judge_page(TradeId(13)), Verdict::Book);
         assert!(sync.pages_done(None));
-        assert_eq!(sync.from_stream(TradeId(13)), Verdict::Seen);
-        assert_eq!(sync.from_stream(TradeId(14)), Verdict::Book);
+        assert_eq!(sync.judge_stream(TradeId(13)), Verdict::Seen);
+        assert_eq!(sync.judge_stream(TradeId(14)), Verdict::Book);
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
         let mut sync = Sync::new(None);
         sync.state = SyncState::Fetching;
         assert!(sync.pages_done(Some(TradeId(500))));
-        assert_eq!(sync.from_stream(TradeId(500)), Verdict::Seen);
-        assert_eq!(sync.from_stream(TradeId(501)), Verdict::Book);
+        assert_eq!(sync.judge_stream(TradeId(500)), Verdict::Seen);
+        assert_eq!(sync.judge_stream(TradeId(501)), Verdict::Book);
     }
 }

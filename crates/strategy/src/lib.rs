@@ -1,1 +1,52 @@
-//! What is wanted: trading strategies that return the set of orders they want working
+//! What is wanted: strategies that return the whole set of orders they want working, never commands.
+//!
+//! A strategy reads the books through [`plimsoll_position::View`] and fills [`Quotes`]. It sends nothing, waits for
+//! nothing and knows neither limits nor exchange; what may be wanted is decided after it.
+//!
+//! Read [`Strategy`] and [`Grid`] first.
+//!
+//! ```
+//! use plimsoll_market::Instrument;
+//! use plimsoll_strategy::GridConfig;
+//!
+//! let btc = Instrument::example_btcusdt();
+//! let cfg = GridConfig {
+//!     interval: btc.parse_price("100", plimsoll_market::Round::Exact).unwrap(),
+//!     order_quote: 200 * 100_000_000,
+//!     buy_window: 10,
+//!     sell_window: 10,
+//! };
+//! // A level at 60,000 earns 100 less the fees of both sides.
+//! assert!(cfg.check(&btc, btc.parse_price("60000", plimsoll_market::Round::Exact).unwrap()).is_ok());
+//! ```
+
+mod grid;
+pub mod limits;
+mod quotes;
+
+pub use grid::{Grid, GridConfig, GridError};
+pub use quotes::{Intent, Quote, Quotes, Style};
+
+use plimsoll_market::{Event, Price};
+use plimsoll_position::{Changes, View};
+
+/// A source of wanted orders for one symbol.
+///
+/// The engine calls [`Strategy::on_event`] after the books have taken an event; the same `Quotes` comes back each time,
+/// so a strategy that answers [`Intent::Keep`] leaves what it wanted last.
+pub trait Strategy: Send {
+    /// The configured kind, for logs and display.
+    fn name(&self) -> &'static str;
+
+    /// The price of level 0, fixed for the life of the symbol's books. Called once, before the first event.
+    fn anchored(&mut self, anchor: Price);
+
+    /// Says what is wanted now. `changes` tells what the event changed in the books.
+    ///
+    /// # Bounds
+    /// At most [`plimsoll_market::limits::QUOTES_MAX`] quotes, the most wanted first: limits are applied in this order.
+    fn on_event(&mut self, event: &Event, changes: Changes, view: &View<'_>, want: &mut Quotes) -> Intent;
+
+    /// Bytes it takes, for the ledger.
+    fn bytes(&self) -> usize;
+}

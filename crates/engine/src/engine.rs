@@ -1,0 +1,460 @@
+use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
+use crate::reconcile::{Budget, clear, reconcile};
+use core::time::Duration;
+use plimsoll_market::{
+    Action, Actions, Alert, AlertCode, Command, Event, Instrument, Leg, OrderView, Phase, Pnl, Price, Qty, Round, Severity, Side, SlotView,
+    StateRecord, Status, StopMode, Time,
+};
+use plimsoll_position::limits::CLOSING_STRATEGY;
+use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
+use plimsoll_safety::{Gate, GateConfig};
+use plimsoll_strategy::{Intent, Quote, Quotes, Strategy, Style};
+use thiserror::Error;
+
+/// Pause before a held-back order or an unanswered verification is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What an engine must be told.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineConfig {
+    /// Identity and request window.
+    pub position: PositionConfig,
+    /// The gate's limits.
+    pub gate: GateConfig,
+    /// Distance of two levels of the strategy's grid; the anchor is only valid with it.
+    pub interval: Price,
+}
+
+/// What storage brings back at boot.
+#[derive(Clone, Debug, Default)]
+pub struct Boot {
+    /// The last committed state.
+    pub state: Option<StateRecord>,
+    /// Totals and slots.
+    pub books: Restored,
+}
+
+/// Why an engine cannot be built from what was stored.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum EngineError {
+    /// The interval changed while slots hold something.
+    #[error(
+        "{symbol}: price_interval is {now} but {slots} slots hold positions bought at an interval of {stored}; set price_interval back to {stored}, or flatten first"
+    )]
+    IntervalChanged {
+        /// Symbol.
+        symbol: String,
+        /// Configured interval.
+        now: String,
+        /// Interval of the stored slots.
+        stored: String,
+        /// Slots that hold something.
+        slots: usize,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Goal {
+    Trade,
+    /// Nothing is to work until an operator resumes.
+    Idle,
+    /// Withdraw all and close the position; then idle.
+    Flatten,
+    Stop(StopMode),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verify {
+    No,
+    /// Asked the exchange for its open orders then.
+    Asked(Time),
+}
+
+/// Trades one symbol of one account.
+///
+/// Call [`Engine::on_event`] for everything that happens, in order, and carry out all actions before the next event.
+/// When [`Engine::wake_at`] has come and nothing happened, pass [`Event::Wake`].
+///
+/// # Bounds
+/// Fixed memory: [`Engine::bytes`]. No allocation on the path from a market event to an order.
+pub struct Engine {
+    position: Position,
+    gate: Gate,
+    strategy: Box<dyn Strategy>,
+    quotes: Quotes,
+    cfg: EngineConfig,
+    phase: Phase,
+    goal: Goal,
+    verify: Verify,
+    state: StateRecord,
+    committed: u64,
+    anchored: bool,
+    budget: Budget,
+    /// Lines 4 and 5 are still to be done.
+    dirty: bool,
+    retry_at: Option<Time>,
+    placed: u64,
+    canceled: u64,
+    rejected: u64,
+}
+
+impl Engine {
+    /// Builds an engine from configuration and what was stored.
+    ///
+    /// # Errors
+    /// When the stored slots do not fit the configuration.
+    pub fn new(instrument: Instrument, cfg: EngineConfig, mut strategy: Box<dyn Strategy>, boot: &Boot) -> Result<Self, EngineError> {
+        let blank = StateRecord { version: 0, anchor: None, interval: cfg.interval, paused: false, halted: false };
+        let mut state = boot.state.unwrap_or(blank);
+        if state.interval != cfg.interval {
+            let holding = boot.books.slots.iter().filter(|s| !s.held.is_zero()).count();
+            if holding > 0 {
+                return Err(EngineError::IntervalChanged {
+                    symbol: instrument.symbol.to_string(),
+                    now: instrument.show_price(cfg.interval).to_string(),
+                    stored: instrument.show_price(state.interval).to_string(),
+                    slots: holding,
+                });
+            }
+            state = StateRecord { anchor: None, interval: cfg.interval, ..state };
+        }
+        let anchored = state.anchor.is_some();
+        if let Some(anchor) = state.anchor {
+            strategy.anchored(anchor);
+        }
+        Ok(Self {
+            position: Position::new(instrument, cfg.position, Some(&boot.books)),
+            gate: Gate::new(cfg.gate, state.paused, state.halted),
+            strategy,
+            quotes: Quotes::new(),
+            cfg,
+            phase: if state.halted { Phase::Halted } else { Phase::Booting },
+            goal: Goal::Trade,
+            verify: Verify::No,
+            state,
+            committed: state.version,
+            anchored,
+            budget: Budget::default(),
+            dirty: false,
+            retry_at: None,
+            placed: 0,
+            canceled: 0,
+            rejected: 0,
+        })
+    }
+
+    /// Bytes an engine takes, its strategy included.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + Position::BYTES - size_of::<Position>() + self.strategy.bytes()
+    }
+
+    /// Where the engine is in its life.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The books, for comparisons and display.
+    pub const fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// When [`Event::Wake`] must come if nothing else does.
+    pub fn wake_at(&self) -> Option<Time> {
+        Time::earliest(Time::earliest(self.position.wake_at(), self.gate.wake_at()), self.retry_at)
+    }
+
+    /// Takes an event and adds what must be done to `out`, which must be empty.
+    ///
+    /// # Panics
+    /// On a bug of ours: the caller then withdraws the symbol's orders and builds the engine anew.
+    pub fn on_event(&mut self, now: Time, event: &Event, out: &mut Actions) {
+        assert!(out.room() >= BOOKS_ROOM, "actions of the last event were not taken");
+        if matches!(event, Event::Rejected { .. }) {
+            self.rejected += 1;
+        }
+        // 1: what is true.
+        let changes = self.position.apply(now, event, out);
+        // 2: what is allowed.
+        let (_, mode_changed) = self.gate.observe(event, &self.position.view(now));
+        if let Event::Lease(_) = event {
+            self.budget.set_rate(self.gate.orders_per_10s(now));
+        }
+        self.live(now, event, out);
+        // 3: what is wanted.
+        let intent = self.intend(now, event, changes);
+        if intent == Intent::Flat && !self.quotes.as_slice().is_empty() {
+            self.quotes.clear();
+            self.dirty = true;
+        }
+        let due = self.retry_at.is_some_and(|t| t <= now);
+        self.dirty |= intent == Intent::Want || mode_changed || due || changes.any(Changes::FREED.and(Changes::RULES));
+        if !self.dirty || !matches!(self.phase, Phase::Trading | Phase::Draining) {
+            return;
+        }
+        self.retry_at = None;
+        if out.room() < RECONCILE_ROOM {
+            self.retry_at = Some(now);
+            return;
+        }
+        if self.goal == Goal::Stop(StopMode::Keep) {
+            self.dirty = false;
+            return;
+        }
+        // 4: what may be wanted. 5: what must be sent.
+        let cleared = clear(&self.position, &self.gate, &self.quotes, now);
+        let outcome = reconcile(&mut self.position, &self.quotes, cleared, &mut self.budget, now, out);
+        self.placed += u64::from(outcome.placed);
+        self.canceled += u64::from(outcome.canceled);
+        self.dirty = false;
+        if outcome.throttled {
+            self.dirty = true;
+            self.retry_at = Some(now + RETRY);
+        }
+    }
+
+    fn intend(&mut self, now: Time, event: &Event, changes: Changes) -> Intent {
+        match self.goal {
+            Goal::Trade if self.phase == Phase::Trading => {
+                let view = self.position.view(now);
+                self.strategy.on_event(event, changes, &view, &mut self.quotes)
+            }
+            Goal::Trade | Goal::Stop(StopMode::Keep) => Intent::Keep,
+            Goal::Idle | Goal::Stop(StopMode::Cancel) => Intent::Flat,
+            Goal::Flatten | Goal::Stop(StopMode::Flatten) => self.close(now),
+        }
+    }
+
+    /// Wants nothing until all orders are gone, then one order at market that closes the position.
+    fn close(&mut self, now: Time) -> Intent {
+        let view = self.position.view(now);
+        let holding = view.totals.holding;
+        let Some(leg) = Leg::new(CLOSING_STRATEGY, 0) else { return Intent::Flat };
+        let others = view.orders.iter().any(|(_, o)| o.id.leg() != leg);
+        let Some(side) = holding.side().map(Side::opposite) else { return Intent::Flat };
+        if others || !view.in_step {
+            return Intent::Flat;
+        }
+        let qty = Qty::from_units(holding.qty().units().min(view.instrument.market_qty_max.units()));
+        let quote = Quote { leg, side, style: Style::Market, reduce_only: true, price: Price::ZERO, qty };
+        if view.orders.iter().next().is_some() || self.quotes.as_slice() == [quote] {
+            return Intent::Keep;
+        }
+        self.quotes.clear();
+        self.quotes.push(quote);
+        Intent::Want
+    }
+
+    /// The engine's own life: boot, anchor, commands, stop.
+    fn live(&mut self, now: Time, event: &Event, out: &mut Actions) {
+        match event {
+            Event::Command(command) => self.on_command(now, *command, out),
+            Event::Shutdown(mode) => {
+                self.goal = Goal::Stop(*mode);
+                if self.phase != Phase::Drained {
+                    self.phase = Phase::Draining;
+                    self.dirty = true;
+                    self.quotes.clear();
+                }
+            }
+            Event::Committed { version } => self.committed = self.committed.max(*version),
+            Event::Top(_)
+            | Event::Trade(_)
+            | Event::Candle(_)
+            | Event::Mark(_)
+            | Event::Gap(_)
+            | Event::Link(_)
+            | Event::Order(_)
+            | Event::Rejected { .. }
+            | Event::CancelFailed { .. }
+            | Event::Unknown { .. }
+            | Event::NotFound { .. }
+            | Event::NotSent { .. }
+            | Event::Fills(_)
+            | Event::Snapshot(_)
+            | Event::ResyncFailed
+            | Event::Funding(_)
+            | Event::Instrument(_)
+            | Event::Lease(_)
+            | Event::RecordsFull(_)
+            | Event::Wake => {}
+        }
+        match self.phase {
+            Phase::Booting => self.boot(now, out),
+            Phase::Draining => self.drain(now, event, out),
+            Phase::Trading if self.goal == Goal::Flatten => {
+                let view = self.position.view(now);
+                if view.totals.holding.is_flat() && view.orders.is_empty() {
+                    self.goal = Goal::Idle;
+                }
+            }
+            Phase::Trading | Phase::Drained | Phase::Halted => {}
+        }
+    }
+
+    fn boot(&mut self, now: Time, out: &mut Actions) {
+        let view = self.position.view(now);
+        let Some(top) = view.top.filter(|_| view.in_step) else { return };
+        if !self.anchored {
+            if self.state.anchor.is_none() {
+                let Some(anchor) = view.instrument.round_price(top.mid(), Round::Down).filter(|p| !p.is_zero()) else { return };
+                self.state.anchor = Some(anchor);
+                self.commit(out);
+                return;
+            }
+            if self.committed < self.state.version {
+                return;
+            }
+            if let Some(anchor) = self.state.anchor {
+                self.strategy.anchored(anchor);
+                self.anchored = true;
+            }
+        }
+        self.phase = Phase::Trading;
+        self.dirty = true;
+        let symbol = view.instrument.symbol;
+        out.push(Action::Alert(Box::new(Alert::new(Severity::Info, AlertCode::Started, now, &format_args!("{symbol}: trading")))));
+    }
+
+    fn commit(&mut self, out: &mut Actions) {
+        self.state.version += 1;
+        out.push(Action::Commit(Box::new(self.state)));
+    }
+
+    fn on_command(&mut self, now: Time, command: Command, out: &mut Actions) {
+        if matches!(self.goal, Goal::Stop(_)) {
+            return;
+        }
+        match command {
+            Command::Pause | Command::Resync => {}
+            Command::Resume => {
+                self.goal = Goal::Trade;
+                if self.phase == Phase::Halted {
+                    self.phase = Phase::Booting;
+                }
+                // What was wanted before is void: the strategy writes anew.
+                self.quotes.clear();
+                self.dirty = true;
+                if let Some(anchor) = self.state.anchor {
+                    self.strategy.anchored(anchor);
+                }
+            }
+            Command::CancelAll => self.goal = Goal::Idle,
+            Command::Flatten => self.goal = Goal::Flatten,
+            Command::CleanupSlots => {
+                self.position.cleanup_empty_slots(now);
+            }
+        }
+        if (self.state.paused, self.state.halted) != (self.gate.paused(), self.gate.halted()) {
+            self.state.paused = self.gate.paused();
+            self.state.halted = self.gate.halted();
+            self.commit(out);
+        }
+    }
+
+    fn drain(&mut self, now: Time, event: &Event, out: &mut Actions) {
+        let view = self.position.view(now);
+        let Goal::Stop(mode) = self.goal else { return };
+        let settled = match mode {
+            StopMode::Keep => !view.orders.iter().any(|(_, o)| o.state != WorkState::Live),
+            StopMode::Cancel => view.orders.is_empty(),
+            StopMode::Flatten => view.orders.is_empty() && view.totals.holding.is_flat(),
+        };
+        if !settled {
+            self.verify = Verify::No;
+            self.retry_at = Time::earliest(self.retry_at, Some(now + RETRY));
+            return;
+        }
+        match (mode, self.verify, event) {
+            (StopMode::Keep, _, _) => self.phase = Phase::Drained,
+            (_, Verify::Asked(at), Event::Snapshot(snapshot)) if snapshot.asked_at >= at => self.phase = Phase::Drained,
+            (_, Verify::No, _) => {
+                self.verify = Verify::Asked(now);
+                out.push(Action::Resync { after: view.totals.watermark });
+                self.retry_at = Some(now + RETRY * 4);
+            }
+            (_, Verify::Asked(at), _) if now.since(at) > RETRY * 3 => {
+                self.verify = Verify::Asked(now);
+                out.push(Action::Resync { after: view.totals.watermark });
+                self.retry_at = Some(now + RETRY * 4);
+            }
+            (_, Verify::Asked(_), _) => self.retry_at = Time::earliest(self.retry_at, Some(now + RETRY)),
+        }
+    }
+
+    /// Halts the symbol after a fault: nothing opens until an operator resumes.
+    pub fn halt(&mut self, now: Time, out: &mut Actions) {
+        self.gate.halt();
+        self.state.halted = true;
+        self.phase = Phase::Halted;
+        self.commit(out);
+        let symbol = self.position.view(now).instrument.symbol;
+        out.push(Action::Alert(Box::new(Alert::new(
+            Severity::Critical,
+            AlertCode::Halted,
+            now,
+            &format_args!("{symbol}: halted after a fault; look at the log, then resume"),
+        ))));
+    }
+
+    /// Plain data for display; allocates, so it is made at the display's pace, never on the hot path.
+    pub fn status(&self, now: Time) -> Status {
+        let view = self.position.view(now);
+        let totals = view.totals;
+        let anchor = self.state.anchor;
+        let level_price = |leg: Leg| {
+            let anchor = anchor?;
+            anchor.offset(self.cfg.interval.units().checked_mul(i64::from(leg.index()))?)
+        };
+        let slots = view
+            .slots
+            .iter()
+            .filter(|s| !s.is_empty())
+            .map(|s| SlotView {
+                leg: s.leg,
+                price: level_price(s.leg).unwrap_or(Price::ZERO),
+                held: s.held,
+                cost: s.cost,
+                order: s.order.and_then(|at| view.orders.get(at)).map(|o| o.id),
+            })
+            .collect();
+        let orders = view
+            .orders
+            .iter()
+            .map(|(_, o)| OrderView {
+                id: o.id,
+                side: o.id.side(),
+                price: o.price,
+                qty: o.qty,
+                filled: o.booked,
+                state: o.state.as_str(),
+                sent_at: o.sent_at,
+            })
+            .collect();
+        Status {
+            symbol: view.instrument.symbol,
+            phase: self.phase,
+            closed: self.gate.closed().map(plimsoll_safety::Closed::as_str),
+            top: view.top,
+            mark: view.mark,
+            holding: totals.holding,
+            entry: view.instrument.average(if totals.holding.units() < 0 { -totals.cost } else { totals.cost }, totals.holding.qty()),
+            pnl: Pnl {
+                realized: totals.realized,
+                fees: totals.fees,
+                funding: totals.funding,
+                unrealized: self.position.unrealized(),
+                round_trips: self.position.round_trips(),
+            },
+            anchor,
+            interval: self.cfg.interval,
+            slots,
+            orders,
+            foreign_orders: self.position.foreign_orders(),
+            placed: self.placed,
+            canceled: self.canceled,
+            rejected: self.rejected,
+            fills: totals.fills,
+            time: now,
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Scripts: events in, actions out, as text.
+
+use plimsoll_engine::{Boot, Engine, EngineConfig};
+use plimsoll_market::*;
+use plimsoll_position::{PositionConfig, Restored};
+use plimsoll_safety::GateConfig;
+use plimsoll_strategy::{Grid, GridConfig};
+use std::time::Duration;
+
+struct World {
+    engine: Engine,
+    btc: Instrument,
+    now: Time,
+    out: Actions,
+    next_order: u128,
+    next_trade: u64,
+}
+
+fn usdt(units: i128) -> Amount {
+    Amount::new(Asset::new("USDT").unwrap(), units)
+}
+
+impl World {
+    fn new(boot: &Boot) -> Self {
+        let btc = Instrument::example_btcusdt();
+        let interval = btc.parse_price("100", Round::Exact).unwrap();
+        let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 3, sell_window: 3 }, 0);
+        let cfg = EngineConfig {
+            position: PositionConfig { tag: Tag(7), run: 100, recv_window_ms: 5_000 },
+            gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000 },
+            interval,
+        };
+        let engine = Engine::new(btc, cfg, Box::new(grid), boot).unwrap();
+        Self { engine, btc, now: Time::from_millis(1_700_000_000_000), out: Actions::new(), next_order: 1, next_trade: 1_000 }
+    }
+
+    /// Feeds an event and returns what the engine did, one line an action; records are left out.
+    fn feed(&mut self, event: Event) -> Vec<String> {
+        self.engine.on_event(self.now, &event, &mut self.out);
+        let btc = self.btc;
+        self.out
+            .drain()
+            .filter_map(|action| match action {
+                Action::Place(p) => Some(format!("place {:?} {} {}", p.id, btc.show_qty(p.qty), btc.show_price(p.price))),
+                Action::Cancel(c) => Some(format!("cancel {:?}", c.id)),
+                Action::Query { id } => Some(format!("query {id:?}")),
+                Action::Resync { after } => Some(format!("resync {}", after.map_or("-".into(), |t| t.to_string()))),
+                Action::Commit(s) => Some(format!("commit {} anchor {:?}", s.version, s.anchor.map(|a| btc.show_price(a).to_string()))),
+                Action::Record(_) => None,
+                Action::Alert(a) => Some(format!("alert {}", a.code.as_str())),
+            })
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(&mut self, event: Event, expected: &[&str]) {
+        let got = self.feed(event.clone());
+        assert_eq!(got, expected, "after {event:?}");
+    }
+
+    fn top(&self, bid: &str, ask: &str) -> Event {
+        let qty = self.btc.parse_qty("1", Round::Exact).unwrap();
+        let price = |t| self.btc.parse_price(t, Round::Exact).unwrap();
+        Event::Top(Top { bid: price(bid), bid_qty: qty, ask: price(ask), ask_qty: qty, time: self.now })
+    }
+
+    fn snapshot(&self, holding: &str, open: Vec<OrderReport>) -> Event {
+        let position = PositionReport {
+            side: PositionSide::Both,
+            holding: self.btc.parse_holding(holding).unwrap(),
+            entry: RefPrice::ZERO,
+            liquidation: RefPrice::ZERO,
+            leverage: 10,
+        };
+        Event::Snapshot(Box::new(Snapshot { asked_at: self.now, position, open }))
+    }
+
+    fn page(fills: Vec<Fill>, baseline: Option<u64>) -> Event {
+        Event::Fills(Box::new(FillPage { fills, baseline: baseline.map(TradeId), last: true }))
+    }
+
+    fn lease(&self) -> Event {
+        Event::Lease(Lease { exposure_max: 100_000 * 100_000_000, orders_per_10s: 100, until: self.now + Duration::from_secs(3_600) })
+    }
+
+    fn id(leg: i32, side: Side, generation: u64) -> ClientId {
+        ClientId::new(Tag(7), 100, Leg::new(0, leg).unwrap(), side, generation)
+    }
+
+    fn report(&mut self, id: ClientId, price: &str, qty: &str, filled: &str, status: OrderStatus, source: Source) -> OrderReport {
+        OrderReport {
+            id: Some(id),
+            order_id: OrderId(u128::from(id.generation())),
+            side: id.side(),
+            price: self.btc.parse_price(price, Round::Exact).unwrap(),
+            qty: self.btc.parse_qty(qty, Round::Exact).unwrap(),
+            filled: self.btc.parse_qty(filled, Round::Exact).unwrap(),
+            average: RefPrice::ZERO,
+            status,
+            kind: OrderType::Limit,
+            tif: TimeInForce::Gtx,
+            reduce_only: false,
+            fill: None,
+            time: self.now,
+            source,
+        }
+    }
+
+    fn ack(&mut self, leg: i32, side: Side, generation: u64, price: &str, qty: &str) -> Event {
+        Event::Order(Box::new(self.report(Self::id(leg, side, generation), price, qty, "0", OrderStatus::New, Source::Stream)))
+    }
+
+    fn fill(&mut self, leg: i32, side: Side, generation: u64, price: &str, of: &str, qty: &str, status: OrderStatus) -> Event {
+        let id = Self::id(leg, side, generation);
+        let mut report = self.report(id, price, of, qty, status, Source::Stream);
+        self.next_trade += 1;
+        self.next_order += 1;
+        report.fill = Some(Fill {
+            trade_id: TradeId(self.next_trade),
+            order_id: report.order_id,
+            id: Some(id),
+            side,
+            price: report.price,
+            qty: report.filled,
+            fee: usdt(4_000_000),
+            realized: usdt(0),
+            maker: true,
+            time: self.now,
+        });
+        Event::Order(Box::new(report))
+    }
+
+    /// Boots to trading at 60,000 with buys at levels 0, -1, -2 acknowledged.
+    fn trading() -> Self {
+        let mut w = Self::new(&Boot::default());
+        w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync -"]);
+        w.check(Self::page(vec![], Some(1_000)), &[]);
+        w.check(w.snapshot("0", vec![]), &[]);
+        w.check(w.lease(), &[]);
+        w.check(w.top("60000.0", "60000.1"), &["commit 1 anchor Some(\"60000.00\")"]);
+        w.check(w.top("60000.0", "60000.2"), &[]);
+        let placed = ["alert started", "place 0:B+0#1 0.003 60000.00", "place 0:B-1#2 0.003 59900.00", "place 0:B-2#3 0.003 59800.00"];
+        w.check(Event::Committed { version: 1 }, &placed);
+        for (leg, price) in [(0, "60000"), (-1, "59900"), (-2, "59800")] {
+            let ack = w.ack(leg, Side::Buy, u64::from(leg.unsigned_abs()) + 1, price, "0.003");
+            w.check(ack, &[]);
+        }
+        w
+    }
+}
+
+#[test]
+fn places_nothing_before_the_anchor_is_on_disk() {
+    World::trading();
+}
+
+#[test]
+fn sells_one_interval_above_and_buys_again() {
+    let mut w = World::trading();
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
+    w.check(fill, &["place 0:S+0#4 0.003 60100.00"]);
+    let ack = w.ack(0, Side::Sell, 4, "60100", "0.003");
+    w.check(ack, &[]);
+    let sold = w.fill(0, Side::Sell, 4, "60100", "0.003", "0.003", OrderStatus::Filled);
+    w.check(sold, &["place 0:B+0#5 0.003 60000.00"]);
+    let status = w.engine.status(w.now);
+    // 0.003 × 100 earned, two fees of 0.04 paid.
+    assert_eq!((status.pnl.realized, status.pnl.fees, status.pnl.round_trips), (30_000_000, 8_000_000, 30_000_000));
+    assert!(status.holding.is_flat());
+}
+
+#[test]
+fn the_same_fill_twice_counts_once() {
+    let mut w = World::trading();
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.002", OrderStatus::PartiallyFilled);
+    w.check(fill.clone(), &[]);
+    w.check(fill, &[]);
+    assert_eq!(w.engine.status(w.now).holding.units(), 2);
+}
+
+#[test]
+fn a_partly_filled_buy_is_sold_only_when_it_ends() {
+    let mut w = World::trading();
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.002", OrderStatus::PartiallyFilled);
+    w.check(fill, &[]);
+    let end = w.report(World::id(0, Side::Buy, 1), "60000", "0.003", "0.002", OrderStatus::Canceled, Source::Stream);
+    w.check(Event::Order(Box::new(end)), &["place 0:S+0#4 0.002 60100.00"]);
+}
+
+#[test]
+fn the_window_follows_the_price_with_half_an_interval_of_patience() {
+    let mut w = World::trading();
+    w.check(w.top("60149.9", "60150.0"), &[]);
+    w.check(w.top("60150.0", "60150.1"), &["cancel 0:B-2#3", "place 0:B+1#4 0.003 60100.00"]);
+    let gone = w.report(World::id(-2, Side::Buy, 3), "59800", "0.003", "0", OrderStatus::Canceled, Source::Reply);
+    w.check(Event::Order(Box::new(gone)), &[]);
+    w.check(w.top("60060.0", "60060.1"), &[]);
+}
+
+#[test]
+fn an_unknown_outcome_is_queried_and_never_sent_again() {
+    let mut w = World::trading();
+    w.check(w.top("60150.0", "60150.1"), &["cancel 0:B-2#3", "place 0:B+1#4 0.003 60100.00"]);
+    let id = World::id(1, Side::Buy, 4);
+    w.check(Event::Unknown { id, request: Request::Place }, &["query 0:B+1#4"]);
+    // Not found right away proves nothing: the request may still be on its way.
+    w.check(Event::NotFound { id }, &[]);
+    w.now = w.now + Duration::from_millis(1_001);
+    w.check(Event::Wake, &["query 0:B+1#4"]);
+    w.now = w.now + Duration::from_secs(6);
+    w.feed(w.top("60150.0", "60150.1"));
+    w.check(Event::NotFound { id }, &["place 0:B+1#5 0.003 60100.00"]);
+}
+
+#[test]
+fn a_post_only_refusal_waits_and_tries_again() {
+    let mut w = World::trading();
+    w.feed(w.top("60150.0", "60150.1"));
+    let id = World::id(1, Side::Buy, 4);
+    w.check(Event::Rejected { id, request: Request::Place, reason: Reject::WouldTake }, &[]);
+    w.now = w.now + Duration::from_millis(999);
+    w.check(Event::Wake, &[]);
+    w.now = w.now + Duration::from_millis(1);
+    w.check(Event::Wake, &["place 0:B+1#5 0.003 60100.00"]);
+}
+
+#[test]
+fn a_terminal_report_before_the_ack_frees_the_slot_for_good() {
+    let mut w = World::trading();
+    w.feed(w.top("60150.0", "60150.1"));
+    let id = World::id(1, Side::Buy, 4);
+    let ended = w.report(id, "60100", "0.003", "0", OrderStatus::Expired, Source::Stream);
+    w.check(Event::Order(Box::new(ended)), &["place 0:B+1#5 0.003 60100.00"]);
+    let late = w.report(id, "60100", "0.003", "0", OrderStatus::New, Source::Reply);
+    w.check(Event::Order(Box::new(late)), &[]);
+}
+
+#[test]
+fn a_pause_withdraws_buys_and_goes_on_selling() {
+    let mut w = World::trading();
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
+    w.feed(fill);
+    let ack = w.ack(0, Side::Sell, 4, "60100", "0.003");
+    w.feed(ack);
+    let anchor = "commit 2 anchor Some(\"60000.00\")";
+    w.check(Event::Command(Command::Pause), &[anchor, "cancel 0:B-1#2", "cancel 0:B-2#3"]);
+    let sold = w.fill(0, Side::Sell, 4, "60100", "0.003", "0.003", OrderStatus::Filled);
+    w.check(sold, &[]);
+}
+
+#[test]
+fn stop_with_cancel_is_done_only_when_the_exchange_says_so() {
+    let mut w = World::trading();
+    w.check(Event::Shutdown(StopMode::Cancel), &["cancel 0:B+0#1", "cancel 0:B-1#2", "cancel 0:B-2#3"]);
+    for (leg, generation, price) in [(0, 1, "60000"), (-1, 2, "59900")] {
+        let gone = w.report(World::id(leg, Side::Buy, generation), price, "0.003", "0", OrderStatus::Canceled, Source::Reply);
+        w.check(Event::Order(Box::new(gone)), &[]);
+    }
+    let gone = w.report(World::id(-2, Side::Buy, 3), "59800", "0.003", "0", OrderStatus::Canceled, Source::Reply);
+    w.check(Event::Order(Box::new(gone)), &["resync 1000"]);
+    assert_eq!(w.engine.phase(), Phase::Draining);
+    w.check(World::page(vec![], None), &[]);
+    w.check(w.snapshot("0", vec![]), &[]);
+    assert_eq!(w.engine.phase(), Phase::Drained);
+}
+
+#[test]
+fn restart_adopts_orders_and_books_missed_fills_once() {
+    let btc = Instrument::example_btcusdt();
+    let anchor = btc.parse_price("60000", Round::Exact).unwrap();
+    let interval = btc.parse_price("100", Round::Exact).unwrap();
+    let state = StateRecord { version: 5, anchor: Some(anchor), interval, paused: false, halted: false };
+    let totals = Totals { watermark: Some(TradeId(1_000)), ..Totals::EMPTY };
+    let boot = Boot { state: Some(state), books: Restored { totals: Some(totals), slots: vec![] } };
+    let mut w = World::new(&boot);
+    w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync 1000"]);
+    // Bought on level 0 while we were away, by an order of the run before.
+    let old = |leg: i32, generation| ClientId::new(Tag(7), 99, Leg::new(0, leg).unwrap(), Side::Buy, generation);
+    let Event::Order(mut report) = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled) else { unreachable!() };
+    let fill = report.fill.as_mut().unwrap();
+    fill.id = Some(old(0, 1));
+    let fill = *fill;
+    w.check(World::page(vec![fill], None), &[]);
+    let open = w.report(old(-1, 2), "59900", "0.003", "0", OrderStatus::New, Source::Query);
+    w.check(w.snapshot("0.003", vec![open]), &[]);
+    w.check(w.lease(), &[]);
+    w.check(
+        w.top("59950.0", "59950.1"),
+        &["alert started", "place 0:S+0#1 0.003 60100.00", "place 0:B-2#2 0.003 59800.00", "place 0:B-3#3 0.003 59700.00"],
+    );
+    // The stream repeats the fill after the reconnect: it is booked already.
+    report.id = Some(old(0, 1));
+    w.check(Event::Order(report), &[]);
+    assert_eq!(w.engine.status(w.now).holding.units(), 3);
+}
+
+#[test]
+fn flatten_withdraws_then_closes_at_market() {
+    let mut w = World::trading();
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
+    w.check(fill, &["place 0:S+0#4 0.003 60100.00"]);
+    let ack = w.ack(0, Side::Sell, 4, "60100", "0.003");
+    w.feed(ack);
+    let anchor = "commit 2 anchor Some(\"60000.00\")";
+    w.check(Event::Command(Command::Flatten), &[anchor, "cancel 0:S+0#4", "cancel 0:B-1#2", "cancel 0:B-2#3"]);
+    for (leg, side, generation, price) in [(-1, Side::Buy, 2, "59900"), (-2, Side::Buy, 3, "59800"), (0, Side::Sell, 4, "60100")] {
+        let gone = w.report(World::id(leg, side, generation), price, "0.003", "0", OrderStatus::Canceled, Source::Stream);
+        let expected: &[&str] = if generation == 4 { &["place 63:S+0#5 0.003 0.00"] } else { &[] };
+        w.check(Event::Order(Box::new(gone)), expected);
+    }
+    let id = ClientId::new(Tag(7), 100, Leg::new(63, 0).unwrap(), Side::Sell, 5);
+    let Event::Order(mut report) = w.fill(0, Side::Sell, 5, "59990", "0.003", "0.003", OrderStatus::Filled) else { unreachable!() };
+    report.id = Some(id);
+    if let Some(fill) = report.fill.as_mut() {
+        fill.id = Some(id);
+    }
+    w.check(Event::Order(report), &[]);
+    let status = w.engine.status(w.now);
+    assert!(status.holding.is_flat() && status.slots.is_empty() && status.orders.is_empty());
+    w.check(w.top("60000.0", "60000.1"), &[]);
+}
+
+#[test]
+fn a_lost_account_stream_keeps_orders_but_opens_nothing() {
+    let mut w = World::trading();
+    w.check(Event::Link(Link { feed: Feed::Account, up: false }), &[]);
+    w.check(w.top("60150.0", "60150.1"), &["cancel 0:B-2#3"]);
+    w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync 1000"]);
+    w.check(World::page(vec![], None), &[]);
+    let keep = [(0, 1, "60000"), (-1, 2, "59900")].map(|(leg, generation, price)| {
+        w.report(World::id(leg, Side::Buy, generation), price, "0.003", "0", OrderStatus::New, Source::Query)
+    });
+    w.check(w.snapshot("0", keep.to_vec()), &["place 0:B+1#4 0.003 60100.00"]);
+}
+
+#[test]
+fn exposure_lent_is_never_passed() {
+    let mut w = World::trading();
+    let lease = Lease { exposure_max: 400 * 100_000_000, orders_per_10s: 100, until: w.now + Duration::from_secs(60) };
+    // Three orders of about 180 each: only two fit into 400.
+    w.check(Event::Lease(lease), &["cancel 0:B-2#3"]);
+    // An order on its way out still counts: with it, only the nearest of the new window fits.
+    let moved = w.top("60150.0", "60150.1");
+    w.check(moved, &["cancel 0:B+0#1", "cancel 0:B-1#2", "place 0:B+1#4 0.003 60100.00"]);
+}

@@ -1,0 +1,273 @@
+use crate::limits::GRID_WINDOWS_MAX;
+use crate::{Intent, Quote, Quotes, Strategy, Style};
+use arrayvec::ArrayVec;
+use plimsoll_market::limits::MONEY_SCALE;
+use plimsoll_market::{Event, FilterError, Instrument, Leg, Notional, Price, Qty, Round, Side, format_units};
+use plimsoll_position::{Changes, View, limits::SLOTS};
+use thiserror::Error;
+
+/// A long grid: buys one interval apart below the price, and sells each purchase one interval above its own level.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GridConfig {
+    /// Distance of two levels; a multiple of the tick.
+    pub interval: Price,
+    /// What each buy may cost, units of 1e-8 of the quote asset.
+    pub order_quote: i128,
+    /// Buy levels kept below the price, 1 to 64.
+    pub buy_window: u8,
+    /// Sell orders kept, nearest to the price first, 1 to 64; both windows together at most 64.
+    pub sell_window: u8,
+}
+
+/// Why a grid cannot run on a symbol.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum GridError {
+    /// The interval is not a positive multiple of the tick.
+    #[error("{symbol}: price_interval {interval} is not a positive multiple of the tick {tick}")]
+    Interval {
+        /// Symbol.
+        symbol: String,
+        /// Interval.
+        interval: String,
+        /// Tick.
+        tick: String,
+    },
+    /// The windows are zero or too large.
+    #[error("{symbol}: buy_window {buy} and sell_window {sell} must be at least 1 and together at most {GRID_WINDOWS_MAX}")]
+    Windows {
+        /// Symbol.
+        symbol: String,
+        /// Buy window.
+        buy: u8,
+        /// Sell window.
+        sell: u8,
+    },
+    /// An order would break the exchange's filters.
+    #[error(
+        "{symbol}: an order of {order_quote} {quote} at {price} is {qty} {base}, worth {value} {quote}; the exchange takes no less than {qty_min} {base} and {value_min} {quote}; raise order_quantity"
+    )]
+    TooSmall {
+        /// Symbol.
+        symbol: String,
+        /// Configured quote amount.
+        order_quote: String,
+        /// Quote asset.
+        quote: String,
+        /// Price looked at.
+        price: String,
+        /// Quantity it makes.
+        qty: String,
+        /// Base asset.
+        base: String,
+        /// What that quantity is worth.
+        value: String,
+        /// Smallest quantity.
+        qty_min: String,
+        /// Least value.
+        value_min: String,
+    },
+    /// Quantity beyond the exchange's most.
+    #[error("{symbol}: an order of {qty} is above the exchange's most of {qty_max}; lower order_quantity")]
+    TooLarge {
+        /// Symbol.
+        symbol: String,
+        /// Quantity.
+        qty: String,
+        /// Most.
+        qty_max: String,
+    },
+    /// A round trip earns less than its fees.
+    #[error("{symbol}: a round trip at {price} earns {gross} {quote} but costs {fees} {quote} in fees; raise price_interval")]
+    Fees {
+        /// Symbol.
+        symbol: String,
+        /// Price looked at.
+        price: String,
+        /// Profit before fees.
+        gross: String,
+        /// Quote asset.
+        quote: String,
+        /// Fees of both sides.
+        fees: String,
+    },
+}
+
+impl GridConfig {
+    /// Checks that the grid can trade and earn at a price.
+    ///
+    /// # Errors
+    /// The first reason why it cannot, with its numbers.
+    pub fn check(&self, instrument: &Instrument, price: Price) -> Result<(), Box<GridError>> {
+        let symbol = || instrument.symbol.to_string();
+        let shown =
+            |n: Notional| instrument.amount(n, Round::Nearest).map_or_else(|_| String::from("?"), |a| format_units(a.units, 8).to_string());
+        if self.interval.is_zero() || self.interval.units() % instrument.tick.units().max(1) != 0 {
+            return Err(Box::new(GridError::Interval {
+                symbol: symbol(),
+                interval: instrument.show_price(self.interval).to_string(),
+                tick: instrument.show_price(instrument.tick).to_string(),
+            }));
+        }
+        let windows = usize::from(self.buy_window) + usize::from(self.sell_window);
+        if self.buy_window == 0 || self.sell_window == 0 || windows > GRID_WINDOWS_MAX {
+            return Err(Box::new(GridError::Windows { symbol: symbol(), buy: self.buy_window, sell: self.sell_window }));
+        }
+        // The lowest level of the window buys the most, the highest is worth the least after rounding; both must pass.
+        let lowest = price.offset(-(self.interval.units().saturating_mul(i64::from(self.buy_window)))).filter(|p| !p.is_zero());
+        for price in [Some(price), lowest].into_iter().flatten() {
+            let qty = instrument.qty_for(self.order_quote, price);
+            match instrument.check_limit(instrument.round_price(price, Round::Down).unwrap_or(price), qty, false) {
+                Ok(()) | Err(FilterError::PriceRange { .. } | FilterError::OffTick { .. } | FilterError::OffStep { .. }) => {}
+                Err(FilterError::QtyRange { .. }) if qty > instrument.qty_max => {
+                    return Err(Box::new(GridError::TooLarge {
+                        symbol: symbol(),
+                        qty: instrument.show_qty(qty).to_string(),
+                        qty_max: instrument.show_qty(instrument.qty_max).to_string(),
+                    }));
+                }
+                Err(FilterError::QtyRange { .. } | FilterError::MinNotional { .. }) => {
+                    return Err(Box::new(GridError::TooSmall {
+                        symbol: symbol(),
+                        order_quote: format_units(self.order_quote, MONEY_SCALE).to_string(),
+                        quote: instrument.quote.to_string(),
+                        price: instrument.show_price(price).to_string(),
+                        qty: instrument.show_qty(qty).to_string(),
+                        base: instrument.base.to_string(),
+                        value: shown(price * qty),
+                        qty_min: instrument.show_qty(instrument.qty_min).to_string(),
+                        value_min: shown(instrument.notional_min),
+                    }));
+                }
+            }
+        }
+        let qty = instrument.qty_for(self.order_quote, price);
+        let gross = self.interval * qty;
+        let above = price.offset(self.interval.units()).unwrap_or(price);
+        let fees = instrument.fee(price * qty, instrument.maker_fee).units + instrument.fee(above * qty, instrument.maker_fee).units;
+        if instrument.amount(gross, Round::Down).map_or(0, |a| a.units) <= fees {
+            return Err(Box::new(GridError::Fees {
+                symbol: symbol(),
+                price: instrument.show_price(price).to_string(),
+                gross: shown(gross),
+                quote: instrument.quote.to_string(),
+                fees: format_units(fees, MONEY_SCALE).to_string(),
+            }));
+        }
+        Ok(())
+    }
+}
+
+/// The grid of one symbol.
+///
+/// Level `i` lies at `anchor + i × interval`. The centre is the highest level not above the bid; it moves only when the
+/// bid leaves its band by half an interval, so that a price dancing on a level does not churn orders.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    cfg: GridConfig,
+    strategy: u8,
+    anchor: Option<Price>,
+    centre: i32,
+    /// The centre stands while the bid is within `[low, high)`.
+    low: i64,
+    high: i64,
+}
+
+impl Grid {
+    /// Makes a grid; `strategy` is its number on the symbol, 0 to 62.
+    pub const fn new(cfg: GridConfig, strategy: u8) -> Self {
+        Self { cfg, strategy, anchor: None, centre: 0, low: i64::MAX, high: i64::MIN }
+    }
+
+    fn price_of(&self, anchor: Price, level: i32) -> Option<Price> {
+        anchor.offset(self.cfg.interval.units().checked_mul(i64::from(level))?).filter(|p| !p.is_zero())
+    }
+
+    fn recentre(&mut self, anchor: Price, bid: Price) {
+        let interval = self.cfg.interval.units();
+        let level = bid.minus(anchor).div_euclid(interval);
+        self.centre = i32::try_from(level).unwrap_or(0).clamp(-Leg::INDEX_MAX + 256, Leg::INDEX_MAX - 256);
+        let base = anchor.units() + i64::from(self.centre) * interval;
+        self.low = base - interval / 2;
+        self.high = base + interval + interval / 2;
+    }
+
+    fn write(&self, anchor: Price, view: &View<'_>, bid: Price, ask: Price, want: &mut Quotes) {
+        want.clear();
+        self.want_sells(anchor, view, bid, want);
+        for i in 0..i32::from(self.cfg.buy_window) {
+            let level = self.centre - i;
+            let (Some(leg), Some(price)) = (Leg::new(self.strategy, level), self.price_of(anchor, level)) else { break };
+            let slot = view.slots.get(leg);
+            if slot.is_some_and(|s| s.selling) || !view.slots.has_room(leg) {
+                continue;
+            }
+            // A buy at or above the ask would take; one that already rests stays until it fills.
+            let rests = slot.is_some_and(|s| s.order.is_some() && s.order_side == Side::Buy);
+            if price >= ask && !rests {
+                continue;
+            }
+            let qty = view.instrument.qty_for(self.cfg.order_quote, price);
+            if qty.is_zero() {
+                continue;
+            }
+            want.push(Quote { leg, side: Side::Buy, style: Style::PostOnly, reduce_only: false, price, qty });
+        }
+    }
+
+    fn want_sells(&self, anchor: Price, view: &View<'_>, bid: Price, want: &mut Quotes) {
+        let mut sells: ArrayVec<(u64, Quote), SLOTS> = ArrayVec::new();
+        for slot in view.slots.holding().filter(|s| s.selling && s.leg.strategy() == self.strategy) {
+            let level = slot.leg.index();
+            if level > self.centre.saturating_add(i32::from(self.cfg.sell_window)) {
+                continue;
+            }
+            let Some(target) = self.price_of(anchor, level + 1) else { continue };
+            let resting = slot.order.and_then(|at| view.orders.get(at)).filter(|o| o.id.side() == Side::Sell).map(|o| o.price);
+            let price = match resting {
+                // It rests at its target or better: it stays.
+                Some(price) if price >= target => price,
+                // The market is beyond the target: rest just above the bid rather than take.
+                _ if target <= bid => bid.offset(view.instrument.tick.units()).unwrap_or(target),
+                _ => target,
+            };
+            let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
+            let quote = Quote { leg: slot.leg, side: Side::Sell, style: Style::PostOnly, reduce_only: true, price, qty };
+            sells.push((price.minus(bid).unsigned_abs(), quote));
+        }
+        sells.sort_unstable_by_key(|(distance, quote)| (*distance, quote.leg));
+        for (_, quote) in sells.iter().take(usize::from(self.cfg.sell_window)) {
+            want.push(*quote);
+        }
+    }
+}
+
+impl Strategy for Grid {
+    fn name(&self) -> &'static str {
+        "grid"
+    }
+
+    fn anchored(&mut self, anchor: Price) {
+        self.anchor = Some(anchor);
+        self.low = i64::MAX;
+        self.high = i64::MIN;
+    }
+
+    fn on_event(&mut self, _event: &Event, changes: Changes, view: &View<'_>, want: &mut Quotes) -> Intent {
+        // Without a price nothing is known; what was wanted stands, and the gate decides what may stay.
+        let (Some(anchor), Some(top)) = (self.anchor, view.top) else { return Intent::Keep };
+        let bid = top.bid.units();
+        let moved = bid < self.low || bid >= self.high;
+        if !moved && !changes.any(Changes::INVENTORY.and(Changes::FREED).and(Changes::RULES).and(Changes::GATE)) {
+            return Intent::Keep;
+        }
+        if moved {
+            self.recentre(anchor, top.bid);
+        }
+        self.write(anchor, view, top.bid, top.ask, want);
+        Intent::Want
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+}

@@ -218,10 +218,6 @@ impl Entry {
         Ok(Self { name, capacity, item_bytes, bytes, policy, class, len, high_water, overflows })
     }
 
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
     pub(crate) fn set_len(&self, len: usize) {
         self.len.store(len, Relaxed);
         self.raise(len);

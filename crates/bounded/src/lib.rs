@@ -59,11 +59,16 @@ mod reply;
 mod stop;
 #[cfg(feature = "tokio")]
 mod tasks;
+#[cfg(feature = "tokio")]
+mod text;
 
 pub use grant::{Gauge, Grant};
 pub use hash::{FixedHasher, FixedState};
 pub use ledger::{Ledger, LedgerError, LedgerHandle, Open, Phase, Sealed};
-pub use limits::*;
+pub use limits::{
+    ABORT_GRACE, BATCHES_MAX, CAPACITY_MAX, EXIT_TEXT_MAX, EXITS_KEPT, LINE_BYTES, LINE_INDEX_BYTES, LINES_MAX, NAME_MAX, PLAN_LINES_MAX,
+    POOL_WORKERS_MAX, SUBSCRIBERS_MAX, TABLE_ROWS_MAX, TASK_BYTES, TASK_NAME_MAX,
+};
 pub use line::{Class, Line, LineName, LineStatus, TemplateStatus, WhenFull};
 pub use list::List;
 pub use map::{Map, worst_map_bytes};
@@ -89,8 +94,11 @@ pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
 pub use stop::{Stop, Stopper};
 #[cfg(feature = "tokio")]
 pub use tasks::{
-    ExitStatus, Pulse, ShutdownReport, SpawnError, Task, TaskCounts, TaskHandle, TaskName, TaskSpec, TaskState, TaskStatus, Tasks,
+    ExitStatus, ExitText, Pulse, ShutdownReport, SpawnError, Task, TaskCounts, TaskHandle, TaskName, TaskSpec, TaskState, TaskStatus,
+    Tasks, Unresponsive,
 };
+#[cfg(feature = "tokio")]
+pub use text::Text;
 
 /// Gives back what did not fit into a full container.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -138,3 +146,8 @@ impl<T> std::error::Error for Closed<T> {}
 pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

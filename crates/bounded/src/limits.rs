@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Lines one ledger may hold at a time.
 ///
 /// 500 symbols × 30 lines + 1,000 for the process. The ledger's index for them takes [`LINE_INDEX_BYTES`] each
-/// (500 KiB), which is a line of its own, `bounded.ledger`.
+/// (563 KiB), which is a line of its own, `bounded.ledger`.
 pub const LINES_MAX: usize = 16_000;
 
 /// Bytes a line's name may have: `template/exchange:account:SYMBOL`.
@@ -19,7 +19,7 @@ pub const NAME_MAX: usize = 96;
 pub const LINE_BYTES: usize = 640;
 
 /// Bytes the ledger's index takes for one line: a slot, a place in the free list, and a hash table at its worst.
-pub const LINE_INDEX_BYTES: usize = 8 + 4 + 20;
+pub const LINE_INDEX_BYTES: usize = 8 + 4 + 24;
 
 /// Lines that one plan may hold.
 ///

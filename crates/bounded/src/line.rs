@@ -93,8 +93,8 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Declares `capacity` items of type `T` that hold nothing on the heap, for every container but [`Map`](crate::Map),
-    /// [`Pool`](crate::Pool) and [`Tasks`](crate::Tasks), which have a `line` of their own.
+    /// Declares `capacity` items of type `T` that hold nothing on the heap, for every container but `Map`,
+    /// `Broadcast`, `Pool` and `Tasks`, which have a `line` of their own.
     pub const fn of<T>(name: &'a str, capacity: usize, policy: WhenFull, class: Class) -> Self {
         Self { name, capacity, item_bytes: size_of::<T>(), policy, class }
     }

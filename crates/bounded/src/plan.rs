@@ -145,9 +145,7 @@ pub struct NotPlanned {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// It does not fit into what is left of the budget.
-    #[error(
-        "{plan} needs {needed} bytes of memory and {free} of {budget} are left: raise memory.budget or trade fewer symbols"
-    )]
+    #[error("{plan} needs {needed} bytes of memory and {free} of {budget} are left: raise memory.budget or trade fewer symbols")]
     OverBudget {
         /// Whom the plan is for.
         plan: String,

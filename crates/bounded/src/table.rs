@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::ledger::sum_up;
 use crate::limits::TABLE_ROWS_MAX;
-use crate::line::{LineStatus, TemplateStatus};
+use crate::line::{LineName, LineStatus, TemplateStatus};
 
 /// The lines add up to more than the budget.
 ///
@@ -14,13 +14,14 @@ pub struct OverBudget {
     budget: u64,
     total: u64,
     templates: Vec<TemplateStatus>,
+    owners: Option<Box<Owners>>,
 }
 
 impl OverBudget {
     pub(crate) fn new(budget: u64, total: u64, lines: &[LineStatus]) -> Self {
         let mut templates = sum_up(lines.to_vec());
         templates.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.template().cmp(b.template())));
-        Self { budget, total, templates }
+        Self { budget, total, templates, owners: Owners::of(lines).map(Box::new) }
     }
 
     /// Returns the budget in bytes.
@@ -43,7 +44,7 @@ impl std::error::Error for OverBudget {}
 
 impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { budget, total, templates } = self;
+        let Self { budget, total, templates, owners } = self;
         let excess = total.saturating_sub(*budget);
         writeln!(f, "the memory plan needs {}, {} more than the budget of {}", Size(*total), Size(excess), Size(*budget))?;
         writeln!(f)?;
@@ -64,32 +65,34 @@ impl fmt::Display for OverBudget {
         }
         writeln!(f)?;
         write!(f, "raise memory.budget to at least {} MB, or reduce", total.div_ceil(1_000_000))?;
-        match self.owners() {
-            // With one owner there is nothing to compare: it is the capacities that are too large.
-            Some(owner) if owner.count > 1 => write!(
-                f,
-                " symbols: {} trade now, the dearest of them ({}) takes {}",
-                owner.count,
-                owner.dearest,
-                Size(owner.bytes)
-            ),
+        match owners.as_deref() {
+            // With one owner there is nothing to leave out: it is the capacities that are too large.
+            Some(Owners { count, dearest, bytes }) if *count > 1 => {
+                write!(f, " symbols: {count} trade now, the dearest of them ({}) takes {}", dearest.owner(), Size(*bytes))
+            }
             _ => write!(f, " the largest capacities above"),
         }
     }
 }
 
-/// The owners (symbols, accounts) that the largest owned template has, for the advice.
-struct Owners<'a> {
+/// The owners (symbols, accounts) of the lines, and which of them takes most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Owners {
     count: usize,
-    dearest: &'a str,
+    dearest: LineName,
     bytes: u64,
 }
 
-impl OverBudget {
-    fn owners(&self) -> Option<Owners<'_>> {
-        let owned = self.templates.iter().find(|sum| !sum.worst.name.owner().is_empty())?;
-        let bytes = self.templates.iter().filter(|sum| sum.lines == owned.lines).map(|sum| sum.bytes / sum.lines as u64).sum();
-        Some(Owners { count: owned.lines, dearest: owned.worst.name.owner(), bytes })
+impl Owners {
+    fn of(lines: &[LineStatus]) -> Option<Self> {
+        let mut owned: Vec<&LineStatus> = lines.iter().filter(|line| !line.name.owner().is_empty()).collect();
+        owned.sort_by(|a, b| a.name.owner().cmp(b.name.owner()));
+        let owners = owned.chunk_by(|a, b| a.name.owner() == b.name.owner());
+        let sums = owners.map(|lines| (lines.iter().map(|line| line.bytes).sum::<u64>(), lines));
+        let count = sums.clone().count();
+        // Of equals the first by name.
+        let (bytes, lines) = sums.min_by_key(|(bytes, _)| std::cmp::Reverse(*bytes))?;
+        lines.first().map(|line| Self { count, dearest: line.name, bytes })
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
-use crate::reconcile::{Budget, clear, reconcile};
+use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
     Action, Actions, Alert, AlertCode, Command, Event, Instrument, Leg, OrderView, Phase, Pnl, Price, Qty, Round, Severity, Side, SlotView,
@@ -92,6 +92,8 @@ pub struct Engine {
     budget: Budget,
     /// Lines 4 and 5 are still to be done.
     dirty: bool,
+    /// An order that is not wanted is on its way.
+    blocked: bool,
     retry_at: Option<Time>,
     placed: u64,
     canceled: u64,
@@ -136,6 +138,7 @@ impl Engine {
             anchored,
             budget: Budget::default(),
             dirty: false,
+            blocked: false,
             retry_at: None,
             placed: 0,
             canceled: 0,
@@ -188,6 +191,7 @@ impl Engine {
         }
         let due = self.retry_at.is_some_and(|t| t <= now);
         self.dirty |= intent == Intent::Want || mode_changed || due || changes.any(Changes::FREED.and(Changes::RULES));
+        self.dirty |= self.blocked && changes.any(Changes::ACKED);
         if !self.dirty || !matches!(self.phase, Phase::Trading | Phase::Draining) {
             return;
         }
@@ -201,8 +205,8 @@ impl Engine {
             return;
         }
         // 4: what may be wanted. 5: what must be sent.
-        let cleared = clear(&self.position, &self.gate, &self.quotes, now);
-        let outcome = reconcile(&mut self.position, &self.quotes, cleared, &mut self.budget, now, out);
+        let outcome = reconcile(&mut self.position, &self.gate, &self.quotes, &mut self.budget, now, out);
+        self.blocked = outcome.blocked;
         self.placed += u64::from(outcome.placed);
         self.canceled += u64::from(outcome.canceled);
         self.dirty = false;

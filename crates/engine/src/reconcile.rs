@@ -1,8 +1,8 @@
 use arrayvec::ArrayVec;
 use plimsoll_market::limits::QUOTES_MAX;
 use plimsoll_market::{Actions, Side, Time};
-use plimsoll_position::{NewOrder, Position, WorkState, Working};
-use plimsoll_safety::{Cleared, Gate, Wanted};
+use plimsoll_position::{NewOrder, Position, Slots, WorkState, Working};
+use plimsoll_safety::{Gate, Wanted};
 use plimsoll_strategy::{Quote, Quotes};
 
 /// What a comparison did.
@@ -12,61 +12,88 @@ pub(crate) struct Outcome {
     pub(crate) canceled: u32,
     /// An order was held back by the rate the lease allows.
     pub(crate) throttled: bool,
+    /// An order that is not wanted is still on its way: its answer must bring another look.
+    pub(crate) blocked: bool,
 }
 
-/// Line 4: asks the gate which of the quotes may be wanted.
-pub(crate) fn clear(position: &Position, gate: &Gate, quotes: &Quotes, now: Time) -> Cleared {
-    let view = position.view(now);
-    let wanted = quotes.as_slice().iter().map(|quote| {
-        let order = view.slots.get(quote.leg).filter(|s| s.order_side == quote.side).and_then(|s| s.order);
-        Wanted { side: quote.side, reduce_only: quote.reduce_only, price: quote.price, qty: quote.qty, order }
-    });
-    gate.clear(wanted, &view)
+/// The working order of each quote, looked up once; [`NO_ORDER`] where the slot has none, [`OTHER_SIDE`] where the slot's
+/// order is of the other side.
+type Matches = [u8; QUOTES_MAX];
+const NO_ORDER: u8 = u8::MAX;
+const OTHER_SIDE: u8 = u8::MAX - 1;
+/// The quote's slot waits after a refusal, or its place is another level's.
+const WAITS: u8 = u8::MAX - 2;
+
+fn matches(quotes: &Quotes, slots: &Slots, now: Time) -> Matches {
+    let mut found = [NO_ORDER; QUOTES_MAX];
+    for (at, quote) in found.iter_mut().zip(quotes.as_slice()) {
+        if let Some(slot) = slots.get(quote.leg) {
+            *at = match slot.order {
+                Some(order) if slot.order_side == quote.side => order,
+                Some(_) => OTHER_SIDE,
+                None if slot.blocked_until > now => WAITS,
+                None => NO_ORDER,
+            };
+        }
+    }
+    found
 }
 
-/// Line 5: sends the difference between what is wanted and what works. Cancels come first; a leg's next order waits until
-/// its last one is gone.
+/// Lines 4 and 5: asks the gate which quotes may be wanted, and sends the difference to what works. Cancels come first; a
+/// leg's next order waits until its last one is gone.
 pub(crate) fn reconcile(
     position: &mut Position,
+    gate: &Gate,
     quotes: &Quotes,
-    cleared: Cleared,
     budget: &mut Budget,
     now: Time,
     out: &mut Actions,
 ) -> Outcome {
     let mut keep: u64 = 0;
-    let mut place: ArrayVec<usize, QUOTES_MAX> = ArrayVec::new();
+    let mut place: ArrayVec<u8, QUOTES_MAX> = ArrayVec::new();
+    let mut unwanted: u64 = 0;
+    let mut blocked = false;
     {
         let view = position.view(now);
-        for (i, quote) in quotes.as_slice().iter().enumerate() {
+        let found = matches(quotes, view.slots, now);
+        let wanted = quotes.as_slice().iter().zip(&found).map(|(quote, at)| Wanted {
+            side: quote.side,
+            reduce_only: quote.reduce_only,
+            price: quote.price,
+            qty: quote.qty,
+            order: Some(*at).filter(|at| *at < WAITS),
+        });
+        let cleared = gate.clear(wanted, &view);
+        for (i, (quote, at)) in quotes.as_slice().iter().zip(&found).enumerate() {
             let bit = 1_u64 << i;
-            let slot = view.slots.get(quote.leg);
-            match slot.and_then(|s| s.order) {
-                Some(at) => {
-                    let serves = view.orders.get(at).is_some_and(|order| serves(order, quote));
-                    if serves && cleared.tolerated & bit != 0 {
+            match *at {
+                NO_ORDER if cleared.allowed & bit != 0 => place.push(i as u8),
+                NO_ORDER | OTHER_SIDE | WAITS => {}
+                at => {
+                    if cleared.tolerated & bit != 0 && view.orders.get(at).is_some_and(|order| serves(order, quote)) {
                         keep |= 1 << at;
                     }
                 }
-                None if cleared.allowed & bit != 0 && slot.is_none_or(|s| s.blocked_until <= now) => place.push(i),
-                None => {}
+            }
+        }
+        for (at, order) in view.orders.iter() {
+            if keep & 1 << at == 0 {
+                match order.state {
+                    WorkState::Live => unwanted |= 1 << at,
+                    WorkState::Sent | WorkState::Unknown => blocked = true,
+                    WorkState::Canceling | WorkState::Closing => {}
+                }
             }
         }
     }
-    let mut outcome = Outcome::default();
-    let mut unwanted: u64 = 0;
-    for (at, order) in position.view(now).orders.iter() {
-        if keep & 1 << at == 0 && order.state == WorkState::Live {
-            unwanted |= 1 << at;
-        }
-    }
+    let mut outcome = Outcome { blocked, ..Outcome::default() };
     while unwanted != 0 {
         let at = unwanted.trailing_zeros() as u8;
         unwanted &= unwanted - 1;
         outcome.canceled += u32::from(position.cancel(now, at, out));
     }
     for i in place {
-        let Some(quote) = quotes.as_slice().get(i) else { continue };
+        let Some(quote) = quotes.as_slice().get(usize::from(i)) else { continue };
         if !budget.take(now) {
             outcome.throttled = true;
             break;

@@ -430,7 +430,7 @@ impl Position {
                     (_, true) => order.state = WorkState::Closing,
                     (WorkState::Sent | WorkState::Unknown, false) => {
                         order.state = WorkState::Live;
-                        changes.add(Changes::FREED);
+                        changes.add(Changes::ACKED);
                     }
                     // A query that finds an order open whose cancel was sent long ago: cancel again.
                     (WorkState::Canceling, false) if report.source == Source::Query => {

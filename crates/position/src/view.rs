@@ -24,6 +24,9 @@ impl Changes {
     /// Rules of the instrument.
     pub const RULES: Self = Self(64);
 
+    /// The exchange confirmed an order that was on its way.
+    pub const ACKED: Self = Self(128);
+
     /// Whether any bit of `other` is set.
     pub const fn any(self, other: Self) -> bool {
         self.0 & other.0 != 0

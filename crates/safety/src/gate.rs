@@ -220,12 +220,17 @@ impl Gate {
                 exposure += (order.price * order.open_qty()).units();
             }
         }
+        let band = Band::of(view);
         for (i, wanted) in quotes.enumerate() {
             let bit = 1_u64 << i;
-            if !wanted.price.is_zero() && view.instrument.check_limit(wanted.price, wanted.qty, wanted.reduce_only).is_err() {
+            // What works already has passed, and is not sent again.
+            if wanted.order.is_none()
+                && !wanted.price.is_zero()
+                && view.instrument.check_limit(wanted.price, wanted.qty, wanted.reduce_only).is_err()
+            {
                 continue;
             }
-            if !self.within_band(&wanted, view) {
+            if !band.allows(&wanted) {
                 tolerated |= bit;
                 continue;
             }
@@ -252,18 +257,32 @@ impl Gate {
         let scale = view.instrument.price_scale + view.instrument.qty_scale;
         plimsoll_market::rescale(money, plimsoll_market::limits::MONEY_SCALE, scale, Round::Down).unwrap_or(0)
     }
+}
 
-    /// The exchange refuses buys far above and sells far below the mark price.
-    fn within_band(&self, wanted: &Wanted, view: &View<'_>) -> bool {
-        let Some(mark) = view.mark.and_then(|m| view.instrument.price_of_ref(m.mark, Round::Nearest)) else { return true };
-        if wanted.price.is_zero() {
-            return true;
+/// The exchange refuses buys far above and sells far below the mark price.
+struct Band {
+    /// In millionths of a price unit.
+    highest_buy: i128,
+    lowest_sell: i128,
+}
+
+impl Band {
+    fn of(view: &View<'_>) -> Self {
+        match view.mark.and_then(|m| view.instrument.price_of_ref(m.mark, Round::Nearest)) {
+            Some(mark) => Self {
+                highest_buy: i128::from(mark.units()) * i128::from(view.instrument.percent_up.0),
+                lowest_sell: i128::from(mark.units()) * i128::from(view.instrument.percent_down.0),
+            },
+            None => Self { highest_buy: i128::MAX, lowest_sell: 0 },
         }
+    }
+
+    fn allows(&self, wanted: &Wanted) -> bool {
         let price = i128::from(wanted.price.units()) * 1_000_000;
-        let bound = |ppm: u32| i128::from(mark.units()) * i128::from(ppm);
         match wanted.side {
-            Side::Buy => price <= bound(view.instrument.percent_up.0),
-            Side::Sell => price >= bound(view.instrument.percent_down.0),
+            _ if wanted.price.is_zero() => true,
+            Side::Buy => price <= self.highest_buy,
+            Side::Sell => price >= self.lowest_sell,
         }
     }
 }

@@ -170,12 +170,17 @@ pub struct Grid {
     /// The centre stands while the bid is within `[low, high)`.
     low: i64,
     high: i64,
+    /// Quantity of a level's buy, remembered: a division of 128 bits each is what a recentre would cost most.
+    qtys: [(i32, Qty); QTYS],
 }
+
+/// Levels whose quantity is remembered: a power of two, twice the largest window.
+const QTYS: usize = 128;
 
 impl Grid {
     /// Makes a grid; `strategy` is its number on the symbol, 0 to 62.
     pub const fn new(cfg: GridConfig, strategy: u8) -> Self {
-        Self { cfg, strategy, anchor: None, centre: 0, low: i64::MAX, high: i64::MIN }
+        Self { cfg, strategy, anchor: None, centre: 0, low: i64::MAX, high: i64::MIN, qtys: [(i32::MAX, Qty::ZERO); QTYS] }
     }
 
     fn price_of(&self, anchor: Price, level: i32) -> Option<Price> {
@@ -191,7 +196,7 @@ impl Grid {
         self.high = base + interval + interval / 2;
     }
 
-    fn write(&self, anchor: Price, view: &View<'_>, bid: Price, ask: Price, want: &mut Quotes) {
+    fn write(&mut self, anchor: Price, view: &View<'_>, bid: Price, ask: Price, want: &mut Quotes) {
         want.clear();
         self.want_sells(anchor, view, bid, want);
         for i in 0..i32::from(self.cfg.buy_window) {
@@ -206,12 +211,24 @@ impl Grid {
             if price >= ask && !rests {
                 continue;
             }
-            let qty = view.instrument.qty_for(self.cfg.order_quote, price);
+            let qty = self.qty_at(level, price, view.instrument);
             if qty.is_zero() {
                 continue;
             }
             want.push(Quote { leg, side: Side::Buy, style: Style::PostOnly, reduce_only: false, price, qty });
         }
+    }
+
+    fn qty_at(&mut self, level: i32, price: Price, instrument: &Instrument) -> Qty {
+        let memo = &mut self.qtys[level as usize % QTYS];
+        if memo.0 != level {
+            *memo = (level, instrument.qty_for(self.cfg.order_quote, price));
+        }
+        memo.1
+    }
+
+    fn forget_qtys(&mut self) {
+        self.qtys = [(i32::MAX, Qty::ZERO); QTYS];
     }
 
     fn want_sells(&self, anchor: Price, view: &View<'_>, bid: Price, want: &mut Quotes) {
@@ -250,6 +267,7 @@ impl Strategy for Grid {
         self.anchor = Some(anchor);
         self.low = i64::MAX;
         self.high = i64::MIN;
+        self.forget_qtys();
     }
 
     fn on_event(&mut self, _event: &Event, changes: Changes, view: &View<'_>, want: &mut Quotes) -> Intent {
@@ -259,6 +277,9 @@ impl Strategy for Grid {
         let moved = bid < self.low || bid >= self.high;
         if !moved && !changes.any(Changes::INVENTORY.and(Changes::FREED).and(Changes::RULES).and(Changes::GATE)) {
             return Intent::Keep;
+        }
+        if changes.any(Changes::RULES) {
+            self.forget_qtys();
         }
         if moved {
             self.recentre(anchor, top.bid);

@@ -41,11 +41,7 @@ pub(crate) fn step_logged(mut command: Command, log: &Path) -> Result<Outcome> {
     if std::io::stdout().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("could not start `{shown}`"))?;
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().with_context(|| format!("could not start `{shown}`"))?;
     let file = Mutex::new(File::create(log).with_context(|| format!("could not create {}", log.display()))?);
     let (output, errors) = (child.stdout.take(), child.stderr.take());
     let copied = std::thread::scope(|scope| {
@@ -65,8 +61,7 @@ pub(crate) fn step_within(mut command: Command, limit: Duration) -> Result<Outco
     let shown = show(&command);
     println!("$ {shown}");
     let started = Instant::now();
-    let mut child =
-        command.stdin(Stdio::null()).spawn().with_context(|| format!("could not start `{shown}`"))?;
+    let mut child = command.stdin(Stdio::null()).spawn().with_context(|| format!("could not start `{shown}`"))?;
     let status = wait_within(&mut child, limit)?;
     println!("  ({})", seconds(started.elapsed()));
     Ok(match status {

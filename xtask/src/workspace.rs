@@ -21,7 +21,7 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     /// The package's name, such as `plimsoll-market`.
     pub(crate) name: String,
-    /// The folder of its `Cargo.toml`.
+    /// The folder of its `Cargo.toml`, from the root.
     pub(crate) folder: PathBuf,
     /// Names of the packages that it depends on, in any section.
     pub(crate) dependencies: Vec<String>,
@@ -49,6 +49,7 @@ impl Workspace {
             let found = value.get(key).and_then(Value::as_array);
             Ok(found.with_context(|| format!("cargo metadata has no list {key}"))?.clone())
         };
+        let root = PathBuf::from(text(metadata, "workspace_root")?);
         let mut packages = Vec::new();
         for package in list(metadata, "packages")? {
             let manifest = PathBuf::from(text(&package, "manifest_path")?);
@@ -58,24 +59,24 @@ impl Workspace {
             }
             let targets = list(&package, "targets")?;
             let named = |kind: &str| -> Vec<String> {
-                let of_kind = targets.iter().filter(|target| {
-                    target.get("kind").and_then(Value::as_array).is_some_and(|kinds| kinds.iter().any(|k| k == kind))
-                });
+                let of_kind = targets
+                    .iter()
+                    .filter(|target| target.get("kind").and_then(Value::as_array).is_some_and(|kinds| kinds.iter().any(|k| k == kind)));
                 of_kind.filter_map(|target| target.get("name")?.as_str().map(str::to_owned)).collect()
             };
             packages.push(Package {
                 name: text(&package, "name")?,
-                folder: manifest.parent().context("a manifest lies in a folder")?.to_path_buf(),
+                folder: manifest
+                    .parent()
+                    .and_then(|folder| folder.strip_prefix(&root).ok())
+                    .context("a manifest lies below the root")?
+                    .to_path_buf(),
                 dependencies,
                 examples: named("example"),
                 benches: named("bench"),
             });
         }
-        Ok(Self {
-            root: PathBuf::from(text(metadata, "workspace_root")?),
-            target: PathBuf::from(text(metadata, "target_directory")?),
-            packages,
-        })
+        Ok(Self { root, target: PathBuf::from(text(metadata, "target_directory")?), packages })
     }
 
     /// A folder for this tool's own logs and pictures.
@@ -100,7 +101,7 @@ mod tests {
         });
         let workspace = Workspace::parse(&metadata).unwrap();
         let package = &workspace.packages[0];
-        assert_eq!(package.folder, Path::new("/w/crates/market"));
+        assert_eq!(package.folder, Path::new("crates/market"));
         assert_eq!(package.dependencies, ["arrayvec"]);
         assert_eq!(package.examples, ["exact_prices"]);
         assert!(package.benches.is_empty());

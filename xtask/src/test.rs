@@ -1,0 +1,153 @@
+//! Every test that this machine can run; what it cannot run is named with how to install it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::process::{capture, cargo, command, find_program, step, step_logged, step_within, works};
+use crate::report::{All, Outcome, Report};
+use crate::workspace::Workspace;
+
+/// Names the folder of recorded market data; `../shared` beside the workspace if unset.
+const SHARED: &str = "PLIMSOLL_SHARED";
+
+/// A test prints this and a reason when it cannot run here.
+const LEFT_OUT: &str = "left out: ";
+
+/// How long one example may run.
+const EXAMPLE_MAX: Duration = Duration::from_secs(60);
+
+/// How long a script that drives the binary may run. It ends itself well before.
+const SCRIPT_MAX: Duration = Duration::from_secs(300);
+
+/// Runs every group and closes with the counts.
+pub(crate) fn run(all: All) -> Result<bool> {
+    let workspace = Workspace::enter()?;
+    let mut report = Report::new(all);
+    let shared = shared_folder(std::env::var_os(SHARED).map_or_else(|| workspace.root.join("../shared"), PathBuf::from));
+    let log = workspace.results()?.join("test.log");
+    report.group("unit and integration tests", || step_logged(tests(shared.as_deref()), &log));
+    if shared.is_none() && uses_recordings() {
+        let how = format!("put the recordings into ../shared/data, or name the folder above data in {SHARED}");
+        report.record("tests on recorded market data", Outcome::LeftOut(how), Duration::ZERO);
+    } else {
+        for text in tests_left_out(&std::fs::read_to_string(&log).unwrap_or_default()) {
+            let (name, how) = text.split_once(" (install: ").unwrap_or((&text, "see the test's text"));
+            report.record(name, Outcome::LeftOut(how.trim_end_matches(')').to_owned()), Duration::ZERO);
+        }
+    }
+    report
+        .group("examples in documentation", || step(with_shared(cargo(&["test", "--workspace", "--locked", "--doc"]), shared.as_deref())));
+    report.group("examples", || examples(&workspace));
+    report.group("the binary", || step(cargo(&["build", "--locked", "--package", "plimsoll-app"])));
+    let binary = workspace.target.join("debug/plimsoll");
+    report.group("ccxt trades on the local exchange", || ccxt(&workspace, &binary));
+    report.group("the dashboard in a browser", || browser(&workspace, &binary));
+    Ok(report.close())
+}
+
+/// The command for all tests but those in documentation.
+fn tests(shared: Option<&Path>) -> Command {
+    // What passing tests print is shown, because it says what they left out.
+    let command = if works(cargo(&["nextest", "--version"])) {
+        cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--success-output", "immediate"])
+    } else {
+        cargo(&["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests", "--", "--show-output"])
+    };
+    with_shared(command, shared)
+}
+
+fn with_shared(mut command: Command, shared: Option<&Path>) -> Command {
+    match shared {
+        Some(folder) => command.env(SHARED, folder),
+        None => command.env_remove(SHARED),
+    };
+    command
+}
+
+/// The folder of recordings, if it is there.
+fn shared_folder(folder: PathBuf) -> Option<PathBuf> {
+    folder.join("data").is_dir().then(|| folder.canonicalize().ok())?
+}
+
+/// Whether any crate has a test that reads recordings.
+fn uses_recordings() -> bool {
+    let found = capture(command("grep", &["--recursive", "--files-with-matches", "--include=*.rs", SHARED, "crates"]));
+    // grep fails when it finds nothing.
+    found.is_ok_and(|files| !files.is_empty())
+}
+
+/// What tests said they left out, each once.
+fn tests_left_out(log: &str) -> BTreeSet<String> {
+    log.lines().filter_map(|line| line.trim().strip_prefix(LEFT_OUT)).map(str::to_owned).collect()
+}
+
+/// Builds and runs every example: what the documents show must work, and must end.
+fn examples(workspace: &Workspace) -> Result<Outcome> {
+    let outcome = step(cargo(&["build", "--workspace", "--locked", "--examples"]))?;
+    if outcome != Outcome::Passed {
+        return Ok(outcome);
+    }
+    let mut failed = Vec::new();
+    for example in workspace.packages.iter().flat_map(|package| &package.examples) {
+        let binary = workspace.target.join("debug/examples").join(example);
+        if let Outcome::Failed(why) = step_within(Command::new(binary), EXAMPLE_MAX)? {
+            failed.push(why);
+        }
+    }
+    Ok(if failed.is_empty() { Outcome::Passed } else { Outcome::Failed(failed.join("; ")) })
+}
+
+/// An unmodified ccxt from PyPI against `plimsoll testnet`.
+fn ccxt(workspace: &Workspace, binary: &Path) -> Result<Outcome> {
+    let venv = workspace.target.join("ci-venv");
+    let candidates = [std::env::var_os("PLIMSOLL_PYTHON").map(PathBuf::from), Some(venv.join("bin/python")), find_program(&["python3"])];
+    let has_ccxt = |python: &PathBuf| works(command(&python.to_string_lossy(), &["-c", "import ccxt.pro"]));
+    let Some(python) = candidates.into_iter().flatten().find(has_ccxt) else {
+        let pip = venv.join("bin/pip");
+        let how = format!("python3 -m venv {} && {} install -r tests/ccxt/requirements.txt", venv.display(), pip.display());
+        return Ok(Outcome::LeftOut(how));
+    };
+    let binary = binary.to_str().context("the target folder's name is not text")?;
+    step_within(command(&python.to_string_lossy(), &["tests/ccxt/run.py", binary]), SCRIPT_MAX)
+}
+
+/// A real browser on the dashboard of `plimsoll run`.
+fn browser(workspace: &Workspace, binary: &Path) -> Result<Outcome> {
+    let chromium = std::env::var_os("PLIMSOLL_CHROMIUM").map(PathBuf::from);
+    let chromium = chromium.or_else(|| find_program(&["chromium", "chromium-browser", "google-chrome"]));
+    let (Some(node), Some(chromium)) = (find_program(&["node"]), chromium) else {
+        return Ok(Outcome::LeftOut("node 18 or newer with npm, and chromium; then npm ci --prefix tests/browser".into()));
+    };
+    if !Path::new("tests/browser/node_modules/playwright-core").is_dir() {
+        return Ok(Outcome::LeftOut("npm ci --prefix tests/browser".into()));
+    }
+    let mut script = Command::new(node);
+    script.arg("tests/browser/run.mjs").arg(binary).arg(chromium).arg(workspace.results()?);
+    step_within(script, SCRIPT_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tests_leave_out_is_named_once() {
+        let log = "test a ... ok\nleft out: recorded days (install: x)\n  left out: recorded days (install: x)\nnothing left out: b\nleft out: c\n";
+        let found: Vec<String> = tests_left_out(log).into_iter().collect();
+        assert_eq!(found, ["c", "recorded days (install: x)"]);
+    }
+
+    #[test]
+    fn a_shared_folder_without_data_is_not_there() {
+        let folder = std::env::temp_dir().join(format!("xtask-shared-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        assert_eq!(shared_folder(folder.clone()), None);
+        std::fs::create_dir_all(folder.join("data")).unwrap();
+        assert!(shared_folder(folder.clone()).is_some());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

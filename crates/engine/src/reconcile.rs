@@ -24,19 +24,23 @@ const OTHER_SIDE: u8 = u8::MAX - 1;
 /// The quote's slot waits after a refusal, or its place is another level's.
 const WAITS: u8 = u8::MAX - 2;
 
-fn matches(quotes: &Quotes, slots: &Slots, now: Time) -> Matches {
+fn matches(quotes: &Quotes, slots: &Slots, now: Time) -> (Matches, u64) {
     let mut found = [NO_ORDER; QUOTES_MAX];
+    let mut matched = 0;
     for (at, quote) in found.iter_mut().zip(quotes.as_slice()) {
         if let Some(slot) = slots.get(quote.leg) {
             *at = match slot.order {
-                Some(order) if slot.order_side == quote.side => order,
+                Some(order) if slot.order_side == quote.side => {
+                    matched |= 1 << order;
+                    order
+                }
                 Some(_) => OTHER_SIDE,
                 None if slot.blocked_until > now => WAITS,
                 None => NO_ORDER,
             };
         }
     }
-    found
+    (found, matched)
 }
 
 /// Lines 4 and 5: asks the gate which quotes may be wanted, and sends the difference to what works. Cancels come first; a
@@ -55,7 +59,7 @@ pub(crate) fn reconcile(
     let mut blocked = false;
     {
         let view = position.view(now);
-        let found = matches(quotes, view.slots, now);
+        let (found, matched) = matches(quotes, view.slots, now);
         let wanted = quotes.as_slice().iter().zip(&found).map(|(quote, at)| Wanted {
             side: quote.side,
             reduce_only: quote.reduce_only,
@@ -63,7 +67,7 @@ pub(crate) fn reconcile(
             qty: quote.qty,
             order: Some(*at).filter(|at| *at < WAITS),
         });
-        let cleared = gate.clear(wanted, &view);
+        let cleared = gate.clear(wanted, matched, &view);
         for (i, (quote, at)) in quotes.as_slice().iter().zip(&found).enumerate() {
             let bit = 1_u64 << i;
             match *at {
@@ -76,13 +80,11 @@ pub(crate) fn reconcile(
                 }
             }
         }
-        for (at, order) in view.orders.iter() {
-            if keep & 1 << at == 0 {
-                match order.state {
-                    WorkState::Live => unwanted |= 1 << at,
-                    WorkState::Sent | WorkState::Unknown => blocked = true,
-                    WorkState::Canceling | WorkState::Closing => {}
-                }
+        for (at, order) in view.orders.except(keep) {
+            match order.state {
+                WorkState::Live => unwanted |= 1 << at,
+                WorkState::Sent | WorkState::Unknown => blocked = true,
+                WorkState::Canceling | WorkState::Closing => {}
             }
         }
     }

@@ -230,6 +230,7 @@ impl Instrument {
     ///
     /// # Errors
     /// The first rule broken, with its numbers.
+    #[inline]
     pub fn check_limit(&self, price: Price, qty: Qty, reduce_only: bool) -> Result<(), FilterError> {
         if price < self.price_min || price > self.price_max {
             return Err(FilterError::PriceRange { price: price.units(), min: self.price_min.units(), max: self.price_max.units() });

@@ -28,11 +28,13 @@ impl Price {
     }
 
     /// The difference to another price of the same symbol, in units, signed.
+    #[inline]
     pub const fn minus(self, other: Self) -> i64 {
         self.0 - other.0
     }
 
     /// This price moved by `units`; `None` below zero or on overflow.
+    #[inline]
     pub fn offset(self, units: i64) -> Option<Self> {
         self.0.checked_add(units).filter(|u| *u >= 0).map(Self)
     }
@@ -215,6 +217,7 @@ impl Notional {
 
 impl Mul<Qty> for Price {
     type Output = Notional;
+    #[inline]
     fn mul(self, rhs: Qty) -> Notional {
         Notional(i128::from(self.0) * i128::from(rhs.units()))
     }

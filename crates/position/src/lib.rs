@@ -30,6 +30,6 @@ mod view;
 pub use holding::book_fill;
 pub use orders::{Orders, WorkState, Working};
 pub use position::{NewOrder, PlaceError, Position, PositionConfig, Restored};
-pub use slots::{Slot, Slots};
+pub use slots::{Seat, Slot, Slots};
 pub use sync::SyncState;
 pub use view::{Changes, View};

@@ -102,6 +102,7 @@ impl Orders {
     pub const BYTES: usize = size_of::<Self>() + WORKING_MAX * size_of::<Option<Working>>();
 
     /// Orders in the table.
+    #[inline]
     pub const fn len(&self) -> usize {
         self.used.count_ones() as usize
     }
@@ -117,17 +118,26 @@ impl Orders {
     }
 
     /// The order at an index of the table.
+    #[inline]
     pub fn get(&self, at: u8) -> Option<&Working> {
         self.table.get(usize::from(at)).and_then(Option::as_ref)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, at: u8) -> Option<&mut Working> {
         self.table.get_mut(usize::from(at)).and_then(Option::as_mut)
     }
 
     /// All orders with their index, in the order of the table.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = (u8, &Working)> {
-        let mut bits = self.used;
+        self.except(0)
+    }
+
+    /// The orders whose bit is not set in `mask`, with their index.
+    #[inline]
+    pub fn except(&self, mask: u64) -> impl Iterator<Item = (u8, &Working)> {
+        let mut bits = self.used & !mask;
         core::iter::from_fn(move || {
             if bits == 0 {
                 return None;

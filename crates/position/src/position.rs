@@ -147,6 +147,7 @@ impl Position {
     }
 
     /// What strategy and safety read.
+    #[inline]
     pub fn view(&self, now: Time) -> View<'_> {
         View {
             now,
@@ -339,6 +340,7 @@ impl Position {
     }
 
     /// Emits a cancel for a live order; does nothing for one that is on its way or unknown.
+    #[inline]
     pub fn cancel(&mut self, now: Time, at: u8, out: &mut Actions) -> bool {
         match self.orders.get_mut(at) {
             Some(order) if order.state == WorkState::Live => {

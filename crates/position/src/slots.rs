@@ -37,6 +37,7 @@ impl Slot {
     }
 
     /// Whether it holds nothing and has no order.
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.held.is_zero() && self.order.is_none()
     }
@@ -45,6 +46,17 @@ impl Slot {
     pub const fn row(&self) -> SlotRow {
         SlotRow { leg: self.leg, held: self.held, cost: self.cost }
     }
+}
+
+/// What is at the place of a leg.
+#[derive(Clone, Copy, Debug)]
+pub enum Seat<'a> {
+    /// Its slot.
+    Own(&'a Slot),
+    /// Nothing that stays: a slot could be made.
+    Free,
+    /// Another level that holds something or has an order.
+    Taken,
 }
 
 /// The slots of one symbol: a ring indexed by the low bits of the level, with the level as its tag.
@@ -68,26 +80,41 @@ impl Slots {
     /// Bytes the ring takes.
     pub const BYTES: usize = size_of::<Self>() + SLOTS * size_of::<Option<Slot>>();
 
+    #[inline]
     const fn place(leg: Leg) -> usize {
         // Strategies beside the grid use few indices; spreading them keeps them off the grid's levels.
         (leg.index() as usize).wrapping_add((leg.strategy() as usize) * 37) & (SLOTS - 1)
     }
 
     /// The slot of a leg, when there is one.
+    #[inline]
     pub fn get(&self, leg: Leg) -> Option<&Slot> {
         self.ring[Self::place(leg)].as_ref().filter(|s| s.leg == leg)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, leg: Leg) -> Option<&mut Slot> {
         self.ring[Self::place(leg)].as_mut().filter(|s| s.leg == leg)
     }
 
+    /// What is at a leg's place: its slot, nothing, or another level that keeps it.
+    #[inline]
+    pub fn seat(&self, leg: Leg) -> Seat<'_> {
+        match &self.ring[Self::place(leg)] {
+            Some(slot) if slot.leg == leg => Seat::Own(slot),
+            Some(slot) if !slot.is_empty() => Seat::Taken,
+            _ => Seat::Free,
+        }
+    }
+
     /// Whether a leg could have a slot now: its place is free, empty or its own.
+    #[inline]
     pub fn has_room(&self, leg: Leg) -> bool {
         self.ring[Self::place(leg)].as_ref().is_none_or(|s| s.leg == leg || s.is_empty())
     }
 
     /// The slot of a leg, made when its place is free; `None` when another level holds the place.
+    #[inline]
     pub(crate) fn claim(&mut self, leg: Leg) -> Option<&mut Slot> {
         let place = &mut self.ring[Self::place(leg)];
         if place.as_ref().is_some_and(|s| s.leg == leg) {
@@ -130,6 +157,43 @@ impl Slots {
             })
             .filter_map(|at| self.ring[at].as_ref())
         })
+    }
+
+    /// Slots of a strategy that hold something, by rising level, from `level` on over one turn of the ring.
+    ///
+    /// Levels outside that turn are left out; [`Slots::holding`] has them too.
+    #[inline]
+    pub fn holding_from(&self, strategy: u8, level: i32) -> impl Iterator<Item = &Slot> {
+        const WORDS: usize = SLOTS / 64;
+        let start = Leg::new(strategy, level).map_or(0, Self::place);
+        // The word of the start is looked at twice: its upper bits first, its lower bits last.
+        (0..=WORDS).flat_map(move |turn| {
+            let word = (start / 64 + turn) % WORDS;
+            let mut bits = match turn {
+                0 => self.held[word] & (u64::MAX << (start % 64)),
+                WORDS => self.held[word] & !(u64::MAX << (start % 64)),
+                _ => self.held[word],
+            };
+            core::iter::from_fn(move || {
+                if bits == 0 {
+                    return None;
+                }
+                let at = word * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                Some(at)
+            })
+            .filter_map(move |at| {
+                let offset = (at + SLOTS - start) % SLOTS;
+                let wanted = level.checked_add(offset as i32)?;
+                self.ring[at].as_ref().filter(|s| s.leg.strategy() == strategy && s.leg.index() == wanted)
+            })
+        })
+    }
+
+    /// How many slots hold something.
+    #[inline]
+    pub fn holding_count(&self) -> u32 {
+        self.held.iter().map(|w| w.count_ones()).sum()
     }
 
     /// Base quantity held by all slots.
@@ -185,6 +249,21 @@ mod tests {
         }
         assert_eq!(slots.holding().count(), SLOTS);
         assert_eq!(slots.held_total(), Qty::from_units(2 * SLOTS as u64));
+    }
+
+    #[test]
+    fn holding_from_goes_up_and_around() {
+        let mut slots = Slots::default();
+        for level in [-200, -5, -1, 0, 3, 70, 127] {
+            slots.claim(leg(level)).unwrap().held = Qty::from_units(1);
+            slots.note_held(leg(level));
+        }
+        let levels = |from| slots.holding_from(0, from).map(|s| s.leg.index()).collect::<Vec<_>>();
+        assert_eq!(levels(-128), [-5, -1, 0, 3, 70, 127]);
+        assert_eq!(levels(-1), [-1, 0, 3, 70, 127]);
+        assert_eq!(levels(4), [70, 127]);
+        assert_eq!(levels(-210), [-200, -5, -1, 0, 3]);
+        assert_eq!(slots.holding_count(), 7);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use core::time::Duration;
 use plimsoll_market::{Command, Event, Lease, Price, Qty, Round, Side, Time};
-use plimsoll_position::{View, WorkState};
+use plimsoll_position::View;
 
 /// Why nothing may be opened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -202,21 +202,18 @@ impl Gate {
 
     /// Says which quotes may be wanted. They come in the order of how much they are wanted: when a limit is short, the
     /// first get it. An order may be counted twice against the limit, never zero times.
-    pub fn clear<'q>(&self, quotes: impl Iterator<Item = Wanted> + Clone + 'q, view: &View<'_>) -> Cleared {
+    ///
+    /// `matched` has the bit of every order that serves one of the quotes.
+    #[inline]
+    pub fn clear(&self, quotes: impl Iterator<Item = Wanted>, matched: u64, view: &View<'_>) -> Cleared {
         let open = self.mode.closed;
         let mut allowed: u64 = 0;
         let mut tolerated: u64 = 0;
         let exposure_max = self.exposure_units(view);
         // Holding at cost and every order that may still fill and serves no quote: they count whatever is wanted.
-        let mut matched: u64 = 0;
-        for wanted in quotes.clone() {
-            if let Some(at) = wanted.order {
-                matched |= 1 << at;
-            }
-        }
         let mut exposure = view.totals.cost.units().abs();
-        for (at, order) in view.orders.iter() {
-            if order.id.side() == Side::Buy && !order.reduce_only && (matched & 1 << at == 0 || order.state == WorkState::Unknown) {
+        for (_, order) in view.orders.except(matched) {
+            if order.id.side() == Side::Buy && !order.reduce_only {
                 exposure += (order.price * order.open_qty()).units();
             }
         }

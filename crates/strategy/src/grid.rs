@@ -1,9 +1,8 @@
 use crate::limits::GRID_WINDOWS_MAX;
 use crate::{Intent, Quote, Quotes, Strategy, Style};
-use arrayvec::ArrayVec;
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{Event, FilterError, Instrument, Leg, Notional, Price, Qty, Round, Side, format_units};
-use plimsoll_position::{Changes, View, limits::SLOTS};
+use plimsoll_position::{Changes, Seat, Slot, View, limits::SLOTS};
 use thiserror::Error;
 
 /// A long grid: buys one interval apart below the price, and sells each purchase one interval above its own level.
@@ -202,12 +201,13 @@ impl Grid {
         for i in 0..i32::from(self.cfg.buy_window) {
             let level = self.centre - i;
             let (Some(leg), Some(price)) = (Leg::new(self.strategy, level), self.price_of(anchor, level)) else { break };
-            let slot = view.slots.get(leg);
-            if slot.is_some_and(|s| s.selling) || !view.slots.has_room(leg) {
-                continue;
-            }
             // A buy at or above the ask would take; one that already rests stays until it fills.
-            let rests = slot.is_some_and(|s| s.order.is_some() && s.order_side == Side::Buy);
+            let rests = match view.slots.seat(leg) {
+                Seat::Own(slot) if slot.selling => continue,
+                Seat::Own(slot) => slot.order.is_some() && slot.order_side == Side::Buy,
+                Seat::Free => false,
+                Seat::Taken => continue,
+            };
             if price >= ask && !rests {
                 continue;
             }
@@ -231,30 +231,47 @@ impl Grid {
         self.qtys = [(i32::MAX, Qty::ZERO); QTYS];
     }
 
+    /// Wants the sells of the lowest levels: they are the nearest to the price, and first of all those it has passed.
     fn want_sells(&self, anchor: Price, view: &View<'_>, bid: Price, want: &mut Quotes) {
-        let mut sells: ArrayVec<(u64, Quote), SLOTS> = ArrayVec::new();
-        for slot in view.slots.holding().filter(|s| s.selling && s.leg.strategy() == self.strategy) {
-            let level = slot.leg.index();
-            if level > self.centre.saturating_add(i32::from(self.cfg.sell_window)) {
-                continue;
+        let room = usize::from(self.cfg.sell_window);
+        let highest = self.centre.saturating_add(i32::from(self.cfg.sell_window));
+        let lowest = self.centre.saturating_sub(SLOTS as i32 / 2);
+        let mut seen = 0;
+        for slot in view.slots.holding_from(self.strategy, lowest) {
+            seen += 1;
+            if want.as_slice().len() == room || slot.leg.index() > highest {
+                return;
             }
-            let Some(target) = self.price_of(anchor, level + 1) else { continue };
-            let resting = slot.order.and_then(|at| view.orders.get(at)).filter(|o| o.id.side() == Side::Sell).map(|o| o.price);
-            let price = match resting {
-                // It rests at its target or better: it stays.
-                Some(price) if price >= target => price,
-                // The market is beyond the target: rest just above the bid rather than take.
-                _ if target <= bid => bid.offset(view.instrument.tick.units()).unwrap_or(target),
-                _ => target,
-            };
-            let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
-            let quote = Quote { leg: slot.leg, side: Side::Sell, style: Style::PostOnly, reduce_only: true, price, qty };
-            sells.push((price.minus(bid).unsigned_abs(), quote));
+            self.want_sell(anchor, slot, view, bid, want);
         }
-        sells.sort_unstable_by_key(|(distance, quote)| (*distance, quote.leg));
-        for (_, quote) in sells.iter().take(usize::from(self.cfg.sell_window)) {
-            want.push(*quote);
+        if seen == view.slots.holding_count() {
+            return;
         }
+        // What lies farther below than half the ring was passed by a leap; it is sold too.
+        for slot in view.slots.holding().filter(|s| s.leg.strategy() == self.strategy && s.leg.index() < lowest) {
+            if want.as_slice().len() == room {
+                return;
+            }
+            self.want_sell(anchor, slot, view, bid, want);
+        }
+    }
+
+    #[inline]
+    fn want_sell(&self, anchor: Price, slot: &Slot, view: &View<'_>, bid: Price, want: &mut Quotes) {
+        if !slot.selling {
+            return;
+        }
+        let Some(target) = self.price_of(anchor, slot.leg.index() + 1) else { return };
+        let resting = slot.order.and_then(|at| view.orders.get(at)).filter(|o| o.id.side() == Side::Sell).map(|o| o.price);
+        let price = match resting {
+            // It rests at its target or better: it stays.
+            Some(price) if price >= target => price,
+            // The market is beyond the target: rest just above the bid rather than take.
+            _ if target <= bid => bid.offset(view.instrument.tick.units()).unwrap_or(target),
+            _ => target,
+        };
+        let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
+        want.push(Quote { leg: slot.leg, side: Side::Sell, style: Style::PostOnly, reduce_only: true, price, qty });
     }
 }
 

@@ -1,1 +1,46 @@
-//! Watches the process: memory, tasks, ledger; exports Prometheus metrics
+//! Watches the process it runs in, remembers a bounded stretch of it, and writes metrics as Prometheus reads them.
+//!
+//! A [`Sampler`] looks every few seconds at the process, the allocator, the control group, the tasks and the memory ledger.
+//! An [`Exporter`] holds all metrics; trading code gets handles from it ([`SymbolMetrics`], [`AccountMetrics`],
+//! [`StorageMetrics`]). Labels are configured or compiled in, never ids: the number of series has a limit.
+//!
+//! It deliberately opens no port, runs no task of its own, and acts on nothing it sees.
+//!
+//! Read [`Sampler`] and [`Exporter`] first.
+//!
+//! ```
+//! use plimsoll_bounded::{Grant, Ledger, Tasks};
+//! use plimsoll_market::Time;
+//! use plimsoll_monitor::{Exporter, ExporterGrants, Sampler, SystemMetrics};
+//!
+//! let ledger = Ledger::open(64_000_000);
+//! let exporter = Exporter::new(ExporterGrants::take(&ledger)?);
+//! let tasks = Tasks::new(ledger.grant(Tasks::line("app.tasks", 8, 4_096))?);
+//! let history = ledger.grant(Sampler::line("monitor.samples", 720))?;
+//! let ledger = ledger.seal()?;
+//!
+//! let mut sampler = Sampler::new(history, ledger.handle(), tasks, exporter.clone());
+//! let sample = sampler.sample(Time::from_millis(1_700_000_000_000));
+//! assert_eq!(SystemMetrics::of(&sample, 200_000_000).next_gc_mb, 200.0);
+//! assert!(exporter.render().contains("plimsoll_ledger_budget_bytes 64000000"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod allocator;
+mod cgroup;
+mod exporter;
+mod families;
+pub mod limits;
+mod process;
+mod sample;
+mod system;
+mod trading;
+
+pub use allocator::AllocatorSample;
+pub use cgroup::{Cgroup, CgroupSample};
+pub use exporter::{AlreadyInstalled, Exporter, ExporterGrants, Latency, SeriesFull};
+pub use families::{FAMILIES, Family, Kind};
+pub use process::ProcessSample;
+pub use sample::{Sample, Sampler};
+pub use system::SystemMetrics;
+pub use trading::{AccountMetrics, StorageFigures, StorageMetrics, SymbolMetrics};

@@ -1,0 +1,145 @@
+//! What the control group allows and has used.
+
+use std::path::{Path, PathBuf};
+
+use crate::limits::CGROUP_DEPTH_MAX;
+
+/// Memory of the control group that this process is in, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CgroupSample {
+    /// What the group has in RAM, page cache included.
+    pub current_bytes: u64,
+    /// The least limit of the group and those around it; `None` when there is none.
+    pub limit_bytes: Option<u64>,
+}
+
+/// Where the figures of this process's control group are. Found once, read often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cgroup {
+    version: Version,
+    /// The controller's root and the group in it.
+    mount: PathBuf,
+    group: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+}
+
+impl Version {
+    const fn files(self) -> (&'static str, &'static str) {
+        match self {
+            Self::One => ("memory.usage_in_bytes", "memory.limit_in_bytes"),
+            Self::Two => ("memory.current", "memory.max"),
+        }
+    }
+}
+
+/// Version 1 writes "no limit" as the largest multiple of a page; nothing real is within a page of it.
+const UNLIMITED: u64 = i64::MAX as u64 - 65_536;
+
+impl Cgroup {
+    /// Finds the group of this process; `None` where there are none.
+    pub fn find() -> Option<Self> {
+        let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+        Self::find_in(&own, Path::new("/sys/fs/cgroup"))
+    }
+
+    /// Finds a group by the text of a `/proc/PID/cgroup`, under the folder where the controllers are mounted.
+    ///
+    /// On a machine with both versions the memory controller belongs to one of them: that one is taken.
+    fn find_in(own: &str, root: &Path) -> Option<Self> {
+        let groups = own.lines().filter_map(|line| {
+            let mut parts = line.splitn(3, ':');
+            let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+            let (version, mount) = match controllers {
+                "" => (Version::Two, root.to_owned()),
+                list if list.split(',').any(|controller| controller == "memory") => (Version::One, root.join("memory")),
+                _ => return None,
+            };
+            Some((version, mount, path.trim_start_matches('/').to_owned()))
+        });
+        for (version, mount, path) in groups {
+            // Inside a container the path may be the one outside; then the mount itself is our group.
+            for group in [mount.join(&path), mount.clone()] {
+                let found = Self { version, mount: mount.clone(), group };
+                if found.read().is_some() {
+                    return Some(found);
+                }
+            }
+        }
+        None
+    }
+
+    /// Reads the figures; `None` when the group has gone.
+    ///
+    /// # Bounds
+    /// Walks up at most [`CGROUP_DEPTH_MAX`] groups.
+    pub fn read(&self) -> Option<CgroupSample> {
+        let (current, limit) = self.version.files();
+        let number = |path: PathBuf| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+        let current_bytes = number(self.group.join(current))?;
+        let around = self.group.ancestors().take(CGROUP_DEPTH_MAX).take_while(|group| group.starts_with(&self.mount));
+        // "max" is no number, and so no limit.
+        let limits = around.filter_map(|group| number(group.join(limit))).filter(|limit| *limit < UNLIMITED);
+        Some(CgroupSample { current_bytes, limit_bytes: limits.min() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    #[track_caller]
+    fn check(own: &str, files: &[(&str, &str)], expected: Option<(u64, Option<u64>)>) {
+        let root = tree(files);
+        let sample = Cgroup::find_in(own, root.path()).and_then(|group| group.read());
+        assert_eq!(sample.map(|sample| (sample.current_bytes, sample.limit_bytes)), expected);
+    }
+
+    #[test]
+    fn version_two_takes_the_least_limit_on_the_way_up() {
+        let own = "0::/system.slice/bot.service\n";
+        let files = [
+            ("system.slice/bot.service/memory.current", "1000\n"),
+            ("system.slice/bot.service/memory.max", "max\n"),
+            ("system.slice/memory.max", "5000\n"),
+        ];
+        check(own, &files, Some((1_000, Some(5_000))));
+        check(own, &files[..2], Some((1_000, None)));
+    }
+
+    #[test]
+    fn version_one_knows_its_own_infinity() {
+        let own = "9:name=systemd:/x\n4:cpu,memory:/a/b\n0::/\n";
+        let usage = ("memory/a/b/memory.usage_in_bytes", "42\n");
+        check(own, &[usage, ("memory/a/b/memory.limit_in_bytes", "9223372036854771712\n")], Some((42, None)));
+        check(own, &[usage, ("memory/a/b/memory.limit_in_bytes", "4096\n")], Some((42, Some(4_096))));
+    }
+
+    #[test]
+    fn path_of_outside_the_container_falls_back_to_the_mount() {
+        let own = "0::/../docker/abc\n";
+        check(own, &[("memory.current", "7"), ("memory.max", "8")], Some((7, Some(8))));
+    }
+
+    #[test]
+    fn no_groups_or_nonsense_is_nothing() {
+        check("", &[("memory.current", "7")], None);
+        check("nonsense\n1:2\n", &[("memory.current", "7")], None);
+        check("0::/a\n", &[], None);
+        check("0::/a\n", &[("a/memory.current", "many")], None);
+    }
+}

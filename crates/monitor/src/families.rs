@@ -1,0 +1,118 @@
+//! Every family of metrics: its name, its kind, what it means. The names are an interface; the README lists them.
+
+/// What kind of metric a family is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts observations by size, in seconds.
+    Histogram,
+}
+
+/// A family of metrics: series that differ in their labels only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it means, and in which unit.
+    pub help: &'static str,
+}
+
+macro_rules! families {
+    ($($ident:ident = $kind:ident $name:literal $labels:tt $help:literal;)*) => {
+        $(pub(crate) const $ident: Family = Family { name: $name, kind: Kind::$kind, labels: &$labels, help: $help };)*
+
+        /// Every family that is exported.
+        pub const FAMILIES: &[Family] = &[$($ident),*];
+    };
+}
+
+families! {
+    BUILD_INFO = Gauge "plimsoll_build_info" ["version"] "always 1; the label tells the version";
+    UPTIME = Gauge "plimsoll_uptime_seconds" [] "seconds since the first sample";
+
+    PROCESS_RESIDENT = Gauge "plimsoll_process_resident_bytes" [] "memory of the process in RAM";
+    PROCESS_ANONYMOUS = Gauge "plimsoll_process_anonymous_bytes" [] "memory of the process in RAM that belongs to no file";
+    PROCESS_THREADS = Gauge "plimsoll_process_threads" [] "threads";
+    PROCESS_FILES = Gauge "plimsoll_process_open_files" [] "open files and sockets";
+    PROCESS_CPU = Counter "plimsoll_process_cpu_milliseconds_total" [] "processor time used, all threads";
+
+    ALLOCATED = Gauge "plimsoll_allocator_allocated_bytes" [] "memory asked for and not given back";
+    ACTIVE = Gauge "plimsoll_allocator_active_bytes" [] "pages with at least one allocation";
+    RESIDENT = Gauge "plimsoll_allocator_resident_bytes" [] "pages of the allocator in RAM";
+    MAPPED = Gauge "plimsoll_allocator_mapped_bytes" [] "address space of the allocator";
+    RETAINED = Gauge "plimsoll_allocator_retained_bytes" [] "address space kept for later, without RAM";
+
+    CGROUP_CURRENT = Gauge "plimsoll_cgroup_memory_bytes" [] "memory of the control group";
+    CGROUP_LIMIT = Gauge "plimsoll_cgroup_memory_limit_bytes" [] "least memory limit of the control group and those around it";
+
+    TASKS_LIVE = Gauge "plimsoll_tasks_live" [] "tasks that run";
+    TASKS_OVERDUE = Gauge "plimsoll_tasks_overdue" [] "tasks that broke their promise to show that they live";
+    TASKS_GROUP = Gauge "plimsoll_tasks_group_live" ["group"] "tasks of a group that run";
+    TASKS_SPAWNED = Counter "plimsoll_tasks_spawned_total" [] "tasks started";
+    TASKS_FINISHED = Counter "plimsoll_tasks_finished_total" [] "tasks that returned";
+    TASKS_FAILED = Counter "plimsoll_tasks_failed_total" [] "tasks that returned an error";
+    TASKS_PANICKED = Counter "plimsoll_tasks_panicked_total" [] "tasks that panicked";
+    TASKS_CANCELLED = Counter "plimsoll_tasks_cancelled_total" [] "tasks that were aborted";
+    TASKS_REFUSED = Counter "plimsoll_tasks_refused_total" [] "tasks that were not started";
+
+    LEDGER_BUDGET = Gauge "plimsoll_ledger_budget_bytes" [] "the memory budget";
+    LEDGER_TOTAL = Gauge "plimsoll_ledger_total_bytes" [] "bytes that all lines take at worst";
+    LEDGER_USED = Gauge "plimsoll_ledger_used_bytes" [] "bytes that the items there now take at worst";
+    LEDGER_LINES = Gauge "plimsoll_ledger_lines" ["line"] "containers of this kind";
+    LEDGER_BYTES = Gauge "plimsoll_ledger_bytes_sum" ["line"] "bytes that containers of this kind take at worst";
+    LEDGER_CAPACITY = Gauge "plimsoll_ledger_capacity_sum" ["line"] "items that containers of this kind can hold";
+    LEDGER_LENGTH = Gauge "plimsoll_ledger_length_sum" ["line"] "items that containers of this kind hold: for queues, how many wait";
+    LEDGER_FILL = Gauge "plimsoll_ledger_fill_ratio_max" ["line"] "how full the fullest container of this kind is, 0 to 1";
+    LEDGER_HIGH_WATER = Gauge "plimsoll_ledger_high_water_max" ["line"] "most items that one container of this kind ever held";
+    LEDGER_OVERFLOW = Counter "plimsoll_ledger_overflow_total" ["line"] "how often a limit of this kind acted";
+
+    SYMBOL_TRADING = Gauge "plimsoll_symbol_trading" ["account", "symbol"] "1 while the symbol trades";
+    SYMBOL_OPENING = Gauge "plimsoll_symbol_opening" ["account", "symbol"] "1 while nothing forbids to open";
+    ORDERS_PLACED = Counter "plimsoll_orders_placed_total" ["account", "symbol"] "orders sent";
+    ORDERS_CANCELED = Counter "plimsoll_orders_canceled_total" ["account", "symbol"] "cancels sent";
+    ORDERS_REJECTED = Counter "plimsoll_orders_rejected_total" ["account", "symbol"] "orders that the exchange refused";
+    ORDERS_OPEN = Gauge "plimsoll_orders_open" ["account", "symbol"] "orders at the exchange or on their way";
+    ORDERS_FOREIGN = Gauge "plimsoll_orders_foreign" ["account", "symbol"] "open orders that are not ours";
+    FILLS = Counter "plimsoll_fills_total" ["account", "symbol"] "executions booked since the start";
+    SLOTS_USED = Gauge "plimsoll_slots_used" ["account", "symbol"] "slots that hold something or have an order";
+    HOLDING = Gauge "plimsoll_holding" ["account", "symbol"] "net position, in the base asset";
+    PRICE_MID = Gauge "plimsoll_price_mid" ["account", "symbol"] "middle of best bid and ask, in the quote asset";
+    PNL_REALIZED = Gauge "plimsoll_pnl_realized" ["account", "symbol"] "realised profit before fees, in the quote asset";
+    PNL_UNREALIZED = Gauge "plimsoll_pnl_unrealized" ["account", "symbol"] "what closing at the mark would add, in the quote asset";
+    PNL_FEES = Gauge "plimsoll_pnl_fees" ["account", "symbol"] "fees paid, in the quote asset";
+    PNL_FUNDING = Gauge "plimsoll_pnl_funding" ["account", "symbol"] "funding received, in the quote asset";
+    PNL_NET = Gauge "plimsoll_pnl_net" ["account", "symbol"] "realised and unrealised profit after fees and funding, in the quote asset";
+    RECORDS_REFUSED = Counter "plimsoll_records_refused_total" ["account", "symbol"] "records that storage had no room for";
+    DECISION = Histogram "plimsoll_decision_seconds" [] "time from taking an event to its actions";
+    EVENT_AGE = Histogram "plimsoll_event_age_seconds" [] "age of market data when it is decided upon, by the exchange's clock";
+
+    EQUITY = Gauge "plimsoll_equity" ["account"] "wallet and unrealised profit, in the quote asset";
+    WALLET = Gauge "plimsoll_wallet" ["account"] "deposits, realised profit, fees and funding together, in the quote asset";
+    REQUEST = Histogram "plimsoll_request_seconds" ["account"] "time from sending a request to its answer";
+    FEED_UP = Gauge "plimsoll_feed_up" ["account", "feed"] "1 while the feed delivers";
+    RECONNECTS = Counter "plimsoll_feed_reconnects_total" ["account", "feed"] "how often a feed came back after it was gone";
+    GAPS = Counter "plimsoll_feed_gaps_total" ["account", "feed"] "how often data of a feed was lost";
+
+    STORED = Counter "plimsoll_storage_records_total" [] "records committed";
+    STORE_BATCHES = Counter "plimsoll_storage_batches_total" [] "batches of records committed";
+    STORE_FAILURES = Counter "plimsoll_storage_failures_total" [] "commits of records that failed";
+    STORE_FAILING = Gauge "plimsoll_storage_failing" [] "1 while commits of records fail";
+    STORE_FULL = Gauge "plimsoll_storage_records_full" [] "1 while records have no room and nothing may be opened";
+    STORE_DROPPED = Counter "plimsoll_storage_history_dropped_total" [] "equity points and events lost";
+    STORE_BYTES = Gauge "plimsoll_storage_database_bytes" [] "size of the database on the disk";
+
+    DROPPED = Counter "plimsoll_metrics_dropped_total" [] "latencies and series left out because of limits";
+}
+
+/// Upper bounds of the buckets for decisions, in seconds: from the hot path's target to what no decision may take.
+pub(crate) const DECISION_BUCKETS: [f64; 14] = [1e-7, 2e-7, 3e-7, 5e-7, 8e-7, 1.5e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 1e-2, 1e-1];
+
+/// Upper bounds of the buckets for requests and ages, in seconds: from a loopback to a time-out.
+pub(crate) const NETWORK_BUCKETS: [f64; 14] = [2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1, 5e-1, 1.0, 3.0, 10.0];

@@ -1,0 +1,107 @@
+//! One look at everything, and a bounded history of them.
+
+use plimsoll_bounded::{Class, Grant, LedgerHandle, Line, Ring, TaskCounts, Tasks, WhenFull};
+use plimsoll_market::Time;
+
+use crate::allocator::AllocatorSample;
+use crate::cgroup::{Cgroup, CgroupSample};
+use crate::exporter::Exporter;
+use crate::process::ProcessSample;
+
+/// The process at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// When.
+    pub time: Time,
+    /// What the operating system knows; `None` without `/proc`.
+    pub process: Option<ProcessSample>,
+    /// What the allocator knows; `None` without the feature `jemalloc`.
+    pub allocator: Option<AllocatorSample>,
+    /// The control group's memory; `None` without one.
+    pub cgroup: Option<CgroupSample>,
+    /// Tasks that are and were.
+    pub tasks: TaskCounts,
+    /// Live tasks that broke their promise to show that they live.
+    pub tasks_overdue: usize,
+    /// Bytes that all lines of the ledger take at worst.
+    pub ledger_bytes: u64,
+    /// Bytes that the items there now take at worst.
+    pub ledger_used_bytes: u64,
+    /// The budget, in bytes.
+    pub budget_bytes: u64,
+    /// Processors kept busy since the sample before: 1 is one of them all the time. `None` for the first.
+    pub cpu_load: Option<f64>,
+}
+
+/// Looks at the process, remembers, and exports. Owned by the one task that samples.
+///
+/// # Bounds
+/// Remembers as many samples as its grant has room for; the oldest goes.
+#[derive(Debug)]
+pub struct Sampler {
+    history: Ring<Sample>,
+    ledger: LedgerHandle,
+    tasks: Tasks,
+    cgroup: Option<Cgroup>,
+    exporter: Exporter,
+    started: Option<Time>,
+}
+
+impl Sampler {
+    /// Declares a memory of so many samples.
+    pub const fn line(name: &str, samples: usize) -> Line<'_> {
+        Line::of::<Sample>(name, samples, WhenFull::DropOldest, Class::BestEffort)
+    }
+
+    /// Makes a sampler that has seen nothing yet.
+    ///
+    /// # Panics
+    /// When the grant is not one of [`Sampler::line`].
+    #[track_caller]
+    pub fn new(grant: Grant, ledger: LedgerHandle, tasks: Tasks, exporter: Exporter) -> Self {
+        Self { history: Ring::new(grant), ledger, tasks, cgroup: Cgroup::find(), exporter, started: None }
+    }
+
+    /// Looks at everything, remembers it, brings the exported figures up to date and does the exporter's upkeep.
+    ///
+    /// To be called every few seconds. Reads some files of `/proc` and `/sys`: a fraction of a millisecond.
+    pub fn sample(&mut self, now: Time) -> Sample {
+        let lines = self.ledger.lines();
+        let status = self.tasks.status();
+        let process = ProcessSample::read();
+        let sample = Sample {
+            time: now,
+            process,
+            allocator: AllocatorSample::read(),
+            cgroup: self.cgroup.as_ref().and_then(Cgroup::read),
+            tasks: self.tasks.counts(),
+            tasks_overdue: status.iter().filter(|task| task.overdue).count(),
+            ledger_bytes: self.ledger.total_bytes(),
+            ledger_used_bytes: lines.iter().fold(0, |sum, line| sum.saturating_add(line.used_bytes())),
+            budget_bytes: self.ledger.budget(),
+            cpu_load: self.load_since_last(now, process),
+        };
+        let started = *self.started.get_or_insert(now);
+        self.exporter.publish(&sample, now.since(started), &self.ledger.templates(), &status);
+        self.exporter.upkeep();
+        self.history.roll(sample);
+        sample
+    }
+
+    /// Returns the latest sample.
+    pub fn latest(&self) -> Option<&Sample> {
+        self.history.last()
+    }
+
+    /// Iterates over the samples remembered, the oldest first.
+    pub fn history(&self) -> impl DoubleEndedIterator<Item = &Sample> {
+        self.history.iter()
+    }
+
+    fn load_since_last(&self, now: Time, process: Option<ProcessSample>) -> Option<f64> {
+        let last = self.history.last()?;
+        let elapsed = now.since(last.time).as_secs_f64();
+        let used = process?.cpu.saturating_sub(last.process?.cpu).as_secs_f64();
+        (elapsed > 0.0).then(|| used / elapsed)
+    }
+}

@@ -1,0 +1,260 @@
+//! The transactions. Each can be run again after an answer that never came: none counts anything twice.
+
+use std::collections::BTreeMap;
+
+use plimsoll_market::{Booked, Order, Record, SlotRow, StateRecord, Time, Totals};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
+};
+
+use crate::db::Db;
+use crate::entity::{equity, events, fills, orders, runs, slots, state, totals};
+use crate::error::StoreError;
+use crate::limits::{COMMIT_TIMEOUT, RETENTION_ROWS};
+use crate::rows::{OPEN, equity_row, event_row, fill_row, nanos, order_row, slot_row, state_row, totals_row};
+use crate::store::Table;
+use crate::{History, Key};
+
+/// A record on its way.
+#[derive(Clone, Copy)]
+pub(crate) struct Item {
+    pub(crate) key: Key,
+    pub(crate) record: Record,
+}
+
+/// Gives up on what takes longer than a commit may.
+pub(crate) async fn limited<T>(db: &Db, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(COMMIT_TIMEOUT, work).await {
+        Ok(done) => done,
+        Err(_) => Err(StoreError::Busy { database: db.name.clone(), waited: COMMIT_TIMEOUT }),
+    }
+}
+
+/// Stores records: all of them, with the totals after the last, or none.
+pub(crate) async fn records(db: &Db, items: &[Item]) -> Result<(), StoreError> {
+    let plan = Plan::of(items);
+    limited(db, async {
+        let transaction = db.begin().await?;
+        plan.write(&transaction).await.map_err(|error| db.error(error))?;
+        transaction.commit().await.map_err(|error| db.error(error))
+    })
+    .await
+}
+
+/// What is left to write of a batch: of rows that change, only their last state.
+struct Plan {
+    orders: Vec<orders::ActiveModel>, // tidy: bounded by one batch, as are all here
+    fills: Vec<fills::ActiveModel>,   // tidy: bounded by one batch
+    held: Vec<slots::ActiveModel>,    // tidy: bounded by one batch
+    emptied: Vec<(Key, SlotRow)>,     // tidy: bounded by one batch
+    totals: Vec<totals::ActiveModel>, // tidy: bounded by one batch
+}
+
+impl Plan {
+    fn of(items: &[Item]) -> Self {
+        let mut last_orders: BTreeMap<(Key, u128), &Order> = BTreeMap::new();
+        let mut last_slots: BTreeMap<(Key, plimsoll_market::Leg), &SlotRow> = BTreeMap::new();
+        let mut last_totals: BTreeMap<Key, &Totals> = BTreeMap::new();
+        let mut booked: Vec<(Key, &Booked)> = Vec::new();
+        for Item { key, record } in items {
+            let Record { order, fill, slot, totals } = record;
+            if let Some(order) = order {
+                last_orders.insert((*key, order.id.bits()), order);
+            }
+            if let Some(fill) = fill {
+                booked.push((*key, fill));
+            }
+            if let Some(slot) = slot {
+                last_slots.insert((*key, slot.leg), slot);
+            }
+            last_totals.insert(*key, totals);
+        }
+        let (emptied, held): (Vec<_>, Vec<_>) = last_slots.into_iter().partition(|(_, slot)| slot.held.is_zero());
+        Self {
+            orders: last_orders.into_iter().map(|((key, _), order)| order_row(&key, order)).collect(),
+            fills: booked.into_iter().map(|(key, fill)| fill_row(&key, fill)).collect(),
+            held: held.into_iter().map(|((key, _), slot)| slot_row(&key, slot)).collect(),
+            emptied: emptied.into_iter().map(|((key, _), slot)| (key, *slot)).collect(),
+            totals: last_totals.into_iter().map(|(key, sums)| totals_row(&key, sums)).collect(),
+        }
+    }
+
+    async fn write(self, to: &DatabaseTransaction) -> Result<(), DbErr> {
+        let Self { orders, fills, held, emptied, totals } = self;
+        if !orders.is_empty() {
+            use orders::Column as C;
+            let changing = [C::OrderId, C::Price, C::Qty, C::Filled, C::Status, C::ReduceOnly, C::TimeNs];
+            let known = OnConflict::columns([C::Account, C::Symbol, C::ClientId]).update_columns(changing).to_owned();
+            orders::Entity::insert_many(orders).on_conflict(known).exec_without_returning(to).await?;
+        }
+        if !fills.is_empty() {
+            use fills::Column as C;
+            // A fill never changes: one that is there already is the same one, told again.
+            let known = OnConflict::columns([C::Account, C::Symbol, C::TradeId]).do_nothing().to_owned();
+            fills::Entity::insert_many(fills).on_conflict(known).exec_without_returning(to).await?;
+        }
+        if !held.is_empty() {
+            use slots::Column as C;
+            let known = OnConflict::columns([C::Account, C::Symbol, C::Strategy, C::Level]).update_columns([C::Held, C::Cost]).to_owned();
+            slots::Entity::insert_many(held).on_conflict(known).exec_without_returning(to).await?;
+        }
+        // A slot that holds nothing is a slot that is not there: the table stays as large as the grids.
+        for (key, slot) in emptied {
+            let row = (key.account.to_string(), key.symbol.to_string(), i32::from(slot.leg.strategy()), slot.leg.index());
+            slots::Entity::delete_by_id(row).exec(to).await?;
+        }
+        if !totals.is_empty() {
+            use totals::Column as C;
+            let sums = [C::Watermark, C::Holding, C::Cost, C::Realized, C::Fees, C::Funding, C::Fills, C::Bought, C::Sold, C::ForeignFees];
+            let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(sums).to_owned();
+            totals::Entity::insert_many(totals).on_conflict(known).exec_without_returning(to).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Stores states durably: they survive a power cut once this returns.
+pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(), StoreError> {
+    // Of several for one symbol the last wins.
+    let rows: BTreeMap<Key, &StateRecord> = states.iter().map(|(key, record)| (*key, record)).collect();
+    let rows: Vec<_> = rows.into_iter().map(|(key, record)| state_row(&key, record)).collect();
+    durable(db, async |to| {
+        use state::Column as C;
+        let changing = [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted];
+        let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(changing).to_owned();
+        state::Entity::insert_many(rows).on_conflict(known).exec_without_returning(to).await.map(drop)
+    })
+    .await
+}
+
+/// Takes the number of this start: above every stored one and at least the Unix second; durable.
+pub(crate) async fn next_run(db: &Db, now: Time) -> Result<u64, StoreError> {
+    durable(db, async |to| {
+        let last: Option<Option<i64>> =
+            runs::Entity::find().select_only().column_as(runs::Column::Run.max(), "run").into_tuple().one(to).await?;
+        let stored = last.flatten().and_then(|run| u64::try_from(run).ok());
+        let run = stored.map_or(0, |run| run + 1).max(now.millis() / 1_000);
+        let row =
+            runs::ActiveModel { run: Set(run as i64), started_ns: Set(nanos(now)), version: Set(env!("CARGO_PKG_VERSION").to_owned()) };
+        runs::Entity::insert(row).exec_without_returning(to).await?;
+        // The number alone matters; the last starts are kept for people.
+        let old = runs::Entity::delete_many().filter(runs::Column::StartedNs.lt(nanos(now) - RUNS_KEPT_NS));
+        old.filter(runs::Column::Run.lt(run as i64)).exec(to).await?;
+        Ok(run)
+    })
+    .await
+}
+
+/// How long starts are remembered: a year.
+const RUNS_KEPT_NS: i64 = 365 * DAY_NS;
+const DAY_NS: i64 = 86_400 * 1_000_000_000;
+
+/// Runs a transaction that waits for the disk. SQLite's log is not synced on ordinary commits; PostgreSQL always does.
+async fn durable<T>(db: &Db, work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>) -> Result<T, StoreError> {
+    limited(db, async {
+        if db.is_sqlite() {
+            db.run("PRAGMA synchronous = FULL").await?;
+        }
+        let done = async {
+            let transaction = db.begin().await?;
+            let done = work(&transaction).await.map_err(|error| db.error(error))?;
+            transaction.commit().await.map_err(|error| db.error(error))?;
+            Ok(done)
+        }
+        .await;
+        if db.is_sqlite() {
+            // Left at FULL by a cancelled commit, it would only be slower.
+            db.run("PRAGMA synchronous = NORMAL").await?;
+        }
+        done
+    })
+    .await
+}
+
+/// Stores history.
+pub(crate) async fn history(db: &Db, items: &[History]) -> Result<(), StoreError> {
+    let mut points = Vec::new();
+    let mut told = Vec::new();
+    for item in items {
+        match item {
+            History::Equity(point) => points.push(equity_row(point)),
+            History::Event(event) => told.push(event_row(event)),
+        }
+    }
+    limited(db, async {
+        let transaction = db.begin().await?;
+        let written = async {
+            if !points.is_empty() {
+                equity::Entity::insert_many(points).exec_without_returning(&transaction).await?;
+            }
+            if !told.is_empty() {
+                events::Entity::insert_many(told).exec_without_returning(&transaction).await?;
+            }
+            Ok(())
+        };
+        written.await.map_err(|error| db.error(error))?;
+        transaction.commit().await.map_err(|error| db.error(error))
+    })
+    .await
+}
+
+/// Which rows of a table may go now.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) table: Table,
+    /// Older ones go.
+    pub(crate) before: Time,
+    /// So many of the oldest go whatever their age.
+    pub(crate) excess: u64,
+}
+
+/// Deletes one step of the oldest rows and tells how many.
+pub(crate) async fn retain(db: &Db, cut: Cut) -> Result<u64, StoreError> {
+    match cut.table {
+        Table::Equity => retain_in::<equity::Entity>(db, equity::Column::Id, equity::Column::TimeNs, Condition::all(), cut).await,
+        Table::Events => retain_in::<events::Entity>(db, events::Column::Id, events::Column::TimeNs, Condition::all(), cut).await,
+        Table::Orders => retain_in::<orders::Entity>(db, orders::Column::Id, orders::Column::TimeNs, ended(), cut).await,
+        Table::Fills => retain_in::<fills::Entity>(db, fills::Column::Id, fills::Column::TimeNs, Condition::all(), cut).await,
+    }
+}
+
+/// Orders that may go: what is open stays, whatever its age.
+fn ended() -> Condition {
+    Condition::all().add(orders::Column::Status.is_not_in(OPEN))
+}
+
+/// Counts the rows of a table that may go.
+pub(crate) async fn count(db: &Db, table: Table) -> Result<u64, DbErr> {
+    match table {
+        Table::Equity => equity::Entity::find().count(&db.connection).await,
+        Table::Events => events::Entity::find().count(&db.connection).await,
+        Table::Orders => orders::Entity::find().filter(ended()).count(&db.connection).await,
+        Table::Fills => fills::Entity::find().count(&db.connection).await,
+    }
+}
+
+async fn retain_in<E>(db: &Db, id: E::Column, time: E::Column, may: Condition, cut: Cut) -> Result<u64, StoreError>
+where
+    E: EntityTrait,
+{
+    limited(db, async {
+        let oldest = |condition: Condition, limit: u64| {
+            E::find().select_only().column(id).filter(condition).order_by_asc(time).order_by_asc(id).limit(limit).into_query()
+        };
+        let transaction = db.begin().await?;
+        let delete = async |query| {
+            let done = E::delete_many().filter(id.in_subquery(query)).exec(&transaction).await;
+            done.map(|done| done.rows_affected).map_err(|error| db.error(error))
+        };
+        let mut deleted = delete(oldest(may.clone().add(time.lt(nanos(cut.before))), RETENTION_ROWS)).await?;
+        let excess = cut.excess.min(RETENTION_ROWS);
+        if excess > deleted {
+            deleted += delete(oldest(may, excess - deleted)).await?;
+        }
+        transaction.commit().await.map_err(|error| db.error(error))?;
+        Ok(deleted)
+    })
+    .await
+}

@@ -1,0 +1,185 @@
+//! Connections: one that writes, a few that read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::PgConnection;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Row as _};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
+};
+
+use crate::config::{StoreConfig, Target};
+use crate::error::{Holder, StoreError};
+use crate::limits::{
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, COMMIT_TIMEOUT, READERS, STATEMENTS_KEPT, WAL_BYTES_KEPT,
+};
+
+/// Bytes of a page of SQLite; set so that the limit of the file is what we say.
+const PAGE_BYTES: u64 = 4_096;
+
+/// Pages after which SQLite moves its log into the database: 4 MiB.
+const CHECKPOINT_PAGES: &str = "1000";
+
+/// The key of PostgreSQL's advisory lock: "plim" in ASCII, and the schema, so that each schema of a database is one bot's.
+const LOCK_KEY: &str = "1886153069, hashtext(coalesce(current_schema(), ''))";
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Writer,
+    Reader,
+}
+
+/// One pool, and what to call its database in messages.
+#[derive(Clone)]
+pub(crate) struct Db {
+    pub(crate) connection: DatabaseConnection,
+    pub(crate) name: String,
+}
+
+impl Db {
+    /// Opens the only connection that writes. SQLite creates the file if there is none.
+    pub(crate) async fn writer(config: &StoreConfig) -> Result<Self, StoreError> {
+        let mut options = options(config, Role::Writer);
+        options.max_connections(1).min_connections(1);
+        Self::connect(config, options).await
+    }
+
+    /// Opens the connections that only read.
+    pub(crate) async fn readers(config: &StoreConfig) -> Result<Self, StoreError> {
+        let mut options = options(config, Role::Reader);
+        options.max_connections(READERS).min_connections(0);
+        Self::connect(config, options).await
+    }
+
+    async fn connect(config: &StoreConfig, options: ConnectOptions) -> Result<Self, StoreError> {
+        let name = config.display();
+        match Database::connect(options).await {
+            Ok(connection) => Ok(Self { connection, name }),
+            // The driver tries a server that refuses until the time is over, and then says no more than that.
+            Err(error) => match (config.target(), StoreError::of(&name, error.clone())) {
+                (Target::Postgres(_), StoreError::Busy { database, .. }) => {
+                    Err(StoreError::Unreachable { database, source: Arc::new(error) })
+                }
+                (_, error) => Err(error),
+            },
+        }
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.connection.get_database_backend() == DbBackend::Sqlite
+    }
+
+    pub(crate) fn error(&self, error: DbErr) -> StoreError {
+        StoreError::of(&self.name, error)
+    }
+
+    /// Runs a statement that returns nothing.
+    pub(crate) async fn run(&self, sql: &str) -> Result<(), StoreError> {
+        self.connection.execute_unprepared(sql).await.map(drop).map_err(|error| self.error(error))
+    }
+
+    /// Reads one number.
+    pub(crate) async fn number(&self, sql: &str) -> Result<i64, StoreError> {
+        let statement = Statement::from_string(self.connection.get_database_backend(), sql);
+        let row = self.connection.query_one_raw(statement).await.map_err(|error| self.error(error))?;
+        row.map_or(Ok(0), |row| row.try_get_by_index(0)).map_err(|error| self.error(error))
+    }
+
+    /// Begins to write. A server is asked first whether we still hold the database: a lost connection loses the lock.
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+        let transaction = self.connection.begin_with_options(options).await.map_err(|error| self.error(error))?;
+        if !self.is_sqlite() {
+            let sql = format!("SELECT pg_try_advisory_xact_lock({LOCK_KEY})");
+            let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+            let ours = row.and_then(|row| row.map_or(Ok(false), |row| row.try_get_by_index(0)));
+            if !ours.map_err(|error| self.error(error))? {
+                drop(transaction);
+                return Err(StoreError::InUse { database: self.name.clone(), holder: self.holder().await });
+            }
+        }
+        Ok(transaction)
+    }
+
+    /// Asks the server who holds the lock.
+    async fn holder(&self) -> Holder {
+        let sql = "SELECT a.application_name || ' at ' || coalesce(host(a.client_addr), 'the server') FROM pg_locks l JOIN pg_stat_activity a \
+                   ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1886153069 AND l.objsubid = 2 \
+                   AND l.objid::bigint = hashtext(coalesce(current_schema(), ''))::bigint & 4294967295 \
+                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1";
+        let row = self.connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        let name = row.ok().flatten().and_then(|row| row.try_get_by_index::<String>(0).ok());
+        name.map_or(Holder::Unknown, Holder::Session)
+    }
+}
+
+fn options(config: &StoreConfig, role: Role) -> ConnectOptions {
+    let mut options = match config.target() {
+        // The real path is given below as a path: as part of an url, it would have to be escaped.
+        Target::Sqlite(_) => ConnectOptions::new("sqlite:plimsoll.db"),
+        Target::Postgres(url) => ConnectOptions::new(url.as_str()),
+    };
+    // An idle connection is kept: opening one costs more than it holds, and a writer's server lock would go with it.
+    options.sqlx_logging(false).record_stmt_in_spans(false).acquire_timeout(ACQUIRE_TIMEOUT);
+    options
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .test_before_acquire(!matches!(config.target(), Target::Sqlite(_)));
+    match config.target() {
+        Target::Sqlite(path) => {
+            let (path, pages) = (path.clone(), config.size_max_bytes() / PAGE_BYTES);
+            options.map_sqlx_sqlite_opts(move |_| sqlite_options(&path, pages, role));
+        }
+        Target::Postgres(_) => {
+            options.map_sqlx_postgres_opts(|options| {
+                options.application_name(&format!("plimsoll, process {}", std::process::id())).statement_cache_capacity(STATEMENTS_KEPT)
+            });
+            if role == Role::Writer {
+                options.map_sqlx_postgres_pool_opts(|pool| pool.after_connect(|connection, _| Box::pin(take_lock(connection))));
+            }
+        }
+    }
+    options
+}
+
+fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConnectOptions {
+    use sqlx::ConnectOptions as _;
+    let cache_kib = match role {
+        Role::Writer => CACHE_WRITER_KIB,
+        Role::Reader => CACHE_READER_KIB,
+    };
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .pragma("cache_size", format!("-{cache_kib}"))
+        .pragma("mmap_size", "0")
+        .disable_statement_logging();
+    match role {
+        Role::Writer => options
+            .create_if_missing(true)
+            .page_size(PAGE_BYTES as u32)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
+            .pragma("max_page_count", pages.to_string()),
+        Role::Reader => options.pragma("query_only", "1"),
+    }
+}
+
+/// Takes the server's lock for the life of a connection. Whether it was free shows at the first transaction.
+async fn take_lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let statement_timeout = COMMIT_TIMEOUT.as_millis().to_string();
+    sqlx::query("SELECT set_config('statement_timeout', $1, false)").bind(statement_timeout).execute(&mut *connection).await?;
+    let sql = format!("SELECT pg_try_advisory_lock({LOCK_KEY})");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+    let ours: bool = row.try_get(0)?;
+    tracing::debug!(ours, "asked for the lock of the database");
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The tables. Numbers are integers (`i64` where they fit, canonical text where they do not), times are nanoseconds since
+//! the epoch, ids of exchanges that may be wider than 63 bits are text. No column is ever a float.
+
+/// What a symbol relies on: committed before the action that does.
+pub(crate) mod state {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "state")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub symbol: String,
+        pub version: i64,
+        pub anchor: Option<i64>,
+        pub grid_interval: i64,
+        pub paused: bool,
+        pub halted: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Each start of the bot.
+pub(crate) mod runs {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "runs")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub run: i64,
+        pub started_ns: i64,
+        pub version: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Orders, one row each, in their last known state.
+pub(crate) mod orders {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "orders")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub account: String,
+        pub symbol: String,
+        pub client_id: String,
+        pub order_id: Option<String>,
+        pub side: String,
+        pub price: i64,
+        pub qty: i64,
+        pub filled: i64,
+        pub status: String,
+        pub reduce_only: bool,
+        pub time_ns: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Executions, each exactly once.
+pub(crate) mod fills {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "fills")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub account: String,
+        pub symbol: String,
+        pub trade_id: i64,
+        pub order_id: String,
+        pub client_id: Option<String>,
+        pub side: String,
+        pub price: i64,
+        pub qty: i64,
+        pub fee: String,
+        pub fee_asset: String,
+        pub reported: String,
+        pub reported_asset: String,
+        pub strategy: Option<i32>,
+        pub level: Option<i32>,
+        pub realized: String,
+        pub slot_realized: String,
+        pub maker: bool,
+        pub time_ns: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Slots that hold something.
+pub(crate) mod slots {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "slots")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub symbol: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub strategy: i32,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub level: i32,
+        pub held: i64,
+        pub cost: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Running totals of each symbol, and how far its fills are booked.
+pub(crate) mod totals {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "totals")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub symbol: String,
+        pub watermark: Option<i64>,
+        pub holding: i64,
+        pub cost: String,
+        pub realized: String,
+        pub fees: String,
+        pub funding: String,
+        pub fills: i64,
+        pub bought: i64,
+        pub sold: i64,
+        pub foreign_fees: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What an account was worth.
+pub(crate) mod equity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "equity")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub time_ns: i64,
+        pub account: String,
+        pub wallet: String,
+        pub unrealized: String,
+        pub equity: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What a person was told.
+pub(crate) mod events {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "events")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub time_ns: i64,
+        pub severity: String,
+        pub code: String,
+        pub account: Option<String>,
+        pub symbol: Option<String>,
+        pub text: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -1,0 +1,149 @@
+//! The limits of storage: what each bounds, why it has this value, what it costs at worst.
+
+use std::time::Duration;
+
+/// Records one transaction takes, unless configured.
+///
+/// One fsync-free commit of 100 rows takes a few milliseconds; more would only lengthen what a crash costs.
+pub const BATCH_SIZE: usize = 100;
+
+/// Largest batch that may be configured.
+///
+/// 1,000 records of 19 columns each stay below SQLite's 32,766 parameters a statement.
+pub const BATCH_SIZE_MAX: usize = 1_000;
+const _: () = assert!(BATCH_SIZE <= BATCH_SIZE_MAX && BATCH_SIZE_MAX * COLUMNS_MAX < 32_766);
+
+/// Columns of the widest table (`fills`), its key included.
+pub const COLUMNS_MAX: usize = 20;
+
+/// Batches of records that may wait; past that the writer refuses and the exchange is asked again later.
+///
+/// The hard limit of ten batches: 1,000 records × 800 B = 0.8 MB with the default batch.
+pub const QUEUE_BATCHES: usize = 10;
+
+/// Tenths of the queue at which opening is asked to stop.
+///
+/// What is open by then still brings fills: the other two tenths are for them.
+pub const FULL_TENTHS: usize = 8;
+
+/// Tenths of the queue at which opening may go on: well below [`FULL_TENTHS`], so that it does not flutter.
+pub const ROOM_TENTHS: usize = 5;
+const _: () = assert!(ROOM_TENTHS < FULL_TENTHS && FULL_TENTHS < 10);
+
+/// How long a record waits at most before it is committed, unless configured.
+pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Shortest flush interval that may be configured: below, every record is its own transaction.
+pub const FLUSH_INTERVAL_MIN: Duration = Duration::from_millis(10);
+
+/// Longest flush interval that may be configured: so much a crash may have to fetch again from the exchange.
+pub const FLUSH_INTERVAL_MAX: Duration = Duration::from_secs(60);
+
+/// State commits that may wait for the writer; a further one makes its caller wait.
+///
+/// A symbol has one in flight. 64 × 128 B = 8 KiB.
+pub const STATE_LANE: usize = 64;
+
+/// Commands (flush, stop, retention, run) that may wait for the writer; a further one makes its caller wait.
+pub const COMMAND_LANE: usize = 16;
+
+/// Equity points and events that may wait; past that the oldest goes and is counted.
+///
+/// 1,000 × 350 B = 350 KB.
+pub const HISTORY_QUEUE: usize = 1_000;
+
+/// Equity points and events one transaction takes.
+pub const HISTORY_BATCH: usize = 200;
+
+/// How long one transaction may take before it is given up and tried again.
+///
+/// A commit takes milliseconds; ten seconds is a disk that hangs or a server that is gone.
+pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a reader waits for its turn before it is told to come again.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long one query may take.
+pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long SQLite waits for another connection's lock before it says busy.
+///
+/// Only the checkpoint and the writer ever meet; both are short.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const _: () = assert!(BUSY_TIMEOUT.as_secs() < COMMIT_TIMEOUT.as_secs());
+
+/// First pause after a failed commit; it doubles with each further failure, give or take a quarter.
+pub const RETRY_FIRST: Duration = Duration::from_millis(100);
+
+/// Longest pause between two attempts to commit.
+pub const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// Connections that only read. Two, so that one long query does not stop the dashboard.
+pub const READERS: u32 = 2;
+
+/// Prepared statements a connection keeps.
+///
+/// We have about 25 shapes; batch sizes multiply the inserts, so the least used go.
+pub const STATEMENTS_KEPT: usize = 64;
+
+/// SQLite's page cache of the writer, in KiB.
+pub const CACHE_WRITER_KIB: u32 = 2_048;
+
+/// SQLite's page cache of each reader, in KiB. All caches together: 4 MiB.
+pub const CACHE_READER_KIB: u32 = 1_024;
+const _: () = assert!(CACHE_WRITER_KIB + CACHE_READER_KIB * READERS == 4_096);
+
+/// What a connection takes beside its page cache: statements, parser, thread stack in use, lookaside.
+pub const CONNECTION_BYTES: usize = 512 * 1_024;
+
+/// Size above which the write-ahead log is emptied into the database and cut.
+///
+/// SQLite checkpoints by itself every 4 MiB unless a reader is in the way; then the log grows, and this cuts it.
+pub const WAL_BYTES_MAX: u64 = 32 << 20;
+
+/// Size to which SQLite itself cuts the log after a checkpoint.
+pub const WAL_BYTES_KEPT: u64 = 8 << 20;
+const _: () = assert!(WAL_BYTES_KEPT < WAL_BYTES_MAX);
+
+/// Size of the database file at which writing fails as if the disk were full, unless configured.
+pub const DATABASE_BYTES_MAX: u64 = 8 << 30;
+
+/// Smallest such size that may be configured: room for the schema and a few thousand rows.
+pub const DATABASE_BYTES_MIN: u64 = 1 << 20;
+
+/// Rows a query returns unless asked otherwise.
+pub const ROWS: u32 = 100;
+
+/// Rows a query returns at most.
+///
+/// 10,000 × [`ROW_BYTES`] × [`READERS`] = 20 MB while two such queries run.
+pub const ROWS_MAX: u32 = 10_000;
+
+/// Bytes one row takes at worst while it is read: the driver's copy and ours.
+pub const ROW_BYTES: usize = 1_024;
+
+/// Longest range of a detailed query.
+pub const RANGE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// Points a chart gets at most.
+pub const POINTS_MAX: usize = 10_000;
+const _: () = assert!(POINTS_MAX <= ROWS_MAX as usize);
+
+/// Equity rows read at a time while a longer range is thinned out.
+pub const CHUNK_ROWS: u64 = 2_000;
+
+/// Open orders that are loaded for one symbol at boot, the latest ones.
+///
+/// Exchanges allow 200 a symbol; the rest of the room is for orders whose end we never learned of.
+pub const OPEN_ORDERS_MAX: u64 = 1_000;
+
+/// Slots that are loaded for one symbol at boot.
+///
+/// A grid's slot ring has a few hundred places.
+pub const SLOTS_MAX: u64 = 10_000;
+
+/// Rows one step of the retention deletes from a table: a transaction of some ten milliseconds.
+pub const RETENTION_ROWS: u64 = 1_000;
+
+/// Steps one run of the retention takes at most; what is left goes an hour later.
+pub const RETENTION_STEPS: usize = 200;

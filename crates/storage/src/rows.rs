@@ -1,0 +1,285 @@
+//! Between the words of the market and the rows of the tables, without loss in either direction.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use plimsoll_market::{
+    Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Notional, Order, OrderId, OrderStatus, Price, Qty, Severity, Side, SlotRow,
+    StateRecord, Symbol, Time, Totals, TradeId,
+};
+use sea_orm::ActiveValue::{NotSet, Set};
+
+use crate::entity::{equity, events, fills, orders, slots, state, totals};
+use crate::error::StoreError;
+use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key};
+
+pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
+    let StateRecord { version, anchor, interval, paused, halted } = *record;
+    state::ActiveModel {
+        account: Set(key.account.to_string()),
+        symbol: Set(key.symbol.to_string()),
+        version: Set(version as i64),
+        anchor: Set(anchor.map(Price::units)),
+        grid_interval: Set(interval.units()),
+        paused: Set(paused),
+        halted: Set(halted),
+    }
+}
+
+pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> {
+    let column = Column::of("state");
+    Ok(StateRecord {
+        version: row.version as u64,
+        anchor: row.anchor.map(|anchor| column.price("anchor", anchor)).transpose()?,
+        interval: column.price("grid_interval", row.grid_interval)?,
+        paused: row.paused,
+        halted: row.halted,
+    })
+}
+
+pub(crate) fn order_row(key: &Key, order: &Order) -> orders::ActiveModel {
+    let Order { id, order_id, price, qty, filled, status, reduce_only, time } = *order;
+    orders::ActiveModel {
+        id: NotSet,
+        account: Set(key.account.to_string()),
+        symbol: Set(key.symbol.to_string()),
+        client_id: Set(id.text().to_string()),
+        order_id: Set(order_id.map(|id| id.to_string())),
+        side: Set(id.side().as_str().to_owned()),
+        price: Set(price.units()),
+        qty: Set(qty.units() as i64),
+        filled: Set(filled.units() as i64),
+        status: Set(status.as_str().to_owned()),
+        reduce_only: Set(reduce_only),
+        time_ns: Set(nanos(time)),
+    }
+}
+
+pub(crate) fn read_order(row: &orders::Model) -> Result<Order, StoreError> {
+    let column = Column::of("orders");
+    Ok(Order {
+        id: column.client_id("client_id", &row.client_id)?,
+        order_id: row.order_id.as_deref().map(|id| column.parse("order_id", id).map(OrderId)).transpose()?,
+        price: column.price("price", row.price)?,
+        qty: column.qty("qty", row.qty)?,
+        filled: column.qty("filled", row.filled)?,
+        status: read_status(&row.status).ok_or_else(|| column.corrupt("status", &row.status))?,
+        reduce_only: row.reduce_only,
+        time: time(row.time_ns),
+    })
+}
+
+/// Statuses in which an order can still change.
+pub(crate) const OPEN: [&str; 2] = [OrderStatus::New.as_str(), OrderStatus::PartiallyFilled.as_str()];
+
+fn read_status(text: &str) -> Option<OrderStatus> {
+    use OrderStatus as S;
+    [S::New, S::PartiallyFilled, S::Filled, S::Canceled, S::Expired, S::Rejected].into_iter().find(|status| status.as_str() == text)
+}
+
+pub(crate) fn fill_row(key: &Key, booked: &Booked) -> fills::ActiveModel {
+    let Booked { fill, leg, realized, slot_realized } = booked;
+    let Fill { trade_id, order_id, id, side, price, qty, fee, realized: reported, maker, time } = *fill;
+    fills::ActiveModel {
+        id: NotSet,
+        account: Set(key.account.to_string()),
+        symbol: Set(key.symbol.to_string()),
+        // Ids beyond 63 bits would become negative, unique and lossless all the same, only listed last.
+        trade_id: Set(trade_id.0 as i64),
+        order_id: Set(order_id.to_string()),
+        client_id: Set(id.map(|id| id.text().to_string())),
+        side: Set(side.as_str().to_owned()),
+        price: Set(price.units()),
+        qty: Set(qty.units() as i64),
+        fee: Set(fee.units.to_string()),
+        fee_asset: Set(fee.asset.to_string()),
+        reported: Set(reported.units.to_string()),
+        reported_asset: Set(reported.asset.to_string()),
+        strategy: Set(leg.map(|leg| i32::from(leg.strategy()))),
+        level: Set(leg.map(Leg::index)),
+        realized: Set(realized.to_string()),
+        slot_realized: Set(slot_realized.to_string()),
+        maker: Set(maker),
+        time_ns: Set(nanos(time)),
+    }
+}
+
+pub(crate) fn read_fill(row: &fills::Model) -> Result<Booked, StoreError> {
+    let column = Column::of("fills");
+    let side = match row.side.as_str() {
+        "buy" => Side::Buy,
+        "sell" => Side::Sell,
+        _ => return Err(column.corrupt("side", &row.side)),
+    };
+    let leg = match (row.strategy, row.level) {
+        (Some(strategy), Some(level)) => Some(column.leg(strategy, level)?),
+        _ => None,
+    };
+    let fill = Fill {
+        trade_id: TradeId(row.trade_id as u64),
+        order_id: OrderId(column.parse("order_id", &row.order_id)?),
+        id: row.client_id.as_deref().map(|id| column.client_id("client_id", id)).transpose()?,
+        side,
+        price: column.price("price", row.price)?,
+        qty: column.qty("qty", row.qty)?,
+        fee: Amount::new(column.asset("fee_asset", &row.fee_asset)?, column.parse("fee", &row.fee)?),
+        realized: Amount::new(column.asset("reported_asset", &row.reported_asset)?, column.parse("reported", &row.reported)?),
+        maker: row.maker,
+        time: time(row.time_ns),
+    };
+    let (realized, slot_realized) = (column.parse("realized", &row.realized)?, column.parse("slot_realized", &row.slot_realized)?);
+    Ok(Booked { fill, leg, realized, slot_realized })
+}
+
+pub(crate) fn slot_row(key: &Key, slot: &SlotRow) -> slots::ActiveModel {
+    let SlotRow { leg, held, cost } = *slot;
+    slots::ActiveModel {
+        account: Set(key.account.to_string()),
+        symbol: Set(key.symbol.to_string()),
+        strategy: Set(i32::from(leg.strategy())),
+        level: Set(leg.index()),
+        held: Set(held.units() as i64),
+        cost: Set(cost.units().to_string()),
+    }
+}
+
+pub(crate) fn read_slot(row: &slots::Model) -> Result<SlotRow, StoreError> {
+    let column = Column::of("slots");
+    let cost = Notional::from_units(column.parse("cost", &row.cost)?);
+    Ok(SlotRow { leg: column.leg(row.strategy, row.level)?, held: column.qty("held", row.held)?, cost })
+}
+
+pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
+    let Totals { watermark, holding, cost, realized, fees, funding, fills, bought, sold, foreign_fees } = *sums;
+    totals::ActiveModel {
+        account: Set(key.account.to_string()),
+        symbol: Set(key.symbol.to_string()),
+        watermark: Set(watermark.map(|id| id.0 as i64)),
+        holding: Set(holding.units()),
+        cost: Set(cost.units().to_string()),
+        realized: Set(realized.to_string()),
+        fees: Set(fees.to_string()),
+        funding: Set(funding.to_string()),
+        fills: Set(fills as i64),
+        bought: Set(bought.units() as i64),
+        sold: Set(sold.units() as i64),
+        foreign_fees: Set(foreign_fees as i64),
+    }
+}
+
+pub(crate) fn read_totals(row: &totals::Model) -> Result<Totals, StoreError> {
+    let column = Column::of("totals");
+    Ok(Totals {
+        watermark: row.watermark.map(|id| TradeId(id as u64)),
+        holding: Holding::from_units(row.holding),
+        cost: Notional::from_units(column.parse("cost", &row.cost)?),
+        realized: column.parse("realized", &row.realized)?,
+        fees: column.parse("fees", &row.fees)?,
+        funding: column.parse("funding", &row.funding)?,
+        fills: row.fills as u64,
+        bought: column.qty("bought", row.bought)?,
+        sold: column.qty("sold", row.sold)?,
+        foreign_fees: row.foreign_fees as u64,
+    })
+}
+
+pub(crate) fn equity_row(point: &EquityPoint) -> equity::ActiveModel {
+    let EquityPoint { time, account, wallet, unrealized } = *point;
+    equity::ActiveModel {
+        id: NotSet,
+        time_ns: Set(nanos(time)),
+        account: Set(account.to_string()),
+        wallet: Set(wallet.to_string()),
+        unrealized: Set(unrealized.to_string()),
+        equity: Set(point.equity().to_string()),
+    }
+}
+
+pub(crate) fn read_equity(row: &equity::Model) -> Result<EquityPoint, StoreError> {
+    let column = Column::of("equity");
+    Ok(EquityPoint {
+        time: time(row.time_ns),
+        account: plimsoll_market::Name::new(&row.account).map_err(|_| column.corrupt("account", &row.account))?,
+        wallet: column.parse("wallet", &row.wallet)?,
+        unrealized: column.parse("unrealized", &row.unrealized)?,
+    })
+}
+
+pub(crate) fn event_row(event: &HistoryEvent) -> events::ActiveModel {
+    let HistoryEvent { account, symbol, alert } = event;
+    events::ActiveModel {
+        id: NotSet,
+        time_ns: Set(nanos(alert.time)),
+        severity: Set(alert.severity.as_str().to_owned()),
+        code: Set(alert.code.as_str().to_owned()),
+        account: Set(account.map(|account| account.to_string())),
+        symbol: Set(symbol.map(|symbol| symbol.to_string())),
+        text: Set(alert.text.to_string()),
+    }
+}
+
+pub(crate) fn read_event(row: events::Model) -> Result<EventRow, StoreError> {
+    let column = Column::of("events");
+    let severity = [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|s| s.as_str() == row.severity);
+    let symbol = row.symbol.map(|symbol| Symbol::new(&symbol).map_err(|_| column.corrupt("symbol", &symbol)));
+    let account = row.account.map(|name| plimsoll_market::Name::new(&name).map_err(|_| column.corrupt("account", &name)));
+    Ok(EventRow {
+        id: EventId(row.id),
+        time: time(row.time_ns),
+        severity: severity.ok_or_else(|| column.corrupt("severity", &row.severity))?,
+        code: row.code,
+        account: account.transpose()?,
+        symbol: symbol.transpose()?,
+        text: row.text,
+    })
+}
+
+/// Nanoseconds as the tables keep them; the years after 2262 are all the same to them.
+pub(crate) fn nanos(time: Time) -> i64 {
+    i64::try_from(time.nanos()).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn time(nanos: i64) -> Time {
+    Time::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}
+
+/// Reads the columns of a table, refusing what we never write.
+#[derive(Clone, Copy)]
+struct Column {
+    table: &'static str,
+}
+
+impl Column {
+    fn of(table: &'static str) -> Self {
+        Self { table }
+    }
+
+    fn corrupt(self, column: &'static str, value: impl Display) -> StoreError {
+        StoreError::Corrupt { table: self.table, column, value: value.to_string().chars().take(80).collect() }
+    }
+
+    fn parse<N: FromStr>(self, column: &'static str, text: &str) -> Result<N, StoreError> {
+        text.parse().map_err(|_| self.corrupt(column, text))
+    }
+
+    fn price(self, column: &'static str, units: i64) -> Result<Price, StoreError> {
+        if units < 0 { Err(self.corrupt(column, units)) } else { Ok(Price::from_units(units)) }
+    }
+
+    fn qty(self, column: &'static str, units: i64) -> Result<Qty, StoreError> {
+        u64::try_from(units).map(Qty::from_units).map_err(|_| self.corrupt(column, units))
+    }
+
+    fn asset(self, column: &'static str, text: &str) -> Result<Asset, StoreError> {
+        Asset::new(text).map_err(|_| self.corrupt(column, text))
+    }
+
+    fn client_id(self, column: &'static str, text: &str) -> Result<ClientId, StoreError> {
+        ClientId::parse(text).map_err(|_| self.corrupt(column, text))
+    }
+
+    fn leg(self, strategy: i32, level: i32) -> Result<Leg, StoreError> {
+        let leg = u8::try_from(strategy).ok().and_then(|strategy| Leg::new(strategy, level));
+        leg.ok_or_else(|| self.corrupt("level", format_args!("{strategy}/{level}")))
+    }
+}

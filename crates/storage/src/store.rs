@@ -1,0 +1,447 @@
+//! The store: what opens, loads, commits and stops.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use plimsoll_bounded::{
+    Batch, BatchSpec, Class, Closed, Gauge, Grant, Ledger, LedgerError, Line, NoReply, Open, ReplyReceiver, Sender, TaskSpec, Tasks,
+    WatchReceiver, WhenFull, channel, lossy, reply, watch,
+};
+use plimsoll_market::{Name, StateRecord, Symbol, Time};
+use sea_orm_migration::MigratorTrait;
+
+use crate::History;
+use crate::commit::{Cut, Item};
+use crate::config::{StoreConfig, Target};
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::limits::{
+    ACQUIRE_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, COMMAND_LANE, COMMIT_TIMEOUT, CONNECTION_BYTES, HISTORY_BATCH, HISTORY_QUEUE,
+    QUEUE_BATCHES, READERS, RETENTION_STEPS, ROW_BYTES, ROWS_MAX, STATE_LANE,
+};
+use crate::lock::InstanceLock;
+use crate::migration::Migrator;
+use crate::read::{Reader, Stored};
+use crate::writer::{Command, Counters, Counts, Health, HistoryWriter, Recorder, Room, StateRequest, Writer, log_path};
+
+/// Whose rows: an account and a symbol on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The account, by its configured name.
+    pub account: Name,
+    /// The symbol.
+    pub symbol: Symbol,
+}
+
+/// Storage's lines in the ledger.
+#[derive(Debug)]
+pub struct StoreGrants {
+    states: Grant,
+    commands: Grant,
+    records: Grant,
+    batch: Grant,
+    history: Grant,
+    history_batch: Grant,
+    health: Grant,
+    database: Gauge,
+}
+
+/// Bytes of what the database's driver, caches and queries take at worst.
+const DATABASE_BYTES: usize = {
+    let caches = (CACHE_WRITER_KIB + READERS * CACHE_READER_KIB) as usize * 1_024;
+    let connections = (1 + READERS as usize) * CONNECTION_BYTES;
+    let queries = READERS as usize * ROWS_MAX as usize * ROW_BYTES;
+    caches + connections + queries
+};
+
+impl StoreGrants {
+    /// Puts down what a store of this configuration needs.
+    ///
+    /// # Errors
+    /// When the ledger has such lines already, or has no room for lines.
+    pub fn take(ledger: &Ledger<Open>, config: &StoreConfig) -> Result<Self, LedgerError> {
+        let lines = Lines::of(config);
+        Ok(Self {
+            states: ledger.grant(lines.states)?,
+            commands: ledger.grant(lines.commands)?,
+            records: ledger.grant(lines.records)?,
+            batch: ledger.grant(lines.batch)?,
+            history: ledger.grant(lines.history)?,
+            history_batch: ledger.grant(lines.history_batch)?,
+            health: ledger.grant(lines.health)?,
+            database: ledger.external("storage.database", DATABASE_BYTES)?,
+        })
+    }
+
+    /// Makes the grants without a ledger, for tests and tools.
+    pub fn detached(config: &StoreConfig) -> Self {
+        let lines = Lines::of(config);
+        Self {
+            states: Grant::detached(lines.states),
+            commands: Grant::detached(lines.commands),
+            records: Grant::detached(lines.records),
+            batch: Grant::detached(lines.batch),
+            history: Grant::detached(lines.history),
+            history_batch: Grant::detached(lines.history_batch),
+            health: Grant::detached(lines.health),
+            database: Gauge::detached(),
+        }
+    }
+}
+
+struct Lines {
+    states: Line<'static>,
+    commands: Line<'static>,
+    records: Line<'static>,
+    batch: Line<'static>,
+    history: Line<'static>,
+    history_batch: Line<'static>,
+    health: Line<'static>,
+}
+
+impl Lines {
+    fn of(config: &StoreConfig) -> Self {
+        let size = config.batch_size();
+        // Of the ten batches, one is in the writer's hands. The queue has room for one record even if a batch is one.
+        let queue = size * (QUEUE_BATCHES - 1);
+        let event = size_of::<crate::HistoryEvent>();
+        Self {
+            states: Line::of::<StateRequest>("storage.states", STATE_LANE, WhenFull::Wait, Class::MustKeep),
+            commands: Line::of::<Command>("storage.commands", COMMAND_LANE, WhenFull::Wait, Class::MustKeep),
+            records: Line::of::<Item>("storage.records", queue, WhenFull::Refuse, Class::MustKeep),
+            batch: Line::of::<Item>("storage.batch", size, WhenFull::Refuse, Class::MustKeep),
+            history: Line::of::<History>("storage.history", HISTORY_QUEUE, WhenFull::DropOldest, Class::BestEffort).with_heap(event),
+            history_batch: Line::of::<History>("storage.history_batch", HISTORY_BATCH, WhenFull::Refuse, Class::BestEffort)
+                .with_heap(event),
+            health: Line::of::<Health>("storage.health", 1, WhenFull::Conflate, Class::LatestWins).with_heap(2 * Health::TEXT_MAX),
+        }
+    }
+}
+
+/// A table with a retention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// What accounts were worth.
+    Equity,
+    /// What people were told.
+    Events,
+    /// Orders that ended.
+    Orders,
+    /// Fills.
+    Fills,
+}
+
+/// Rows that a run of the retention deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// Of the equity points.
+    pub equity: u64,
+    /// Of the events.
+    pub events: u64,
+    /// Of the orders that ended.
+    pub orders: u64,
+    /// Of the fills.
+    pub fills: u64,
+    /// Whether there is more to delete: the run's steps were used up.
+    pub more: bool,
+}
+
+/// What the database takes on the disk, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// The database.
+    pub database: u64,
+    /// SQLite's write-ahead log; 0 for a server.
+    pub log: u64,
+}
+
+/// An open database with its one writer. Cheap to clone.
+///
+/// Three classes: **state** is on the disk when [`Store::commit`] returns; **records** ([`Store::recorder`]) are batched and
+/// commit together with their totals and watermark; **history** ([`Store::history`]) is stored as far as there is room.
+///
+/// When the last clone is gone the writer commits what it has and ends; [`Store::stop`] waits for that.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: StoreConfig,
+    reader: Reader,
+    states: Sender<StateRequest>,
+    commands: Sender<Command>,
+    records: Sender<Item>,
+    history: HistoryWriter,
+    room: Arc<Room>,
+    counters: Arc<Counters>,
+    database: Gauge,
+}
+
+impl Store {
+    /// Opens a database, makes or migrates its tables, and starts the writer among `tasks`.
+    ///
+    /// # Errors
+    /// When another instance has the database, its folder cannot be written, it is no database or of a newer version, the
+    /// disk is full, the server cannot be reached, or `tasks` has no room. The text says what to do.
+    ///
+    /// # Bounds
+    /// One connection that writes and two that read; a writer task; the queues granted.
+    pub async fn open(config: StoreConfig, grants: StoreGrants, tasks: &Tasks) -> Result<Self, StoreError> {
+        let lock = config.path().map(InstanceLock::take).transpose()?;
+        let db = Db::writer(&config).await?;
+        if let Err(error) = migrate(&db).await {
+            drop(db.connection.close().await);
+            return Err(error);
+        }
+        let reader = Reader::new(Db::readers(&config).await?);
+
+        let StoreGrants { states, commands, records, batch, history, history_batch, health, database } = grants;
+        let (states, states_in) = channel(states);
+        let (commands, commands_in) = channel(commands);
+        let (records, records_in) = channel(records);
+        let (history, history_in) = lossy(history);
+        let (health, _first) = watch(health, Health::default());
+        let room = Arc::new(Room::new(health));
+        let counters = Arc::new(Counters::default());
+        let spec = |size| BatchSpec { size, flush_interval: config.flush_interval() };
+        let writer = Writer {
+            db,
+            states: states_in,
+            commands: commands_in,
+            records: records_in,
+            batch: Batch::new(batch, spec(config.batch_size())),
+            history: history_in,
+            history_batch: Batch::new(history_batch, spec(HISTORY_BATCH)),
+            room: Arc::clone(&room),
+            counters: Arc::clone(&counters),
+            tick: config.flush_interval(),
+            log: config.path().map(log_path),
+            lock,
+        };
+        // Boxed here, so that the set's tasks need not declare the size of a database driver's futures.
+        let spec = TaskSpec { name: "storage/writer", group: "storage" };
+        tasks.spawn(spec, |task| Box::pin(run(writer, task))).map_err(StoreError::start)?;
+        let history = HistoryWriter::new(history, Arc::clone(&counters));
+        let inner = Inner { config, reader, states, commands, records, history, room, counters, database };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Takes the number of this start: above every number taken before and at least the Unix second, and on the disk
+    /// before it is returned, so that ids made with it are unique for ever.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    ///
+    /// # Cancel safety
+    /// Given up, a number may be used up.
+    pub async fn next_run(&self, now: Time) -> Result<u64, StoreError> {
+        let (reply, answer) = reply();
+        self.ask(Command::NextRun { now, reply }).await?;
+        self.wait(answer).await
+    }
+
+    /// Stores the state of a symbol; it survives a power cut once this returns.
+    ///
+    /// # Errors
+    /// When it could not be stored, or not within the time of three commits; then it may be stored later, and asking again
+    /// with the same does no harm.
+    ///
+    /// # Cancel safety
+    /// Given up, the state may or may not be stored.
+    pub async fn commit(&self, key: Key, record: StateRecord) -> Result<(), StoreError> {
+        let (reply, answer) = reply();
+        self.inner.states.send(StateRequest { key, record, reply }).await.map_err(|Closed(_)| StoreError::Stopped)?;
+        self.wait(answer).await
+    }
+
+    /// Makes the recorder of a symbol. There must be one at a time: the order of two would be nobody's.
+    pub fn recorder(&self, key: Key) -> Recorder {
+        Recorder::new(key, self.inner.records.clone(), Arc::clone(&self.inner.room))
+    }
+
+    /// Returns the writer for history.
+    pub fn history(&self) -> HistoryWriter {
+        self.inner.history.clone()
+    }
+
+    /// Returns the reader for queries.
+    pub fn reader(&self) -> Reader {
+        self.inner.reader.clone()
+    }
+
+    /// Reads what is stored of a symbol, after committing what is on its way.
+    ///
+    /// # Errors
+    /// When something could not be committed or read.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn load(&self, key: &Key) -> Result<Stored, StoreError> {
+        self.flush().await?;
+        self.inner.reader.load(key).await
+    }
+
+    /// Commits every record accepted so far, and the history.
+    ///
+    /// # Errors
+    /// When records could not be committed. They are kept and tried again.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let (reply, answer) = reply();
+        self.ask(Command::Flush { reply }).await?;
+        self.wait(answer).await
+    }
+
+    /// Deletes rows that are too old or too many, a thousand a transaction, with the writer's other work in between.
+    /// To be called every hour.
+    ///
+    /// # Errors
+    /// When a step failed; the steps before it hold.
+    ///
+    /// # Bounds
+    /// [`RETENTION_STEPS`] steps; [`Retained::more`] tells that this was not enough.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn retain(&self, now: Time) -> Result<Retained, StoreError> {
+        let keep = self.inner.config.retention();
+        let mut done = Retained::default();
+        let mut steps = 0;
+        let tables = [(Table::Equity, keep.equity), (Table::Events, keep.events), (Table::Orders, keep.orders), (Table::Fills, keep.fills)];
+        for (table, keep) in tables {
+            let age = Duration::from_secs(u64::from(keep.days) * 86_400);
+            let before = Time::from_nanos(now.nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
+            let mut excess = self.inner.reader.count(table).await?.saturating_sub(keep.rows);
+            loop {
+                if steps == RETENTION_STEPS {
+                    done.more = true;
+                    return Ok(done);
+                }
+                steps += 1;
+                let (reply, answer) = reply();
+                self.ask(Command::Retain { cut: Cut { table, before, excess }, reply }).await?;
+                let deleted = self.wait(answer).await?;
+                excess = excess.saturating_sub(deleted);
+                match table {
+                    Table::Equity => done.equity += deleted,
+                    Table::Events => done.events += deleted,
+                    Table::Orders => done.orders += deleted,
+                    Table::Fills => done.fills += deleted,
+                }
+                if deleted == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Returns how storage is, to be watched: whether records have room, and whether commits fail.
+    pub fn health(&self) -> WatchReceiver<Health> {
+        self.inner.room.subscribe()
+    }
+
+    /// Returns what was done since the start.
+    pub fn counts(&self) -> Counts {
+        self.inner.counters.read()
+    }
+
+    /// Returns the records that wait for the writer.
+    pub fn waiting(&self) -> usize {
+        self.inner.records.len()
+    }
+
+    /// Reads what the database takes on the disk.
+    ///
+    /// # Errors
+    /// When a server does not answer.
+    pub async fn sizes(&self) -> Result<Sizes, StoreError> {
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        match self.inner.config.target() {
+            Target::Sqlite(path) => Ok(Sizes { database: length(path), log: length(&log_path(path)) }),
+            Target::Postgres(_) => Ok(Sizes { database: self.inner.reader.server_bytes().await?, log: 0 }),
+        }
+    }
+
+    /// Returns the gauge of what the database takes in memory, to be set by whoever can measure it.
+    pub fn memory(&self) -> Gauge {
+        self.inner.database.clone()
+    }
+
+    /// Commits everything that was accepted, closes the database and ends the writer. Nothing is taken afterwards.
+    ///
+    /// To be called after those who record have ended, and before the task set is shut down (which ends the writer, too).
+    ///
+    /// # Errors
+    /// When not everything could be committed, or not in time, or the writer has ended already.
+    ///
+    /// # Cancel safety
+    /// Given up, the writer goes on ending.
+    pub async fn stop(&self, deadline: Duration) -> Result<(), StoreError> {
+        let (reply, answer) = reply();
+        let stopped = tokio::time::timeout(deadline, async {
+            self.ask(Command::Stop { reply }).await?;
+            self.answer(answer, deadline).await
+        });
+        let stopped = stopped.await.unwrap_or_else(|_| Err(self.busy(deadline)));
+        self.inner.reader.close(ACQUIRE_TIMEOUT).await;
+        stopped
+    }
+
+    async fn ask(&self, command: Command) -> Result<(), StoreError> {
+        self.inner.commands.send(command).await.map_err(|Closed(_)| StoreError::Stopped)
+    }
+
+    /// Waits for the commit before ours, ours, and as long again for a database that takes its time.
+    async fn wait<T>(&self, answer: ReplyReceiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.answer(answer, 3 * COMMIT_TIMEOUT).await
+    }
+
+    async fn answer<T>(&self, answer: ReplyReceiver<Result<T, StoreError>>, within: Duration) -> Result<T, StoreError> {
+        match answer.wait(within).await {
+            Ok(done) => done,
+            Err(NoReply::Dropped) => Err(StoreError::Stopped),
+            Err(NoReply::TimedOut { .. }) => Err(self.busy(within)),
+        }
+    }
+
+    fn busy(&self, waited: Duration) -> StoreError {
+        StoreError::Busy { database: self.inner.config.display(), waited }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.inner.config.display())
+    }
+}
+
+/// Runs the writer; its error's text becomes the task's exit status.
+async fn run(writer: Writer, task: plimsoll_bounded::Task) -> Result<(), String> {
+    writer.run(task).await.map_err(|error| error.chain())
+}
+
+/// Brings the tables up to date, unless a newer program was here.
+async fn migrate(db: &Db) -> Result<(), StoreError> {
+    // On a server this is where the lock shows; in a file it shows that it can be written.
+    let first = db.begin().await?;
+    first.rollback().await.map_err(|error| db.error(error))?;
+    let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+    let applied = Migrator::get_migration_models(&db.connection).await.map_err(|error| db.error(error))?;
+    let newest = applied.into_iter().map(|step| step.version).filter(|step| !known.contains(step)).max();
+    if let Some(found) = newest {
+        return Err(StoreError::SchemaNewer { database: db.name.clone(), found, known: Migrator::newest() });
+    }
+    Migrator::up(&db.connection, None).await.map_err(|error| db.error(error))
+}
+
+/// Names a file beside another: its name and an ending.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}

@@ -1,0 +1,126 @@
+//! A bot's bookkeeping in small, and databases to keep it in.
+
+use plimsoll_bounded::{Grant, Tasks};
+use plimsoll_market::{Booked, Name, Order, Record, SlotRow, Symbol, Totals};
+use plimsoll_storage::{Key, RawStoreConfig, RowLimit, Store, StoreConfig, StoreError, StoreGrants};
+use sea_orm::ConnectionTrait;
+
+pub use crate::books::record;
+
+pub fn key(symbol: &str) -> Key {
+    Key { account: Name::new("main").unwrap(), symbol: Symbol::new(symbol).unwrap() }
+}
+
+pub fn tasks() -> Tasks {
+    Tasks::new(Grant::detached(Tasks::line("test.tasks", 4, 1_024)))
+}
+
+pub async fn open(raw: RawStoreConfig) -> Result<Store, StoreError> {
+    let config = StoreConfig::try_from(raw).unwrap();
+    let grants = StoreGrants::detached(&config);
+    Store::open(config, grants, &tasks()).await
+}
+
+/// A database of its own for one test; gone with it.
+pub struct Place {
+    url: String,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Place {
+    pub fn file() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("bot.db").display());
+        Self { url, _folder: Some(folder) }
+    }
+
+    /// An empty schema on the server, if there is a server.
+    pub async fn schema(name: &str) -> Option<Self> {
+        let Ok(url) = std::env::var("PLIMSOLL_TEST_POSTGRES") else {
+            eprintln!("left out: {name} on PostgreSQL, because PLIMSOLL_TEST_POSTGRES is not set");
+            return None;
+        };
+        let server = sea_orm::Database::connect(&url).await.unwrap();
+        server.execute_unprepared(&format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await.unwrap();
+        server.close().await.unwrap();
+        let sign = if url.contains('?') { '&' } else { '?' };
+        Some(Self { url: format!("{url}{sign}options[search_path]={name}"), _folder: None })
+    }
+
+    pub fn config(&self) -> RawStoreConfig {
+        RawStoreConfig::new(&self.url)
+    }
+
+    pub async fn open(&self) -> Store {
+        open(self.config()).await.unwrap()
+    }
+
+    /// Runs statements behind the store's back.
+    pub async fn meddle(&self, sql: &str) {
+        let back = sea_orm::Database::connect(&self.url).await.unwrap();
+        back.execute_unprepared(sql).await.unwrap();
+        back.close().await.unwrap();
+    }
+
+    pub fn path(&self) -> std::path::PathBuf {
+        self.url.strip_prefix("sqlite:").unwrap().into()
+    }
+}
+
+/// Runs a test on every database there is.
+pub async fn everywhere(name: &str, test: impl AsyncFn(&Place)) {
+    test(&Place::file()).await;
+    if let Some(place) = Place::schema(name).await {
+        test(&place).await;
+    }
+}
+
+/// What an engine books from its first fill on.
+pub fn records(number: u64) -> Vec<Record> {
+    let mut totals = Totals::EMPTY;
+    let book = |number| {
+        let record = record(number, &totals);
+        totals = record.totals;
+        record
+    };
+    (1..=number).map(book).collect()
+}
+
+/// Asserts that what is stored is exactly the first fills, each once, and everything that follows from them; returns how many.
+#[track_caller]
+pub fn check_prefix(stored: &plimsoll_storage::Stored, fills: &[Booked]) -> u64 {
+    let number = stored.totals.map_or(0, |totals| totals.fills);
+    let books = records(number);
+    let booked: Vec<Booked> = books.iter().filter_map(|record| record.fill).collect();
+    assert_eq!(fills, booked, "fills are not the first {number}, each once");
+    assert_eq!(stored.totals, books.last().map(|record| record.totals), "totals are not those of the last fill");
+    let mut slots: Vec<SlotRow> = Vec::new();
+    let mut open: Vec<Order> = Vec::new();
+    for Record { order, slot, .. } in &books {
+        let slot = slot.unwrap();
+        slots.retain(|other| other.leg != slot.leg);
+        slots.extend((!slot.held.is_zero()).then_some(slot));
+        open.extend(order.filter(|order| !order.status.is_final()));
+    }
+    slots.sort_by_key(|slot| slot.leg);
+    open.reverse();
+    assert_eq!(stored.slots, slots);
+    assert_eq!(stored.open_orders, open.into_iter().take(stored.open_orders.len().max(1_000)).collect::<Vec<_>>());
+    number
+}
+
+/// Reads all fills, the oldest first, a page at a time.
+pub async fn all_fills(store: &Store, key: &Key) -> Vec<Booked> {
+    let mut all = Vec::new();
+    let mut before = None;
+    loop {
+        let page = store.reader().fills(key, before, RowLimit::new(10_000).unwrap()).await.unwrap();
+        all.extend(page.rows);
+        match page.next {
+            Some(next) => before = Some(next),
+            None => break,
+        }
+    }
+    all.reverse();
+    all
+}

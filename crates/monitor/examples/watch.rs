@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ledger = ledger.seal()?;
 
     let symbol = exporter.symbol(&Name::new("main")?, &Symbol::new("BTCUSDT")?)?;
-    let mut sampler = Sampler::new(history, ledger.handle(), tasks, exporter.clone());
+    let mut sampler = Sampler::new(history, ledger.handle(), [tasks], exporter.clone());
     let mut out = std::io::stdout().lock();
     for _ in 0..3 {
         let end = Instant::now() + Duration::from_millis(100);

@@ -19,7 +19,7 @@
 //! let history = ledger.grant(Sampler::line("monitor.samples", 720))?;
 //! let ledger = ledger.seal()?;
 //!
-//! let mut sampler = Sampler::new(history, ledger.handle(), tasks, exporter.clone());
+//! let mut sampler = Sampler::new(history, ledger.handle(), [tasks], exporter.clone());
 //! let sample = sampler.sample(Time::from_millis(1_700_000_000_000));
 //! assert_eq!(SystemMetrics::of(&sample, 200_000_000).next_gc_mb, 200.0);
 //! assert!(exporter.render().contains("plimsoll_ledger_budget_bytes 64000000"));

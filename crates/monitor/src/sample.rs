@@ -1,6 +1,6 @@
 //! One look at everything, and a bounded history of them.
 
-use plimsoll_bounded::{Class, Grant, LedgerHandle, Line, Ring, TaskCounts, Tasks, WhenFull};
+use plimsoll_bounded::{Class, Grant, LedgerHandle, Line, Ring, TaskCounts, TaskStatus, Tasks, WhenFull};
 use plimsoll_market::Time;
 
 use crate::allocator::AllocatorSample;
@@ -41,7 +41,8 @@ pub struct Sample {
 pub struct Sampler {
     history: Ring<Sample>,
     ledger: LedgerHandle,
-    tasks: Tasks,
+    /// Sets of tasks: one for each runtime.
+    tasks: Box<[Tasks]>,
     cgroup: Option<Cgroup>,
     exporter: Exporter,
     started: Option<Time>,
@@ -58,7 +59,8 @@ impl Sampler {
     /// # Panics
     /// When the grant is not one of [`Sampler::line`].
     #[track_caller]
-    pub fn new(grant: Grant, ledger: LedgerHandle, tasks: Tasks, exporter: Exporter) -> Self {
+    pub fn new(grant: Grant, ledger: LedgerHandle, tasks: impl IntoIterator<Item = Tasks>, exporter: Exporter) -> Self {
+        let tasks = tasks.into_iter().collect();
         Self { history: Ring::new(grant), ledger, tasks, cgroup: Cgroup::find(), exporter, started: None }
     }
 
@@ -67,14 +69,23 @@ impl Sampler {
     /// To be called every few seconds. Reads some files of `/proc` and `/sys`: a fraction of a millisecond.
     pub fn sample(&mut self, now: Time) -> Sample {
         let lines = self.ledger.lines();
-        let status = self.tasks.status();
+        let status: Vec<TaskStatus> = self.tasks.iter().flat_map(Tasks::status).collect();
+        let counts = self.tasks.iter().map(Tasks::counts).fold(TaskCounts::default(), |sum, set| TaskCounts {
+            live: sum.live + set.live,
+            spawned: sum.spawned + set.spawned,
+            finished: sum.finished + set.finished,
+            failed: sum.failed + set.failed,
+            panicked: sum.panicked + set.panicked,
+            cancelled: sum.cancelled + set.cancelled,
+            refused: sum.refused + set.refused,
+        });
         let process = ProcessSample::read();
         let sample = Sample {
             time: now,
             process,
             allocator: AllocatorSample::read(),
             cgroup: self.cgroup.as_ref().and_then(Cgroup::read),
-            tasks: self.tasks.counts(),
+            tasks: counts,
             tasks_overdue: status.iter().filter(|task| task.overdue).count(),
             ledger_bytes: self.ledger.total_bytes(),
             ledger_used_bytes: lines.iter().fold(0, |sum, line| sum.saturating_add(line.used_bytes())),

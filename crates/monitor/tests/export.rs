@@ -104,12 +104,12 @@ fn ledger_is_shown_by_template() {
     let history = ledger.grant(Sampler::line("monitor.samples", 3)).unwrap();
     let ledger = ledger.seal().unwrap();
     let tasks = Tasks::new(Grant::detached(Tasks::line("test.tasks", 1, 64)));
-    let mut sampler = Sampler::new(history, ledger.handle(), tasks, Exporter::new(grants));
+    let mut sampler = Sampler::new(history, ledger.handle(), [tasks], Exporter::new(grants));
     let exporter = exporter();
     let mut other = Sampler::new(
         Grant::detached(Sampler::line("x", 1)),
         ledger.handle(),
-        Tasks::new(Grant::detached(Tasks::line("y", 1, 64))),
+        [Tasks::new(Grant::detached(Tasks::line("y", 1, 64)))],
         exporter.clone(),
     );
 
@@ -160,7 +160,7 @@ async fn tasks_are_counted_by_group_and_by_end() {
     fails.join().await;
     panics.join().await;
     let exporter = exporter();
-    let mut sampler = Sampler::new(Grant::detached(Sampler::line("x", 2)), ledger.handle(), tasks.clone(), exporter.clone());
+    let mut sampler = Sampler::new(Grant::detached(Sampler::line("x", 2)), ledger.handle(), [tasks.clone()], exporter.clone());
     let sample = sampler.sample(Time::from_millis(1));
     assert_eq!(SystemMetrics::of(&sample, 0).goroutines, 1);
     let text = exporter.render();
@@ -292,7 +292,7 @@ fn ten_figures_have_the_names_that_dashboards_know() {
     let ledger = Ledger::open(50_000_000).seal().unwrap();
     let tasks = Tasks::new(Grant::detached(Tasks::line("test.tasks", 1, 64)));
     let exporter = exporter();
-    let mut sampler = Sampler::new(Grant::detached(Sampler::line("x", 2)), ledger.handle(), tasks, exporter.clone());
+    let mut sampler = Sampler::new(Grant::detached(Sampler::line("x", 2)), ledger.handle(), [tasks], exporter.clone());
     let first = sampler.sample(Time::from_millis(1_000));
     assert_eq!(first.cpu_load, None);
     let sample = sampler.sample(Time::from_millis(2_000));

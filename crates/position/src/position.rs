@@ -104,7 +104,6 @@ pub struct Position {
     mismatch: Option<(Holding, u8)>,
     foreign_orders: u32,
     compare_at: Time,
-    leverage: u16,
     unblock_at: Option<Time>,
 }
 
@@ -141,7 +140,6 @@ impl Position {
             mismatch: None,
             foreign_orders: 0,
             compare_at: Time::ZERO,
-            leverage: 0,
             unblock_at: None,
         }
     }
@@ -619,7 +617,6 @@ impl Position {
 
     fn on_snapshot(&mut self, now: Time, snapshot: &Snapshot, out: &mut Actions) -> Changes {
         self.sync.asked = false;
-        self.leverage = snapshot.position.leverage;
         if snapshot.position.side != PositionSide::Both {
             return Changes::NONE;
         }

@@ -1,0 +1,154 @@
+//! The gate: both sides of every limit, and the way back.
+
+use plimsoll_market::*;
+use plimsoll_position::{Position, PositionConfig};
+use plimsoll_safety::{Closed, Gate, GateConfig, Wanted};
+use std::time::Duration;
+
+const USDT: i128 = 100_000_000;
+
+struct World {
+    books: Position,
+    gate: Gate,
+    now: Time,
+    out: Actions,
+}
+
+impl World {
+    fn new() -> Self {
+        let btc = Instrument::example_btcusdt();
+        let cfg = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT };
+        let mut world = Self {
+            books: Position::new(btc, PositionConfig { tag: Tag(1), run: 1, recv_window_ms: 5_000 }, None),
+            gate: Gate::new(cfg, false, false),
+            now: Time::from_millis(1_000_000),
+            out: Actions::new(),
+        };
+        let flat = PositionReport {
+            side: PositionSide::Both,
+            holding: Holding::FLAT,
+            entry: RefPrice::ZERO,
+            liquidation: RefPrice::ZERO,
+            leverage: 5,
+        };
+        world.feed(Event::Link(Link { feed: Feed::Account, up: true }));
+        world.feed(Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true })));
+        world.feed(Event::Snapshot(Box::new(Snapshot { asked_at: world.now, position: flat, open: vec![] })));
+        world.feed(world.lease(1_000));
+        world.feed(world.top());
+        world
+    }
+
+    fn lease(&self, usdt: i128) -> Event {
+        Event::Lease(Lease { exposure_max: usdt * USDT, orders_per_10s: 10, until: self.now + Duration::from_secs(30) })
+    }
+
+    fn top(&self) -> Event {
+        let qty = Qty::from_units(1);
+        Event::Top(Top { bid: Price::from_units(6_000_000), bid_qty: qty, ask: Price::from_units(6_000_010), ask_qty: qty, time: self.now })
+    }
+
+    fn feed(&mut self, event: Event) -> Option<Closed> {
+        self.books.apply(self.now, &event, &mut self.out);
+        self.out.drain().for_each(drop);
+        self.gate.observe(&event, &self.books.view(self.now)).0.closed
+    }
+
+    fn clear(&self, wanted: &[Wanted]) -> (u64, u64) {
+        let cleared = self.gate.clear(wanted.iter().copied(), 0, &self.books.view(self.now));
+        (cleared.allowed, cleared.tolerated)
+    }
+}
+
+fn buy(price: i64, qty: u64) -> Wanted {
+    Wanted { side: Side::Buy, reduce_only: false, price: Price::from_units(price), qty: Qty::from_units(qty), order: None }
+}
+
+fn sell(price: i64, qty: u64) -> Wanted {
+    Wanted { side: Side::Sell, reduce_only: true, ..buy(price, qty) }
+}
+
+#[test]
+fn open_when_nothing_stands_against_it() {
+    let mut w = World::new();
+    assert_eq!(w.feed(w.top()), None);
+    assert_eq!(w.clear(&[buy(6_000_000, 5), sell(6_010_000, 5)]), (0b11, 0b11));
+}
+
+#[test]
+fn stale_market_closes_and_a_new_price_opens() {
+    let mut w = World::new();
+    w.now = w.now + Duration::from_secs(10);
+    assert_eq!(w.feed(Event::Wake), None, "ten seconds are not yet too old");
+    w.now = w.now + Duration::from_millis(1);
+    assert_eq!(w.feed(Event::Wake), Some(Closed::Stale));
+    assert_eq!(w.clear(&[buy(6_000_000, 5), sell(6_010_000, 5)]), (0b10, 0b10), "buys leave, sells stay");
+    assert_eq!(w.feed(w.top()), None);
+}
+
+#[test]
+fn a_lease_ends_by_itself() {
+    let mut w = World::new();
+    w.now = w.now + Duration::from_secs(30);
+    assert_eq!(w.feed(w.top()), Some(Closed::NoLease));
+    assert_eq!(w.clear(&[buy(6_000_000, 5)]), (0, 1), "what rests keeps its place");
+    assert_eq!(w.feed(w.lease(1_000)), None);
+}
+
+#[test]
+fn a_pause_outlasts_everything_but_resume() {
+    let mut w = World::new();
+    assert_eq!(w.feed(Event::Command(Command::Pause)), Some(Closed::Paused));
+    assert_eq!(w.feed(w.lease(1_000)), Some(Closed::Paused));
+    assert_eq!(w.clear(&[buy(6_000_000, 5), sell(6_010_000, 5)]), (0b10, 0b10));
+    assert_eq!(w.feed(Event::Command(Command::Resume)), None);
+}
+
+#[test]
+fn full_records_stop_opening_and_keep_what_rests() {
+    let mut w = World::new();
+    assert_eq!(w.feed(Event::RecordsFull(true)), Some(Closed::RecordsFull));
+    assert_eq!(w.clear(&[buy(6_000_000, 5), sell(6_010_000, 5)]), (0b10, 0b11));
+    assert_eq!(w.feed(Event::RecordsFull(false)), None);
+}
+
+#[test]
+fn exposure_goes_to_the_most_wanted_first() {
+    let w = World::new();
+    // 0.005 at 60,000 is 300: three fit into 1,000, the fourth does not, a smaller fifth does.
+    let wanted = [buy(6_000_000, 5), buy(6_000_000, 5), buy(6_000_000, 5), buy(6_000_000, 5), buy(5_000_000, 2)];
+    assert_eq!(w.clear(&wanted).0, 0b1_0111);
+    let mut w = World::new();
+    w.feed(w.lease(900));
+    assert_eq!(w.clear(&wanted).0, 0b0_0111, "exactly the lease is allowed, not one unit more");
+    w.feed(w.lease(899));
+    assert_eq!(w.clear(&wanted[..3]).0, 0b011);
+}
+
+#[test]
+fn filters_hold_for_what_is_sent_anew() {
+    let w = World::new();
+    assert_eq!(w.clear(&[buy(6_000_005, 5)]).0, 0, "off the tick");
+    assert_eq!(w.clear(&[buy(6_000_000, 1)]).0, 0, "60 is below the least value of 100");
+    assert_eq!(w.clear(&[sell(6_000_000, 1)]).0, 1, "reducing has no least value");
+    let resting = Wanted { order: Some(0), ..buy(6_000_005, 5) };
+    assert_eq!(w.clear(&[resting]).0, 1, "what works was taken by the exchange");
+}
+
+#[test]
+fn prices_far_from_the_mark_are_withheld() {
+    let mut w = World::new();
+    let mark = RefPrice::from_units(60_000 * 100_000_000);
+    w.feed(Event::Mark(MarkPrice { mark, index: mark, funding: None, next_funding: Time::ZERO, time: w.now }));
+    // Five percent either way.
+    assert_eq!(w.clear(&[buy(6_300_000, 2), sell(5_700_000, 2)]).0, 0b11);
+    assert_eq!(w.clear(&[buy(6_300_010, 2), sell(5_699_990, 2)]).0, 0);
+}
+
+#[test]
+fn a_halted_contract_is_not_opened() {
+    let mut w = World::new();
+    let halted = Instrument { trading: Trading::Halted, ..Instrument::example_btcusdt() };
+    assert_eq!(w.feed(Event::Instrument(Box::new(halted))), Some(Closed::NotTrading));
+    assert_eq!(w.feed(Event::Instrument(Box::new(Instrument::example_btcusdt()))), None);
+}

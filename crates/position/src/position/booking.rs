@@ -1,0 +1,239 @@
+//! What reports and executions change in the books.
+
+use super::Position;
+use crate::holding::book_fill;
+use crate::limits::CLOSING_STRATEGY;
+use crate::orders::{WorkState, Working};
+use crate::sync::{SyncState, Verdict};
+use crate::view::Changes;
+use plimsoll_market::{
+    Action, Actions, Booked, Cancel, ClientId, Fill, FillPage, Order, OrderReport, OrderStatus, Qty, Record, Round, Side, SlotRow, Source,
+    Time, Totals,
+};
+
+impl Position {
+    pub(super) fn is_ours(&self, id: Option<ClientId>) -> Option<ClientId> {
+        id.filter(|id| id.tag() == self.cfg.tag)
+    }
+
+    pub(super) fn on_report(&mut self, now: Time, report: &OrderReport, out: &mut Actions) -> Changes {
+        let Some(id) = self.is_ours(report.id) else {
+            return match report.fill {
+                Some(fill) => self.on_stream_fill(now, &fill, None, out),
+                None => Changes::NONE,
+            };
+        };
+        let mut changes = Changes::NONE;
+        if let Some(at) = self.orders.find(id) {
+            if let Some(order) = self.orders.get_mut(at) {
+                order.order_id = Some(report.order_id);
+                order.reported = order.reported.max(report.filled);
+                match (order.state, report.status.is_final()) {
+                    (_, true) => order.state = WorkState::Closing,
+                    (WorkState::Sent | WorkState::Unknown, false) => {
+                        order.state = WorkState::Live;
+                        changes.add(Changes::ACKED);
+                    }
+                    // A query that finds an order open whose cancel was sent long ago: cancel again.
+                    (WorkState::Canceling, false) if report.source == Source::Query => {
+                        order.asked_at = now;
+                        out.push(Action::Cancel(Cancel { id }));
+                    }
+                    (WorkState::Live | WorkState::Canceling | WorkState::Closing, false) => {}
+                }
+            }
+            if let Some(fill) = report.fill {
+                changes.add(self.on_stream_fill(now, &fill, Some((id, report)), out));
+            } else {
+                let row = self.orders.get(at).map(|w| order_row(w, report));
+                out.push(Action::Record(Box::new(self.record(row, None, None))));
+            }
+            changes.add(self.settle(now, at));
+        } else if let Some(fill) = report.fill {
+            changes.add(self.on_stream_fill(now, &fill, Some((id, report)), out));
+        } else if !report.status.is_final() && report.source == Source::Query {
+            changes.add(self.adopt(now, id, report, out));
+        }
+        changes
+    }
+
+    /// Removes an order whose final state is known and whose fills are all booked.
+    pub(super) fn settle(&mut self, now: Time, at: u8) -> Changes {
+        let Some(order) = self.orders.get_mut(at) else { return Changes::NONE };
+        if order.reported > order.booked {
+            if order.short_since == Time::ZERO {
+                order.short_since = now;
+            }
+            return Changes::NONE;
+        }
+        order.short_since = Time::ZERO;
+        if order.state != WorkState::Closing && order.booked < order.qty {
+            return Changes::NONE;
+        }
+        self.drop_order(at);
+        Changes::FREED
+    }
+
+    pub(super) fn drop_order(&mut self, at: u8) {
+        let Some(order) = self.orders.remove(at) else { return };
+        if let Some(slot) = self.slots.get_mut(order.id.leg()) {
+            if slot.order == Some(at) {
+                slot.order = None;
+            }
+            // What cannot be sold by the rules is bought on, not stuck.
+            slot.selling = slot.held >= self.instrument.qty_min && !slot.held.is_zero();
+            if !order.booked.is_zero() {
+                slot.refusals = 0;
+            }
+        }
+    }
+
+    pub(super) fn on_stream_fill(&mut self, now: Time, fill: &Fill, ours: Option<(ClientId, &OrderReport)>, out: &mut Actions) -> Changes {
+        match self.sync.judge_stream(fill.trade_id) {
+            Verdict::Book => self.book(now, fill, ours.map(|(id, _)| id), ours.map(|(_, r)| r), out),
+            Verdict::Seen | Verdict::Later => Changes::NONE,
+        }
+    }
+
+    /// Books one execution: totals, slot, order, and the record that stores all of it together.
+    pub(super) fn book(
+        &mut self,
+        now: Time,
+        fill: &Fill,
+        id: Option<ClientId>,
+        report: Option<&OrderReport>,
+        out: &mut Actions,
+    ) -> Changes {
+        let at = id.and_then(|id| self.orders.find(id)).or_else(|| self.orders.find_order(fill.order_id));
+        let id = id.or_else(|| at.and_then(|at| self.orders.get(at)).map(|w| w.id));
+        let realized = book_fill(&mut self.totals, &self.instrument, fill);
+        self.totals.watermark = self.sync.watermark;
+        self.inventory_epoch += 1;
+        let mut row = None;
+        if let Some(order) = at.and_then(|at| self.orders.get_mut(at)) {
+            // The stream tells the sum, and everything before it is booked; a page tells single executions.
+            order.booked = match report {
+                Some(report) => report.filled,
+                None => (order.booked + fill.qty).min(order.qty),
+            };
+            order.reported = order.reported.max(order.booked);
+            order.order_id = Some(fill.order_id);
+            if order.state == WorkState::Sent || order.state == WorkState::Unknown {
+                order.state = WorkState::Live;
+            }
+            row = Some(match report {
+                Some(report) => order_row(order, report),
+                None => Order {
+                    id: order.id,
+                    order_id: order.order_id,
+                    price: order.price,
+                    qty: order.qty,
+                    filled: order.booked,
+                    status: if order.booked >= order.qty { OrderStatus::Filled } else { OrderStatus::PartiallyFilled },
+                    reduce_only: order.reduce_only,
+                    time: fill.time,
+                },
+            });
+        }
+        let leg = id.map(ClientId::leg);
+        let closing = leg.is_some_and(|l| l.strategy() == CLOSING_STRATEGY);
+        let mut slot_row = None;
+        let mut slot_realized = 0;
+        if closing {
+            slot_realized = self.close_slots(fill, out);
+        } else if let Some(slot) = leg.and_then(|leg| self.slots.claim(leg)) {
+            let notional = fill.price * fill.qty;
+            match fill.side {
+                Side::Buy => {
+                    slot.held += fill.qty;
+                    slot.cost += notional;
+                    if slot.order.is_none() {
+                        slot.selling = true;
+                    }
+                }
+                Side::Sell => {
+                    let sold = fill.qty.min(slot.held);
+                    if !sold.is_zero() {
+                        let out_cost = slot.cost.share(sold, slot.held);
+                        let gain = fill.price * sold - out_cost;
+                        slot_realized = self.instrument.amount(gain, Round::Nearest).map_or(0, |a| a.units);
+                        slot.cost -= out_cost;
+                        slot.held -= sold;
+                    }
+                    if slot.held.is_zero() {
+                        slot.selling = false;
+                    }
+                }
+            }
+            slot_row = Some(slot.row());
+        }
+        if let Some(leg) = leg.filter(|_| !closing) {
+            self.slots.note_held(leg);
+        }
+        self.round_trips += slot_realized;
+        let booked = Booked { fill: Fill { id, ..*fill }, leg, realized, slot_realized };
+        out.push(Action::Record(Box::new(self.record(row, Some(booked), slot_row))));
+        let mut changes = Changes::INVENTORY;
+        if let Some(at) = at {
+            changes.add(self.settle(now, at));
+        }
+        changes
+    }
+
+    /// Books a closing execution to the slots, highest level first; returns what it realised against their cost.
+    pub(super) fn close_slots(&mut self, fill: &Fill, out: &mut Actions) -> i128 {
+        let mut rest = if fill.side == Side::Sell { fill.qty } else { Qty::ZERO };
+        let mut realized = 0;
+        while !rest.is_zero() && out.room() > 8 {
+            let Some(leg) = self.slots.holding().map(|s| s.leg).max_by_key(|l| l.index()) else { break };
+            let Some(slot) = self.slots.get_mut(leg) else { break };
+            let take = slot.held.min(rest);
+            let cost = slot.cost.share(take, slot.held);
+            realized += self.instrument.amount(fill.price * take - cost, Round::Nearest).map_or(0, |a| a.units);
+            slot.cost -= cost;
+            slot.held -= take;
+            slot.selling = !slot.held.is_zero();
+            rest -= take;
+            let row = slot.row();
+            self.slots.note_held(leg);
+            out.push(Action::Record(Box::new(self.record(None, None, Some(row)))));
+        }
+        realized
+    }
+
+    pub(super) fn record(&self, order: Option<Order>, fill: Option<Booked>, slot: Option<SlotRow>) -> Record {
+        Record { order, fill, slot, totals: Totals { watermark: self.sync.watermark, ..self.totals } }
+    }
+
+    pub(super) fn on_page(&mut self, now: Time, page: &FillPage, out: &mut Actions) -> Changes {
+        let mut changes = Changes::NONE;
+        for fill in &page.fills {
+            if self.sync.judge_page(fill.trade_id) == Verdict::Book {
+                let id = self.is_ours(fill.id);
+                changes.add(self.book(now, fill, id, None, out));
+            }
+        }
+        if page.last && self.sync.state == SyncState::Fetching {
+            if !self.sync.pages_done(page.baseline) {
+                self.ask_again(now);
+            } else if self.totals.watermark.is_none() {
+                self.totals.watermark = self.sync.watermark;
+                out.push(Action::Record(Box::new(self.record(None, None, None))));
+            }
+        }
+        changes
+    }
+}
+
+fn order_row(order: &Working, report: &OrderReport) -> Order {
+    Order {
+        id: order.id,
+        order_id: Some(report.order_id),
+        price: order.price,
+        qty: order.qty,
+        filled: order.reported.max(report.filled),
+        status: report.status,
+        reduce_only: order.reduce_only,
+        time: report.time,
+    }
+}

@@ -1,0 +1,174 @@
+//! How the books are compared with what the exchange holds, and brought in step.
+
+use super::{COMPARE_EVERY, Position};
+use crate::limits::MISMATCH_READINGS;
+use crate::orders::{WorkState, Working};
+use crate::sync::SyncState;
+use crate::view::Changes;
+use plimsoll_market::{
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, OrderReport, PositionSide, Price, Qty, Round, Severity, Side, Snapshot, Time,
+};
+
+impl Position {
+    pub(super) fn on_snapshot(&mut self, now: Time, snapshot: &Snapshot, out: &mut Actions) -> Changes {
+        self.sync.asked = false;
+        if snapshot.position.side != PositionSide::Both {
+            return Changes::NONE;
+        }
+        self.foreign_orders = 0;
+        let mut changes = Changes::GATE;
+        let mut seen: u64 = 0;
+        for report in &snapshot.open {
+            let Some(id) = self.is_ours(report.id) else {
+                self.foreign_orders += 1;
+                continue;
+            };
+            match self.orders.find(id) {
+                Some(at) => {
+                    seen |= 1 << at;
+                    changes.add(self.on_report(now, report, out));
+                }
+                // An order of this run that we do not know ended between the snapshot and now, or is a stray: ask.
+                None if id.run() == self.cfg.run => {
+                    if out.room() > crate::limits::WORKING_MAX {
+                        out.push(Action::Query { id });
+                    }
+                }
+                None => changes.add(self.adopt(now, id, report, out)),
+            }
+        }
+        // What we thought open and the exchange does not list is asked for, unless it was sent later than the snapshot.
+        for at in 0..crate::limits::WORKING_MAX as u8 {
+            let Some(order) = self.orders.get_mut(at) else { continue };
+            let older = order.sent_at < snapshot.asked_at && order.asked_at < snapshot.asked_at;
+            if seen & 1 << at == 0 && older && order.state != WorkState::Closing && out.room() > 8 {
+                if order.state == WorkState::Sent {
+                    order.state = WorkState::Unknown;
+                }
+                order.asked_at = now;
+                out.push(Action::Query { id: order.id });
+            }
+        }
+        if matches!(self.sync.state, SyncState::Settling | SyncState::InStep) {
+            changes.add(self.compare(now, snapshot, out));
+        }
+        changes
+    }
+
+    pub(super) fn compare(&mut self, now: Time, snapshot: &Snapshot, out: &mut Actions) -> Changes {
+        let theirs = snapshot.position.holding;
+        if theirs == self.totals.holding {
+            self.mismatch = None;
+            self.sync.state = SyncState::InStep;
+            self.sync.failures = 0;
+            self.sync.ask_at = None;
+            self.compare_at = now + COMPARE_EVERY;
+            return self.trim_slots(now, out);
+        }
+        // Nothing was ever booked: what the account holds was there before us, and is not ours to trade.
+        let first = self.totals.fills == 0 && self.totals.holding.is_flat();
+        let readings = match self.mismatch {
+            Some((holding, n)) if holding == theirs => n.saturating_add(1),
+            _ => 1,
+        };
+        self.mismatch = Some((theirs, readings));
+        if !first && readings < MISMATCH_READINGS {
+            self.ask_again(now);
+            return Changes::NONE;
+        }
+        out.push(Action::Alert(Box::new(Alert::new(
+            if first { Severity::Warning } else { Severity::Critical },
+            AlertCode::PositionMismatch,
+            now,
+            &format_args!(
+                "{}: the exchange holds {}, our books {}; the exchange's position is taken over",
+                self.instrument.symbol,
+                self.instrument.show_holding(theirs),
+                self.instrument.show_holding(self.totals.holding)
+            ),
+        ))));
+        self.totals.holding = theirs;
+        let entry = self.instrument.price_of_ref(snapshot.position.entry, Round::Nearest).unwrap_or(Price::ZERO);
+        self.totals.cost = entry * theirs;
+        self.inventory_epoch += 1;
+        self.mismatch = None;
+        self.sync.state = SyncState::InStep;
+        self.sync.ask_at = None;
+        self.sync.failures = 0;
+        self.compare_at = now + COMPARE_EVERY;
+        out.push(Action::Record(Box::new(self.record(None, None, None))));
+        self.trim_slots(now, out).and(Changes::INVENTORY)
+    }
+
+    /// Slots may not hold more than the account does: the highest levels give way first.
+    pub(super) fn trim_slots(&mut self, now: Time, out: &mut Actions) -> Changes {
+        let held = self.slots.held_total();
+        let long = Qty::from_units(u64::try_from(self.totals.holding.units()).unwrap_or(0));
+        let mut excess = held.saturating_sub(long);
+        if excess.is_zero() {
+            return Changes::NONE;
+        }
+        out.push(Action::Alert(Box::new(Alert::new(
+            Severity::Critical,
+            AlertCode::PositionMismatch,
+            now,
+            &format_args!(
+                "{}: slots hold {} but the account only {}; the highest slots are reduced",
+                self.instrument.symbol,
+                self.instrument.show_qty(held),
+                self.instrument.show_qty(long)
+            ),
+        ))));
+        while !excess.is_zero() && out.room() > 8 {
+            let Some(leg) = self.slots.holding().map(|s| s.leg).max_by_key(|l| l.index()) else { break };
+            let Some(slot) = self.slots.get_mut(leg) else { break };
+            let take = slot.held.min(excess);
+            slot.cost -= slot.cost.share(take, slot.held);
+            slot.held -= take;
+            slot.selling = !slot.held.is_zero();
+            excess -= take;
+            let row = slot.row();
+            self.slots.note_held(leg);
+            out.push(Action::Record(Box::new(self.record(None, None, Some(row)))));
+        }
+        self.inventory_epoch += 1;
+        Changes::INVENTORY
+    }
+
+    /// Takes an open order of ours into the table that we did not know: of an earlier run, or one whose fate was unknown.
+    pub(super) fn adopt(&mut self, now: Time, id: ClientId, report: &OrderReport, out: &mut Actions) -> Changes {
+        let booked = report.filled;
+        let working = Working {
+            id,
+            order_id: Some(report.order_id),
+            price: report.price,
+            qty: report.qty,
+            reported: report.filled,
+            // The catch-up before the snapshot has booked what is filled.
+            booked,
+            state: WorkState::Live,
+            kind: report.kind,
+            reduce_only: report.reduce_only,
+            sent_at: now,
+            asked_at: now,
+            short_since: Time::ZERO,
+        };
+        let free = self.slots.claim(id.leg()).is_some_and(|slot| slot.order.is_none());
+        let Some(at) = self.orders.insert(working) else {
+            // No room: it cannot be kept, so it is withdrawn; a later snapshot shows whether it is gone.
+            out.push(Action::Cancel(Cancel { id }));
+            return Changes::NONE;
+        };
+        if free && let Some(slot) = self.slots.get_mut(id.leg()) {
+            slot.order = Some(at);
+            slot.order_side = id.side();
+            if id.side() == Side::Buy {
+                slot.selling = false;
+            }
+        } else {
+            // A second order on the slot is one too many.
+            self.cancel(now, at, out);
+        }
+        Changes::FREED
+    }
+}

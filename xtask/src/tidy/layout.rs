@@ -88,7 +88,8 @@ pub(crate) fn scan_package(package: &Package, others: &[Package]) -> Vec<Finding
     if readme.lines().count() < 3 {
         findings.push(find(&folder, 0, "crate", "has no README.md that says something"));
     }
-    if package.examples.is_empty() {
+    // The program is its own example.
+    if package.examples.is_empty() && package.name != "plimsoll-app" {
         findings.push(find(&folder, 0, "crate", "has no example in examples/"));
     }
     for example in &package.examples {

@@ -26,6 +26,7 @@ pub mod binance;
 mod class;
 mod instruments;
 pub mod limits;
+pub mod session;
 
 pub use class::{Class, Outcome};
 pub use instruments::{Entry as InstrumentsEntry, Instruments, InstrumentsError, Scales, SymbolIndex};

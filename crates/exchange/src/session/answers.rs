@@ -3,12 +3,11 @@
 use super::core::{Phase, Session};
 use super::io::{Outputs, Reply, Sent};
 use super::jobs::{Job, Pending};
-use super::limits::{BANNED_REST, RATE_LIMITED_REST, RECV_WINDOW};
+use super::limits::{BANNED_REST, RATE_LIMITED_REST, SETTLE_MARGIN};
 use crate::SymbolIndex;
 use crate::binance::ApiError;
 use crate::binance::decode;
 use crate::class::{Class, Outcome};
-use core::time::Duration;
 use plimsoll_market::{CancelFailure, ClientId, Event, OrderReport, Reject, Request, Source, Time};
 
 /// Why a request brought nothing.
@@ -110,7 +109,7 @@ impl Session {
             fill.id = self.ours(fill.id);
         }
         // Full, it lets the oldest go, which is asked for again when needed.
-        drop(self.order_ids.insert((symbol, report.order_id), report.id));
+        let _before = self.order_ids.insert((symbol, report.order_id), report.id);
         report
     }
 
@@ -134,7 +133,7 @@ impl Session {
             Job::Query(id) => {
                 let event = match self.verdict(id, answer, Source::Query) {
                     Verdict::Done(report) => {
-                        drop(self.uncertain.remove(&id));
+                        let _settled = self.uncertain.remove(&id);
                         Event::Order(Box::new(report))
                     }
                     Verdict::Unknown => Event::Unknown { id, request: Request::Query },
@@ -143,7 +142,7 @@ impl Session {
                         // The order may still be under way to the exchange: this is no answer yet.
                         Some(settled) if pending.sent_at < *settled => Event::Unknown { id, request: Request::Query },
                         Some(_) | None => {
-                            drop(self.uncertain.remove(&id));
+                            let _settled = self.uncertain.remove(&id);
                             Event::NotFound { id }
                         }
                     },
@@ -180,10 +179,9 @@ impl Session {
             Verdict::Done(report) => Event::Order(Box::new(report)),
             Verdict::Unknown => {
                 self.stats.places_unknown += 1;
-                // A second more than the window, since the two clocks agree only so well.
-                let settled = pending.sent_at + RECV_WINDOW + Duration::from_secs(1);
+                let settled = pending.sent_at + self.config.recv_window + SETTLE_MARGIN;
                 // Full, it lets the oldest go, whose window is over first.
-                drop(self.uncertain.insert(id, settled));
+                let _before = self.uncertain.insert(id, settled);
                 Event::Unknown { id, request: Request::Place }
             }
             Verdict::NotTaken => {

@@ -202,8 +202,7 @@ impl Session {
     /// The leverage to set for a symbol, when it is configured and differs.
     fn wanted_leverage(&self, n: u16) -> Option<u16> {
         let state = self.symbols.get(usize::from(n))?;
-        let config = self.config.symbols.iter().find(|c| c.symbol == state.symbol)?;
-        config.leverage.filter(|wanted| *wanted != state.leverage)
+        self.config.leverage.filter(|wanted| *wanted != state.leverage)
     }
 
     /// Puts the configured contracts into the tables, numbered in the configuration's order.
@@ -211,7 +210,7 @@ impl Session {
         self.take_limits(info);
         self.boot.unknown.clear();
         for n in 0..self.config.symbols.len() {
-            let Some(symbol) = self.config.symbols.get(n).map(|c| c.symbol) else { continue };
+            let Some(symbol) = self.config.symbols.get(n).copied() else { continue };
             let known = info.contract(symbol.as_str()).and_then(|c| self.instruments.put(c.instrument).ok());
             match known {
                 Some(index) if index.usize() < self.symbols.len() => {}
@@ -219,7 +218,7 @@ impl Session {
                     let Some(book) = self.books.pop() else { continue };
                     let funding_after = self.offset.exchange_time(now);
                     // Both were planned for every configured symbol.
-                    drop(self.symbols.push(SymbolState::new(symbol, book, funding_after)));
+                    let _room = self.symbols.push(SymbolState::new(symbol, book, funding_after));
                 }
                 None => self.boot.unknown.push(symbol),
             }
@@ -230,7 +229,7 @@ impl Session {
         let mut limits = RateLimits::default();
         for limit in &info.limits {
             match (limit.kind, limit.interval.as_secs()) {
-                (LimitKind::Weight, 60) => limits.weight_1m = limit.limit,
+                (LimitKind::RequestWeight, 60) => limits.weight_1m = limit.limit,
                 (LimitKind::Orders, 10) => limits.orders_10s = limit.limit,
                 (LimitKind::Orders, 60) => limits.orders_1m = limit.limit,
                 _ => {}
@@ -343,7 +342,7 @@ impl SymbolState {
             book,
             book_fetch: Fetch::None,
             book_backoff: Backoff::default(),
-            book_synced_at: Time::ZERO,
+            book_synced_at: None,
             top: None,
             top_id: 0,
             market_up: false,

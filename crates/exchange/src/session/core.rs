@@ -3,11 +3,11 @@ use super::boot::Boot;
 use super::budget::{Budget, Settled, Used};
 use super::config::{Routing, SessionConfig};
 use super::conns::{Conn, ConnState, Role, shard_range};
-use super::io::{Closed, ConnId, HttpRequest, Input, Lane, Output, Outputs, Reply, RequestId, Sent};
+use super::io::{ConnId, HttpRequest, Input, Lane, Output, Outputs, Reply, RequestId, Sent};
 use super::jobs::{Job, Pending};
 use super::lanes::Lanes;
 use super::limits::{
-    CONNS_MAX, INSTRUMENTS_EVERY, ORDER_IDS_KEPT, ORDER_REQUESTS_KEPT, ORDER_REQUESTS_MAX, OTHER_REQUESTS_KEPT, OTHER_REQUESTS_MAX,
+    BOOK_CHANGES_WAITING, BOOK_LEVELS, BOOK_UPDATES_WAITING, CONNS_MAX, INSTRUMENTS_EVERY, ORDER_IDS_KEPT, ORDER_REQUESTS_KEPT, ORDER_REQUESTS_MAX, OTHER_REQUESTS_KEPT, OTHER_REQUESTS_MAX,
     REQUESTS_DOWN_AFTER, REQUESTS_MAX, RESYNCS_ACTIVE, SENT_PER_TURN, STOP_WAIT, SYMBOLS_MAX, SYMBOLS_PER_CONN, TIMEOUT_GRACE,
     UNCERTAIN_KEPT,
 };
@@ -18,8 +18,9 @@ use super::resync_state::{PAGE_BYTES, Page, Resync, Stage};
 use super::user::{Funding, ListenKey};
 use crate::binance::book_sync::BookSync;
 use crate::binance::decode::DepthUpdate;
+use crate::binance::encode::Security;
 use crate::{Instruments, SymbolIndex};
-use plimsoll_bounded::{Class, Grants, LedgerError, Line, List, Map, NotPlanned, Plan, WhenFull};
+use plimsoll_bounded::{Class, Grant, Grants, LedgerError, Line, List, Map, NotPlanned, Plan, WhenFull};
 use plimsoll_market::{AccountEvent, ClientId, Event, Feed, Link, OrderId, Symbol, Time, Top};
 
 /// One account's dealings with one exchange, without a socket: says what to connect and send, and what it all means.
@@ -37,6 +38,12 @@ pub struct Session {
     /// Taken out while a frame is decoded into it.
     pub(super) depth: Option<DepthUpdate>,
     pub(super) symbols: List<SymbolState>,
+    /// Books for symbols that the boot has still to find.
+    pub(super) books: Vec<BookSync>, // tidy: bounded by the configured symbols, only taken from
+    /// The memory of all books.
+    _books: Grant,
+    /// Whether the user stream was ever open.
+    pub(super) user_seen: bool,
     pub(super) conns: List<Conn>,
     pub(super) pending: List<Pending>,
     pub(super) lanes: Lanes,
@@ -66,6 +73,28 @@ pub struct Session {
     wake: Option<Time>,
 }
 
+/// Bytes of one book: its levels, and what waits for its snapshot.
+const BOOK_BYTES: usize = {
+    let lines = book_lines();
+    lines[0].capacity * lines[0].item_bytes + lines[1].capacity * lines[1].item_bytes + lines[2].capacity * lines[2].item_bytes
+};
+
+const fn book_lines() -> [Line<'static>; 3] {
+    let pending = BookSync::pending_line("book.pending");
+    let changes = BookSync::changes_line("book.changes");
+    [
+        BookSync::levels_line("book.levels", BOOK_LEVELS),
+        Line { capacity: BOOK_UPDATES_WAITING, ..pending },
+        Line { capacity: BOOK_CHANGES_WAITING, ..changes },
+    ]
+}
+
+/// All books together are one line of the plan, which has no room for three lines each; so each stands on its own.
+fn new_book() -> BookSync {
+    let [levels, pending, changes] = book_lines().map(Grant::detached);
+    BookSync::new(levels, pending, changes)
+}
+
 /// Where a session is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
@@ -87,6 +116,8 @@ pub(super) struct SymbolState {
     pub(super) book: BookSync,
     pub(super) book_fetch: Fetch,
     pub(super) book_backoff: Backoff,
+    /// Since when the book is true.
+    pub(super) book_synced_at: Option<Time>,
     pub(super) top: Option<Top>,
     /// The book's update that `top` is of.
     pub(super) top_id: u64,
@@ -145,8 +176,8 @@ impl Session {
         let ids = symbols * ORDER_IDS_KEPT;
         plan.add(Map::<(SymbolIndex, OrderId), Option<ClientId>>::line(&name("session.order_ids"), ids, drop, Class::BestEffort))?;
         plan.add(Line::of::<Page>(&name("session.pages"), RESYNCS_ACTIVE, refuse, Class::BestEffort).with_heap(PAGE_BYTES))?;
-        Lanes::plan(plan, owner, symbols)?;
-        BookSync::plan(plan, owner, symbols)
+        plan.add(Line { name: &name("session.books"), capacity: symbols, item_bytes: BOOK_BYTES, policy: refuse, class: Class::LatestWins })?;
+        Lanes::plan(plan, owner, symbols)
     }
 
     /// Makes a session that has not started. `seed` is for the jitter of its waits.
@@ -159,8 +190,13 @@ impl Session {
     pub fn new(config: SessionConfig, seed: u64, grants: &mut Grants) -> Result<Self, NotPlanned> {
         let symbols = config.symbols.len();
         assert!((1..=SYMBOLS_MAX).contains(&symbols), "a session has 1 to {SYMBOLS_MAX} symbols, not {symbols}");
+        let mut books = Vec::with_capacity(symbols);
+        books.resize_with(symbols, new_book);
         Ok(Self {
             phase: Phase::Idle,
+            books,
+            _books: grants.take("session.books")?,
+            user_seen: false,
             random: Random::new(seed),
             instruments: Instruments::new(grants.take("session.instruments")?),
             depth: Some(DepthUpdate::new(grants.take("session.depth")?)),
@@ -173,7 +209,7 @@ impl Session {
             lanes: Lanes::new(grants)?,
             budget: Budget::new(),
             offset: Offset::new(),
-            boot: Boot::new(config.symbols.len(), grants)?,
+            boot: Boot::new(),
             listen: ListenKey::None,
             funding: Funding::new(),
             balances_at: None,
@@ -219,7 +255,7 @@ impl Session {
                 }
             }
             Input::Dropped { conn, why } => self.dropped(now, conn, why, out),
-            Input::Closed { conn, why } => self.closed(now, conn, why, out),
+            Input::Closed { conn, why: _ } => self.closed(now, conn, out),
             Input::Reply { request, reply } => self.reply(now, request, &reply, out),
             Input::Failed { request, sent } => self.failed(now, request, sent, out),
             Input::Order { symbol, action } => self.order(now, symbol, action, out),
@@ -260,7 +296,7 @@ impl Session {
     fn start(&mut self, now: Time) {
         if self.phase == Phase::Idle {
             self.phase = Phase::Booting;
-            self.boot.begin(now);
+            self.boot.begin();
             self.offset.measure(now);
             self.dirty = true;
         }
@@ -270,7 +306,6 @@ impl Session {
     pub(super) fn run(&mut self, now: Time, out: &mut Outputs) {
         self.phase = Phase::Running;
         self.refresh_at = Some(now + INSTRUMENTS_EVERY);
-        self.funding.begin(now);
         self.conns.clear();
         let shards = self.symbols.len().div_ceil(SYMBOLS_PER_CONN) as u8;
         let mut roles = vec![Role::User];
@@ -282,7 +317,7 @@ impl Session {
         }
         for role in roles {
             // The list was planned for all symbols that a session may have.
-            drop(self.conns.push(Conn::new(role)));
+            let _room = self.conns.push(Conn::new(role));
         }
         self.set_requests(true, out);
         for n in 0..self.conns.len() {
@@ -373,11 +408,15 @@ impl Session {
     /// Notes that a job is on its way.
     fn started(&mut self, job: Job, symbol: SymbolIndex, now: Time) {
         match job {
-            Job::Cancel(_) => drop(self.lanes.cancels.pop_front()),
-            Job::Query(_) => drop(self.lanes.queries.pop_front()),
+            Job::Cancel(_) => {
+                let _sent = self.lanes.cancels.pop_front();
+            }
+            Job::Query(_) => {
+                let _sent = self.lanes.queries.pop_front();
+            }
             Job::Place(place) => {
                 let lane = if place.reduce_only { &mut self.lanes.reduces } else { &mut self.lanes.opens };
-                drop(lane.pop_front());
+                let _sent = lane.pop_front();
             }
             Job::BookSnapshot => {
                 if let Some(state) = self.symbols.get_mut(symbol.usize()) {
@@ -436,9 +475,9 @@ impl Session {
         out.push(Output::Request(HttpRequest {
             id,
             lane: job.lane(),
-            method: encoded.method,
+            method: encoded.spec.method,
             target: encoded.target,
-            api_key: encoded.api_key,
+            api_key: encoded.spec.security != Security::None,
             timeout,
             body_max: job.body_max(),
         }));
@@ -613,10 +652,5 @@ impl Session {
     /// The shard's symbols.
     pub(super) fn shard(&self, shard: u8) -> core::ops::Range<usize> {
         shard_range(shard, self.symbols.len())
-    }
-
-    /// A connection ended on our request; why others ended does not matter here.
-    pub(super) fn is_local(why: Closed) -> bool {
-        matches!(why, Closed::Local)
     }
 }

@@ -1,11 +1,12 @@
 use super::budget::Used;
 use super::report::BootReport;
 use crate::SymbolIndex;
+use crate::binance::encode::Method;
 use core::time::Duration;
 use plimsoll_bounded::{Class, Grant, Line, Ring, WhenFull};
 use plimsoll_market::{AccountEvent, Action, Event};
 
-/// A connection of a session. 0 is the user stream; odd ones carry books, even ones trades, marks and candles.
+/// A connection of a session: 0 is the user stream, the others carry market data.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnId(pub u8);
 
@@ -46,31 +47,6 @@ impl Lane {
         match self {
             Self::Cancel | Self::Reduce | Self::Open => true,
             Self::Reconcile | Self::Info => false,
-        }
-    }
-}
-
-/// The HTTP method of a request.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Method {
-    /// GET.
-    Get,
-    /// POST.
-    Post,
-    /// PUT.
-    Put,
-    /// DELETE.
-    Delete,
-}
-
-impl Method {
-    /// As HTTP writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
         }
     }
 }
@@ -220,13 +196,6 @@ pub enum Output {
         conn: ConnId,
         /// Path and query below the WebSocket's base address. May hold a listen key: never logged.
         target: String,
-    },
-    /// Send a text message.
-    Send {
-        /// On which connection.
-        conn: ConnId,
-        /// What.
-        text: String,
     },
     /// Close a connection, or give up opening it; answered with `Closed`.
     Close {

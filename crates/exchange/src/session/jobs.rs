@@ -1,6 +1,6 @@
 use super::budget::{Charge, Cost};
 use super::io::{Lane, RequestId};
-use super::limits::{BOOK_SNAPSHOT_LEVELS, ORDER_TIMEOUT, OTHER_TIMEOUT};
+use super::limits::{BOOK_SNAPSHOT_LEVELS, ORDER_REQUESTS_MAX, ORDER_TIMEOUT, OTHER_REQUESTS_MAX, OTHER_TIMEOUT, SNAPSHOTS_SINGLE_MAX};
 use crate::SymbolIndex;
 use core::time::Duration;
 use plimsoll_market::{ClientId, OrderId, Place, Time, TradeId};
@@ -174,4 +174,13 @@ pub(crate) struct Pending {
     pub(crate) charge: Charge,
     /// A cancel that waits for the placing to be answered: sent earlier it could overtake it.
     pub(crate) cancel_asked: bool,
+}
+
+/// Bytes that the bodies of all answers on their way take at most.
+///
+/// Orders have small ones; of the others one may be exchange information, one a list of the whole account.
+pub const fn body_bytes_max(symbols: usize) -> usize {
+    let orders = ORDER_REQUESTS_MAX * (64 << 10);
+    let lists = if symbols > SNAPSHOTS_SINGLE_MAX { 4 << 20 } else { 1 << 20 };
+    orders + (16 << 20) + lists + (OTHER_REQUESTS_MAX - 2) * (1 << 20)
 }

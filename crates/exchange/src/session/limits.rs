@@ -15,7 +15,12 @@ pub const SYMBOLS_MAX: usize = 512;
 pub const SYMBOLS_PER_CONN: usize = 40;
 
 /// Connections of a session: the user stream and two for each 40 symbols.
-pub const CONNS_MAX: usize = 1 + 2 * SYMBOLS_MAX.div_ceil(SYMBOLS_PER_CONN);
+pub const CONNS_MAX: usize = conns_of(SYMBOLS_MAX);
+
+/// Connections that a session of so many symbols has at most.
+pub const fn conns_of(symbols: usize) -> usize {
+    1 + 2 * symbols.div_ceil(SYMBOLS_PER_CONN)
+}
 
 /// Requests on the way at once that place and cancel orders; each takes one connection of its own.
 ///
@@ -64,14 +69,14 @@ pub const OTHER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How much longer than its timeout the session waits for the gateway's word on a request before it gives it up itself.
 pub const TIMEOUT_GRACE: Duration = Duration::from_secs(2);
 
-/// How old a signed request may be when the exchange takes it.
+/// How much longer than `recv_window` an order of unknown outcome may still turn up: the two clocks agree only so well.
 ///
-/// An order that has not arrived by then never will, so "no such order" counts only after it.
-pub const RECV_WINDOW: Duration = Duration::from_secs(5);
+/// Before that, "no such order" is no answer.
+pub const SETTLE_MARGIN: Duration = Duration::from_secs(1);
 
 /// Ids of placed orders whose outcome is open that the session remembers, a symbol.
 ///
-/// For each, "no such order" is believed only when [`RECV_WINDOW`] is over. The oldest leaves first, and is the least needed.
+/// For each, "no such order" is believed only when its `recv_window` is over. The oldest leaves first, and is the least needed.
 pub const UNCERTAIN_KEPT: usize = QUOTES_MAX;
 
 /// Which order has which client id: remembered orders, a symbol. The oldest leaves first; what left is asked for again.
@@ -110,6 +115,18 @@ pub const BOOK_SNAPSHOT_LEVELS: u16 = 500;
 
 /// Levels a side that a book keeps: twice a snapshot, since diffs add levels around it. 2 × 1,000 × 16 B = 32 KB a symbol.
 pub const BOOK_LEVELS: usize = 1_000;
+
+/// Changes of a book that wait for its snapshot: two seconds of the busiest that was recorded. 8,192 × 24 B = 192 KiB a symbol.
+pub const BOOK_CHANGES_WAITING: usize = 8_192;
+
+/// Updates of a book that wait for its snapshot: at ten a second, 25 seconds.
+pub const BOOK_UPDATES_WAITING: usize = 256;
+
+/// How long a book must have been true for its next snapshot to be asked for without a wait.
+pub const BOOK_STABLE: Duration = Duration::from_secs(60);
+
+/// Balances told at once; an account has fewer assets.
+pub const BALANCES_MAX: usize = 128;
 
 /// Silence after which a market connection counts as dead: marks come every second.
 pub const MARKET_SILENCE_MAX: Duration = Duration::from_secs(15);
@@ -156,7 +173,7 @@ pub const SENT_PER_TURN: usize = 64;
 /// Outputs one input may cause, beside those counted per symbol and connection.
 ///
 /// Requests of the turn, a thousand fills in pages of a hundred, an account's balances, and a handful more.
-pub const OUTPUTS_BASE: usize = SENT_PER_TURN + TRADES_PAGE as usize / 100 + 1 + 128 + 16;
+pub const OUTPUTS_BASE: usize = SENT_PER_TURN + TRADES_PAGE as usize / 100 + 1 + 2 * BALANCES_MAX + 16;
 
 /// Outputs one input may cause for each symbol: all its queued requests answered at a stop, and links, gaps and snapshots.
 pub const OUTPUTS_PER_SYMBOL: usize = CANCELS_WAITING + 2 * PLACES_WAITING + QUERIES_WAITING + 8;

@@ -9,7 +9,6 @@ pub(crate) struct Offset {
     nanos: i64,
     /// Round trip of the sample that `nanos` is from.
     round_trip: Duration,
-    known: bool,
     best: Option<(Duration, i64)>,
     samples: u8,
     next_at: Option<Time>,
@@ -17,12 +16,7 @@ pub(crate) struct Offset {
 
 impl Offset {
     pub(crate) fn new() -> Self {
-        Self { nanos: 0, round_trip: Duration::ZERO, known: false, best: None, samples: 0, next_at: None }
-    }
-
-    /// Whether it was ever measured.
-    pub(crate) fn is_known(&self) -> bool {
-        self.known
+        Self { nanos: 0, round_trip: Duration::ZERO, best: None, samples: 0, next_at: None }
     }
 
     /// When the next sample is due; `None` while none is planned.
@@ -64,7 +58,7 @@ impl Offset {
             return false;
         }
         if let Some((round_trip, nanos)) = self.best.take() {
-            (self.round_trip, self.nanos, self.known) = (round_trip, nanos, true);
+            (self.round_trip, self.nanos) = (round_trip, nanos);
         }
         self.samples = 0;
         self.next_at = Some(now + CLOCK_EVERY);

@@ -1,0 +1,121 @@
+//! The command line.
+
+use crate::config::{Config, schema};
+use crate::screen::LogLines;
+use crate::{ctl, decode, memory, run, testnet};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Wrong arguments, configuration or environment; nothing was begun.
+pub const EXIT_USAGE: u8 = 2;
+/// Stopped, but not everything is known to be withdrawn or closed.
+pub const EXIT_UNCLEAN: u8 = 3;
+
+/// A perpetual-futures trading bot that knows its own limits.
+#[derive(Debug, Parser)]
+#[command(name = "plimsoll", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Trade as configured (the default).
+    Run(RunArgs),
+    /// Serve a local exchange that speaks Binance's protocol.
+    Testnet(testnet::TestnetArgs),
+    /// Show the memory plan: every buffer with its limit, and their sum.
+    Ledger(ConfigArgs),
+    /// Give an order to a running bot, or ask how it is.
+    Ctl(ctl::CtlArgs),
+    /// Read a message of an exchange from standard input and print what was understood.
+    Decode(decode::DecodeArgs),
+    /// Check the configuration, or print its schema.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Tell all mistakes at once.
+    Check(ConfigArgs),
+    /// Print the JSON schema.
+    Schema,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args, Clone)]
+pub struct ConfigArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", default_value = "config/plimsoll.yaml")]
+    pub config: PathBuf,
+}
+
+/// How to run.
+#[derive(Debug, Args, Clone)]
+pub struct RunArgs {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub file: ConfigArgs,
+    /// Start the local exchange and the books on it anew.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// Reads the arguments and does what they say.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let command = cli.command.unwrap_or(Command::Run(RunArgs { file: ConfigArgs { config: "config/plimsoll.yaml".into() }, fresh: false }));
+    let done = match command {
+        Command::Run(args) => load(&args.file).and_then(|config| run::main(config, args.fresh)),
+        Command::Testnet(args) => testnet::main(args),
+        Command::Ledger(args) => load(&args).and_then(|config| memory::main(&config)),
+        Command::Ctl(args) => ctl::main(args),
+        Command::Decode(args) => decode::main(&args),
+        Command::Config { command: ConfigCommand::Check(args) } => load(&args).map(|config| {
+            crate::screen::say(&format!("{} is right: {} symbols on {:?}", args.config.display(), config.symbols.len(), config.exchange));
+            ExitCode::SUCCESS
+        }),
+        Command::Config { command: ConfigCommand::Schema } => {
+            serde_json::to_string_pretty(&schema()).map_err(anyhow::Error::from).map(|text| {
+                crate::screen::say(&text);
+                ExitCode::SUCCESS
+            })
+        }
+    };
+    done.unwrap_or_else(|error| {
+        complain(&error);
+        ExitCode::from(EXIT_USAGE)
+    })
+}
+
+fn load(args: &ConfigArgs) -> anyhow::Result<Config> {
+    Ok(Config::load(&args.config)?)
+}
+
+/// Tells an error and what lies beneath it.
+#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("plimsoll: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+}
+
+/// Begins to log to standard error, above the screen.
+pub fn log(level: &str) {
+    // Foreign crates' chatter stays at warnings unless the environment asks for it.
+    let filter = EnvFilter::try_from_env("PLIMSOLL_LOG").unwrap_or_else(|_| {
+        EnvFilter::new(format!("warn,{}", ["app", "bounded", "exchange", "gateway", "testnet", "storage", "monitor", "web"]
+            .map(|c| if c == "app" { format!("plimsoll={level}") } else { format!("plimsoll_{c}={level}") }).join(",")))
+    });
+    let made = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines).with_ansi(false).with_target(false).try_init();
+    if made.is_err() {
+        tracing::debug!("logging was begun before");
+    }
+}

@@ -1,0 +1,382 @@
+//! The configuration: read, checked as a whole, and typed.
+
+pub mod keys;
+mod reader;
+mod schema;
+
+pub use reader::Mistake;
+pub use schema::schema;
+
+use keys::{KEYS, SYMBOL_KEYS};
+use plimsoll_market::{Name, StopMode, Symbol};
+use reader::{Checked, Values, read};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use thiserror::Error;
+
+/// Symbols the configuration may list.
+const SYMBOLS_MAX: usize = plimsoll_engine::limits::SYMBOLS_MAX;
+/// A configuration file larger than this is not one.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Where to trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exchange {
+    /// The local exchange inside the process.
+    Local,
+    /// Binance USDⓈ-M futures.
+    Binance,
+}
+
+/// A symbol to trade, with a grid.
+#[derive(Clone, Debug)]
+pub struct SymbolConfig {
+    /// The exchange's name.
+    pub symbol: Symbol,
+    /// Distance of two levels, units of 1e-8 of the quote asset.
+    pub interval: i128,
+    /// What each buy may cost, units of 1e-8 of the quote asset.
+    pub order_quote: i128,
+    /// Buy levels.
+    pub buy_window: u8,
+    /// Sell orders.
+    pub sell_window: u8,
+}
+
+/// Settings of the local exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalConfig {
+    /// Seed of its market.
+    pub seed: u64,
+    /// Speed, in millionths.
+    pub speed_ppm: u64,
+    /// USDT of a new account, units of 1e-8.
+    pub balance: i128,
+}
+
+/// Settings of Binance.
+#[derive(Clone, Debug)]
+pub struct BinanceConfig {
+    /// REST address.
+    pub rest_url: String,
+    /// Streams' address.
+    pub websocket_url: String,
+    /// Whether streams use the routed form.
+    pub routed: bool,
+    /// Variable or file of the key.
+    pub key: SecretSource,
+    /// Variable or file of the secret.
+    pub secret: SecretSource,
+    /// Request window.
+    pub recv_window: Duration,
+}
+
+/// Where a secret comes from: never the configuration itself.
+#[derive(Clone, Debug)]
+pub struct SecretSource {
+    /// Environment variable.
+    pub env: String,
+    /// File, read when the variable is not set.
+    pub file: Option<PathBuf>,
+}
+
+/// Limits of risk.
+#[derive(Clone, Copy, Debug)]
+pub struct RiskConfig {
+    /// Highest leverage.
+    pub max_leverage: u16,
+    /// Largest exposure, units of 1e-8.
+    pub max_exposure: i128,
+    /// Drawdown, in millionths.
+    pub max_drawdown_ppm: u32,
+    /// Orders that free margin must carry.
+    pub layers_min: u32,
+    /// Orders in ten seconds.
+    pub orders_per_10s: u16,
+}
+
+/// The whole configuration; every value is in its range.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to trade.
+    pub exchange: Exchange,
+    /// Name of the account.
+    pub account: Name,
+    /// Data folder.
+    pub data_dir: PathBuf,
+    /// What a stop does.
+    pub on_stop: StopMode,
+    /// How long a stop may take.
+    pub stop_timeout: Duration,
+    /// Local exchange.
+    pub local: LocalConfig,
+    /// Binance.
+    pub binance: BinanceConfig,
+    /// Leverage to set.
+    pub leverage: u16,
+    /// Cleanup of empty slots.
+    pub slot_cleanup: Duration,
+    /// Staleness.
+    pub stale_after: Duration,
+    /// Symbols.
+    pub symbols: Vec<SymbolConfig>, // tidy: bounded by SYMBOLS_MAX, checked here
+    /// Limits of risk.
+    pub risk: RiskConfig,
+    /// Database.
+    pub storage_url: Option<String>,
+    /// Variable that overrides the database.
+    pub storage_url_env: String,
+    /// Records in a batch.
+    pub batch_size: usize,
+    /// Flush interval.
+    pub flush_interval: Duration,
+    /// Memory budget.
+    pub memory_budget: Option<u64>,
+    /// Web address; `None` when it is off.
+    pub web_listen: Option<SocketAddr>,
+    /// Further host names.
+    pub web_hosts: Vec<String>, // tidy: bounded by the reader, lives as long as the start
+    /// Log level.
+    pub log_level: String,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}; give a file with --config, or run in a folder with config/plimsoll.yaml")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Too large to be a configuration.
+    #[error("{path} has {size} bytes, more than the {FILE_BYTES_MAX} of a configuration")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+    },
+    /// Not YAML.
+    #[error("{path} is not well-formed YAML: {text}")]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// Why and where.
+        text: String,
+    },
+    /// Values out of range, unknown keys.
+    #[error("{}", list(.path, .mistakes))]
+    Mistakes {
+        /// The file.
+        path: PathBuf,
+        /// All of them.
+        mistakes: Vec<Mistake>, // tidy: short-lived
+    },
+}
+
+fn list(path: &Path, mistakes: &[Mistake]) -> String {
+    use std::fmt::Write;
+    let mut text = format!("{} has {} mistake{}:", path.display(), mistakes.len(), if mistakes.len() == 1 { "" } else { "s" });
+    for mistake in mistakes {
+        // Writing to a string cannot fail.
+        if write!(text, "\n  {mistake}").is_err() {
+            break;
+        }
+    }
+    text
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read { path: path.to_owned(), source };
+        let size = std::fs::metadata(path).map_err(read)?.len();
+        if size > FILE_BYTES_MAX {
+            return Err(ConfigError::TooLarge { path: path.to_owned(), size });
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks the text of a file; `path` is for messages.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let value: Value = serde_saphyr::from_str(text)
+            .map_err(|e| ConfigError::Yaml { path: path.to_owned(), text: e.to_string() })?;
+        let Value::Object(map) = value else {
+            return Err(ConfigError::Yaml { path: path.to_owned(), text: "the document is not a mapping of keys".to_owned() });
+        };
+        let mut mistakes = Vec::new();
+        let values = read(&map, KEYS, "", &["trading.symbols"], &mut mistakes);
+        let symbols = read_symbols(&map, &mut mistakes);
+        let config = build(&values, symbols, &mut mistakes);
+        match config {
+            Some(config) if mistakes.is_empty() => Ok(config),
+            _ => Err(ConfigError::Mistakes { path: path.to_owned(), mistakes }),
+        }
+    }
+}
+
+fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake>) -> Vec<SymbolConfig> {
+    let mut symbols: Vec<SymbolConfig> = Vec::new();
+    let key = || "trading.symbols".to_owned();
+    let items = match map.get("trading").and_then(|t| t.get("symbols")) {
+        Some(Value::Array(items)) if (1..=SYMBOLS_MAX).contains(&items.len()) => items,
+        _ => {
+            mistakes.push(Mistake { key: key(), what: format!("must be a list of 1 to {SYMBOLS_MAX} symbols") });
+            return symbols;
+        }
+    };
+    for (i, item) in items.iter().enumerate() {
+        let prefix = format!("trading.symbols[{i}].");
+        let Value::Object(map) = item else {
+            mistakes.push(Mistake { key: format!("trading.symbols[{i}]"), what: "must be a mapping of keys".to_owned() });
+            continue;
+        };
+        let before = mistakes.len();
+        let values = read(map, SYMBOL_KEYS, &prefix, &[], mistakes);
+        if mistakes.len() > before {
+            continue;
+        }
+        let name = text(&values, "symbol");
+        let Ok(symbol) = Symbol::new(&name) else {
+            mistakes.push(Mistake { key: format!("{prefix}symbol"), what: format!("{name:?} is no contract's name") });
+            continue;
+        };
+        if symbols.iter().any(|s| s.symbol == symbol) {
+            mistakes.push(Mistake { key: format!("{prefix}symbol"), what: format!("{symbol} is listed twice") });
+            continue;
+        }
+        let (buy, sell) = (int(&values, "buy_window_size"), int(&values, "sell_window_size"));
+        if buy + sell > 64 {
+            mistakes.push(Mistake {
+                key: format!("{prefix}sell_window_size"),
+                what: format!("buy_window_size {buy} and sell_window_size {sell} are {} together; allowed: at most 64", buy + sell),
+            });
+            continue;
+        }
+        symbols.push(SymbolConfig {
+            symbol,
+            interval: units(&values, "price_interval"),
+            order_quote: units(&values, "order_quantity"),
+            buy_window: u8::try_from(buy).unwrap_or(0),
+            sell_window: u8::try_from(sell).unwrap_or(0),
+        });
+    }
+    symbols
+}
+
+// The getters answer for keys that the reader has checked; a key that was a mistake is not asked for.
+
+fn int(values: &Values, key: &str) -> i64 {
+    match values.get(key) {
+        Some(Checked::Int(n)) => *n,
+        _ => 0,
+    }
+}
+
+fn units(values: &Values, key: &str) -> i128 {
+    match values.get(key) {
+        Some(Checked::Units(n)) => *n,
+        _ => 0,
+    }
+}
+
+fn text(values: &Values, key: &str) -> String {
+    match values.get(key) {
+        Some(Checked::Text(t)) => t.clone(),
+        _ => String::new(),
+    }
+}
+
+fn duration(values: &Values, key: &str) -> Duration {
+    match values.get(key) {
+        Some(Checked::Duration(d)) => *d,
+        _ => Duration::ZERO,
+    }
+}
+
+fn optional(values: &Values, key: &str) -> Option<String> {
+    Some(text(values, key)).filter(|t| !t.is_empty())
+}
+
+fn build(values: &Values, symbols: Vec<SymbolConfig>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
+    if values.len() < KEYS.len() {
+        return None;
+    }
+    let account = match Name::new(&text(values, "account")) {
+        Ok(name) => name,
+        Err(e) => {
+            mistakes.push(Mistake { key: "account".to_owned(), what: e.to_string() });
+            return None;
+        }
+    };
+    let secret = |name: &str| SecretSource {
+        env: text(values, &format!("binance.api_{name}_env")),
+        file: optional(values, &format!("binance.api_{name}_file")).map(PathBuf::from),
+    };
+    let per_million = |units: i128| u64::try_from(units / 100).unwrap_or(0);
+    Some(Config {
+        exchange: if text(values, "exchange") == "binance" { Exchange::Binance } else { Exchange::Local },
+        account,
+        data_dir: PathBuf::from(text(values, "data_dir")),
+        on_stop: match text(values, "on_stop").as_str() {
+            "keep" => StopMode::Keep,
+            "flatten" => StopMode::Flatten,
+            _ => StopMode::Cancel,
+        },
+        stop_timeout: duration(values, "stop_timeout"),
+        local: LocalConfig {
+            seed: int(values, "local.seed").unsigned_abs(),
+            speed_ppm: per_million(units(values, "local.speed")),
+            balance: units(values, "local.balance"),
+        },
+        binance: BinanceConfig {
+            rest_url: text(values, "binance.rest_url"),
+            websocket_url: text(values, "binance.websocket_url"),
+            routed: text(values, "binance.routes") == "routed",
+            key: secret("key"),
+            secret: secret("secret"),
+            recv_window: duration(values, "binance.recv_window"),
+        },
+        leverage: u16::try_from(int(values, "trading.leverage")).unwrap_or(1),
+        slot_cleanup: duration(values, "trading.slot_cleanup_interval"),
+        stale_after: duration(values, "trading.stale_after"),
+        symbols,
+        risk: RiskConfig {
+            max_leverage: u16::try_from(int(values, "risk_control.max_leverage")).unwrap_or(1),
+            max_exposure: units(values, "risk_control.max_exposure"),
+            // Percent at 1e-8 to millionths: 30 % is 300,000.
+            max_drawdown_ppm: u32::try_from(units(values, "risk_control.max_drawdown_percent") / 10_000).unwrap_or(0),
+            layers_min: u32::try_from(int(values, "risk_control.position_safety_check")).unwrap_or(0),
+            orders_per_10s: u16::try_from(int(values, "risk_control.orders_per_10s")).unwrap_or(1),
+        },
+        storage_url: optional(values, "storage.url"),
+        storage_url_env: text(values, "storage.url_env"),
+        batch_size: usize::try_from(int(values, "storage.batch_size")).unwrap_or(1),
+        flush_interval: duration(values, "storage.flush_interval"),
+        memory_budget: match values.get("memory.budget") {
+            Some(Checked::Int(n)) => Some(n.unsigned_abs()),
+            _ => None,
+        },
+        web_listen: text(values, "web.listen").parse().ok().filter(|_| text(values, "web.enabled") == "true"),
+        web_hosts: match values.get("web.hosts") {
+            Some(Checked::List(names)) => names.clone(),
+            _ => Vec::new(),
+        },
+        log_level: text(values, "log.level"),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! The JSON schema of the configuration, made from the table of keys.
+
+use super::keys::{KEYS, Key, Kind, SYMBOL_KEYS};
+use super::reader::allowed;
+use serde_json::{Map, Value, json};
+
+/// The JSON schema, for editors that check YAML while it is written.
+pub fn schema() -> Value {
+    let mut root = object(KEYS);
+    let symbols = json!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": super::SYMBOLS_MAX,
+        "description": "The contracts to trade.",
+        "items": object(SYMBOL_KEYS),
+    });
+    if let Some(trading) = root.pointer_mut("/properties/trading/properties").and_then(Value::as_object_mut) {
+        trading.insert("symbols".to_owned(), symbols);
+    }
+    if let Some(map) = root.as_object_mut() {
+        map.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+        map.insert("title".to_owned(), json!("Plimsoll configuration"));
+    }
+    root
+}
+
+fn object(keys: &[Key]) -> Value {
+    let mut root = json!({ "type": "object", "additionalProperties": false, "properties": {} });
+    for key in keys {
+        let (section, name) = key.path.split_once('.').map_or((None, key.path), |(s, n)| (Some(s), n));
+        let target = match section {
+            Some(section) => {
+                let sections = root.pointer_mut("/properties").and_then(Value::as_object_mut);
+                sections.and_then(|s| {
+                    s.entry(section).or_insert_with(|| json!({ "type": "object", "additionalProperties": false, "properties": {} })).as_object_mut()
+                })
+            }
+            None => root.as_object_mut(),
+        };
+        let Some(target) = target else { continue };
+        if let Some(properties) = target.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert(name.to_owned(), property(key));
+        }
+        if key.default.is_none()
+            && let Some(required) = target.entry("required").or_insert_with(|| json!([])).as_array_mut()
+        {
+            required.push(json!(name));
+        }
+    }
+    root
+}
+
+fn property(key: &Key) -> Value {
+    let mut map = Map::new();
+    map.insert("description".to_owned(), json!(format!("{} Allowed: {}.", key.doc, allowed(key.kind))));
+    if let Some(default) = key.default.filter(|d| !d.is_empty()) {
+        map.insert("default".to_owned(), json!(default));
+    }
+    match key.kind {
+        Kind::Choice(["true", "false"]) => {
+            map.insert("type".to_owned(), json!(["boolean", "string"]));
+        }
+        Kind::Choice(words) => {
+            map.insert("enum".to_owned(), json!(words));
+        }
+        Kind::Int { min, max } => {
+            map.insert("type".to_owned(), json!("integer"));
+            map.insert("minimum".to_owned(), json!(min));
+            map.insert("maximum".to_owned(), json!(max));
+        }
+        Kind::Decimal { .. } => {
+            map.insert("type".to_owned(), json!(["number", "string"]));
+        }
+        Kind::Hosts => {
+            map.insert("type".to_owned(), json!("array"));
+            map.insert("items".to_owned(), json!({ "type": "string" }));
+        }
+        Kind::Duration { .. } | Kind::Bytes { .. } | Kind::Text { .. } | Kind::Url(_) | Kind::Listen => {
+            map.insert("type".to_owned(), json!("string"));
+        }
+    }
+    Value::Object(map)
+}

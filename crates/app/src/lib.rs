@@ -1,1 +1,0 @@
-//! The plimsoll trading bot

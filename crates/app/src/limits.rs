@@ -1,0 +1,38 @@
+//! The limits of the process as a whole, each with its reason.
+
+use plimsoll_position::limits::WORKING_MAX;
+
+/// Commands, leases and answers of storage that may wait for one symbol.
+///
+/// A lease every ten seconds, an answer a commit, and an operator's haste.
+pub const CONTROL_LANE: usize = 64;
+
+/// Events of the account that may wait for one symbol.
+///
+/// Every working order acknowledged, filled in a few parts and cancelled at once; beyond it the symbol is resynced.
+pub const ACCOUNT_LANE: usize = 512;
+const _: () = assert!(ACCOUNT_LANE >= 4 * WORKING_MAX);
+
+/// Market events that may wait for one symbol; a burst of trades. Tops are conflated when they are taken.
+pub const MARKET_LANE: usize = 512;
+
+/// Events a loop takes before it looks at its other lanes again.
+pub const EVENTS_PER_TURN: usize = 64;
+
+/// Requests that may wait for the keeper of state: a commit and a load for every symbol.
+pub const KEEPER_LANE: usize = 2 * plimsoll_engine::limits::SYMBOLS_MAX;
+
+/// Events of the account as a whole that may wait.
+pub const EQUITY_LANE: usize = 1_024;
+
+/// Tasks of the trading runtime beside the symbols: gateway, account.
+pub const TRADING_TASKS: usize = 8;
+
+/// Tasks of the edge runtime: storage, keeper, watchers, sampler, screen, web, local exchange.
+pub const EDGE_TASKS: usize = 64;
+
+/// Bytes that a task's future may have.
+pub const FUTURE_BYTES: usize = 8 * 1024;
+
+/// Places for orders that the gateway must have before a market event is taken: all that it could cause.
+pub const ORDERS_ROOM: usize = WORKING_MAX;

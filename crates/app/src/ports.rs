@@ -1,0 +1,272 @@
+//! Answers the web server's questions from what the loops show and what storage keeps.
+
+use crate::trade::{Control, EquityView, Feedback, Inlet, LinkState, Refusal};
+use async_trait::async_trait;
+use plimsoll_bounded::{Sender, Stopper, WatchReceiver};
+use plimsoll_engine::AccountInput;
+use plimsoll_gateway::Clock;
+use plimsoll_market::{Amount, Command, Event, Feed, Instrument, Name, Phase, Symbol, Time, TradeId};
+use plimsoll_storage::{EventId, Key, OrderCursor, Reader, RowLimit, TimeRange};
+use plimsoll_web::dto::{EquityPointDto, EventDto, FillDto, OrderDto};
+use plimsoll_web::{
+    ControlError, Cursor, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Source, SymbolNow, System,
+    SystemMetrics, Taken, Verb,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A symbol that is traded, as the web server and the screen see it.
+pub struct Traded {
+    /// Its rules.
+    pub instrument: Instrument,
+    /// What it shows; nothing before its loop has begun.
+    pub view: WatchReceiver<Option<Arc<SymbolNow>>>,
+    /// Its latest fills.
+    pub tape: Arc<FillTape>,
+    /// The way to its loop.
+    pub inlet: Inlet,
+    /// Why it does not trade after all, once its price was known.
+    pub refusal: Arc<std::sync::OnceLock<String>>,
+}
+
+/// What is the case now.
+pub struct Now {
+    /// Exchange's name.
+    pub exchange: String,
+    /// What is at stake.
+    pub mode: Mode,
+    /// Account's name.
+    pub account: Name,
+    /// When the process started.
+    pub started: Time,
+    /// The clock.
+    pub clock: Clock,
+    /// The symbols.
+    pub symbols: Vec<Traded>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
+    /// Symbols that were refused, and why.
+    pub refused: Vec<String>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
+    /// Connections.
+    pub links: Arc<LinkState>,
+    /// The account's worth.
+    pub equity: WatchReceiver<EquityView>,
+    /// Samples of the process.
+    pub monitor: crate::metrics::Monitor,
+    /// Whether the process is stopping.
+    pub stopping: Arc<AtomicBool>,
+}
+
+impl Now {
+    /// The account's worth in its quote asset.
+    pub fn equity(&self) -> Option<Amount> {
+        let total = self.equity.get().equity.and_then(|e| e.total())?;
+        self.symbols.first().map(|s| Amount::new(s.instrument.quote, total))
+    }
+
+    /// What every symbol shows.
+    pub fn views(&self) -> Vec<Arc<SymbolNow>> {
+        self.symbols.iter().filter_map(|s| s.view.get()).collect()
+    }
+
+    /// Why symbols do not trade.
+    pub fn refusals(&self) -> impl Iterator<Item = &str> {
+        let late = self.symbols.iter().filter_map(|s| s.refusal.get());
+        self.refused.iter().chain(late).map(String::as_str)
+    }
+
+    fn find(&self, symbol: &Symbol) -> Option<&Traded> {
+        self.symbols.iter().find(|s| s.instrument.symbol == *symbol)
+    }
+}
+
+/// The web server's view of [`Now`].
+pub struct NowSource(pub Arc<Now>);
+
+impl Source for NowSource {
+    fn now(&self) -> Time {
+        self.0.clock.now()
+    }
+
+    fn system(&self) -> System {
+        let now = &self.0;
+        let link = |feed| LinkNow { feed, up: now.links.is_up(feed) };
+        let mut hints: Vec<String> = now.refusals().map(str::to_owned).collect();
+        if now.mode == Mode::Local {
+            hints.push("this is the local exchange: its market is made up and its money is play money".to_owned());
+        }
+        System {
+            version: env!("CARGO_PKG_VERSION"),
+            exchange: now.exchange.clone(),
+            mode: now.mode,
+            account: now.account.to_string(),
+            started: now.started,
+            equity: now.equity(),
+            links: [Feed::Market, Feed::Account, Feed::Requests].map(link).to_vec(),
+            hints,
+            stopping: now.stopping.load(Ordering::Relaxed),
+        }
+    }
+
+    fn symbols(&self) -> Vec<Arc<SymbolNow>> {
+        self.0.views()
+    }
+
+    fn symbol(&self, symbol: &Symbol) -> Option<Arc<SymbolNow>> {
+        self.0.find(symbol)?.view.get()
+    }
+
+    fn fills(&self, symbol: &Symbol) -> Vec<FillDto> {
+        self.0.find(symbol).map(|s| s.tape.newest_first()).unwrap_or_default()
+    }
+
+    fn metrics(&self) -> SystemMetrics {
+        self.0.monitor.web()
+    }
+
+    fn health(&self) -> Health {
+        let now = &self.0;
+        let mut unready = Vec::new();
+        for symbol in &now.symbols {
+            let name = symbol.instrument.symbol;
+            match symbol.view.get() {
+                None => unready.push(format!("{name} has not begun")),
+                Some(view) if view.status.phase != Phase::Trading => unready.push(format!("{name} is {}", view.status.phase.as_str())),
+                Some(_) => {}
+            }
+        }
+        if now.stopping.load(Ordering::Relaxed) {
+            unready.push("the process is stopping".to_owned());
+        }
+        Health { dead: now.monitor.dead(), unready }
+    }
+
+    fn prometheus(&self) -> String {
+        self.0.monitor.render()
+    }
+}
+
+/// Stored rows for the web server.
+pub struct StoredHistory {
+    /// Reads storage.
+    pub reader: Reader,
+    /// The account.
+    pub account: Name,
+    /// The symbols.
+    pub now: Arc<Now>,
+}
+
+impl StoredHistory {
+    fn key(&self, symbol: &Symbol) -> Result<(Key, Instrument), HistoryError> {
+        let traded = self.now.find(symbol);
+        let traded = traded.ok_or_else(|| HistoryError::Refused { reason: format!("{symbol} is not traded here") })?;
+        Ok((Key { account: self.account, symbol: *symbol }, traded.instrument))
+    }
+}
+
+fn unavailable(error: plimsoll_storage::StoreError) -> HistoryError {
+    HistoryError::Unavailable { reason: error.to_string() }
+}
+
+fn cursor<T: std::str::FromStr>(page: &PageRequest) -> Result<Option<T>, HistoryError> {
+    let parse = |text: &Cursor| text.parse().map_err(|_| HistoryError::Refused { reason: format!("{text:?} is no cursor of this list") });
+    page.before.as_ref().map(parse).transpose()
+}
+
+/// A cursor as text; ours have at most 45 characters.
+fn written(place: &impl std::fmt::Display) -> Option<Cursor> {
+    let mut text = Cursor::new();
+    std::fmt::write(&mut text, format_args!("{place}")).ok().map(|()| text)
+}
+
+fn limit(page: &PageRequest) -> Result<RowLimit, HistoryError> {
+    RowLimit::new(u32::try_from(page.limit).unwrap_or(u32::MAX)).map_err(|e| HistoryError::Refused { reason: e.to_string() })
+}
+
+#[async_trait]
+impl History for StoredHistory {
+    async fn orders(&self, symbol: &Symbol, page: PageRequest) -> Result<Page<OrderDto>, HistoryError> {
+        let (key, instrument) = self.key(symbol)?;
+        let before: Option<OrderCursor> = cursor(&page)?;
+        let rows = self.reader.orders(&key, before, limit(&page)?).await.map_err(unavailable)?;
+        let items = rows.rows.iter().map(|o| OrderDto::new(o, &instrument)).collect();
+        Ok(Page { items, next: rows.next.and_then(|c| written(&c)) })
+    }
+
+    async fn fills(&self, symbol: &Symbol, page: PageRequest) -> Result<Page<FillDto>, HistoryError> {
+        let (key, instrument) = self.key(symbol)?;
+        let before = cursor(&page)?.map(TradeId);
+        let rows = self.reader.fills(&key, before, limit(&page)?).await.map_err(unavailable)?;
+        let items = rows.rows.iter().map(|b| FillDto::new(b, &instrument)).collect();
+        Ok(Page { items, next: rows.next.and_then(|id| written(&id)) })
+    }
+
+    async fn events(&self, page: PageRequest) -> Result<Page<EventDto>, HistoryError> {
+        let before = cursor(&page)?.map(EventId);
+        let rows = self.reader.events(before, limit(&page)?).await.map_err(unavailable)?;
+        let items = rows
+            .rows
+            .iter()
+            .map(|row| EventDto {
+                time_ms: row.time.millis(),
+                severity: row.severity.as_str().to_owned(),
+                code: row.code.clone(),
+                symbol: row.symbol.map(|s| s.to_string()),
+                text: row.text.clone(),
+            })
+            .collect();
+        Ok(Page { items, next: rows.next.and_then(|id| written(&id.0)) })
+    }
+
+    async fn equity(&self, range: EquityRange) -> Result<EquityLine, HistoryError> {
+        let asset = self.now.symbols.first().map(|s| s.instrument.quote.to_string()).unwrap_or_default();
+        let span = TimeRange::new(range.since, range.until).map_err(|e| HistoryError::Refused { reason: e.to_string() })?;
+        let rows = self.reader.equity(&self.account, span, range.points).await.map_err(unavailable)?;
+        let points = rows.iter().map(|p| EquityPointDto::new(p.time, Some(p.equity()), p.equity())).collect();
+        Ok(EquityLine { asset, points })
+    }
+}
+
+/// Commands to the loops.
+pub struct Commands {
+    /// The symbols.
+    pub now: Arc<Now>,
+    /// The account's loop.
+    pub account: Sender<Feedback>,
+    /// Stops the process.
+    pub stopper: Arc<Stopper>,
+}
+
+#[async_trait]
+impl plimsoll_web::Control for Commands {
+    async fn command(&self, symbol: Option<Symbol>, verb: Verb) -> Result<Taken, ControlError> {
+        if self.now.stopping.load(Ordering::Relaxed) {
+            return Err(ControlError::Stopping);
+        }
+        let Some(command) = verb.command() else {
+            if symbol.is_some() {
+                return Err(ControlError::Refused { reason: "stop is for the whole process".to_owned() });
+            }
+            self.stopper.stop();
+            return Ok(Taken { symbols: Vec::new(), detail: "the process stops as configured in on_stop".to_owned() });
+        };
+        let meant: Vec<&Traded> = match symbol {
+            Some(symbol) => vec![self.now.find(&symbol).ok_or(ControlError::UnknownSymbol(symbol))?],
+            None => self.now.symbols.iter().collect(),
+        };
+        if command == Command::Resume && symbol.is_none() {
+            // Resuming everything lifts the account's drawdown stop too.
+            if self.account.try_send(Feedback::Input(AccountInput::Reset)).is_err() {
+                return Err(ControlError::Refused { reason: "the account's lane is full; try again".to_owned() });
+            }
+        }
+        let mut taken = Vec::with_capacity(meant.len());
+        for traded in meant {
+            let name = traded.instrument.symbol;
+            match traded.inlet.control(Control::Event(Event::Command(command))) {
+                Ok(()) => taken.push(name),
+                Err(Refusal::Full) => return Err(ControlError::Busy(name)),
+                Err(Refusal::Ended) => return Err(ControlError::Stopping),
+            }
+        }
+        Ok(Taken { symbols: taken, detail: format!("{} was handed to the symbol loops", verb.as_str()) })
+    }
+}

@@ -1,0 +1,583 @@
+//! `plimsoll run`: the order of the start, the life in between, and the order of the stop.
+
+use crate::cli::EXIT_UNCLEAN;
+use crate::config::{Config, Exchange, SymbolConfig};
+use crate::local::Local;
+use crate::memory::{Memory, exchange_name, plan};
+use crate::metrics::{Monitor, MonitorParts};
+use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
+use crate::threads::{Trading, edge};
+use crate::trade::{
+    AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Refusal, Router, SymbolLoop, SymbolParts, lanes,
+};
+use crate::{screen, secret};
+use anyhow::{Context, bail};
+use plimsoll_bounded::{Grants, Ledger, List, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch};
+use plimsoll_engine::{Account, AccountConfig, EngineConfig};
+use plimsoll_exchange::binance::sign::{Secret, Signer};
+use plimsoll_exchange::session::{BootReport, PositionMode, Routing, Session, SessionConfig, SymbolReport};
+use plimsoll_gateway::{Clock, Gateway, GatewayConfig, GatewayHandle};
+use plimsoll_market::{Event, Name, Price, Round, StopMode, Tag, rescale};
+use plimsoll_monitor::Exporter;
+use plimsoll_position::PositionConfig;
+use plimsoll_safety::{GateConfig, preflight};
+use plimsoll_storage::{Key, Store, StoreConfig};
+use plimsoll_strategy::GridConfig;
+use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// How long the exchange may take to tell all that a start needs.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long storage, gateway and web may each take to stop.
+const PART_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a stop looks whether the loops are done.
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+
+/// Where the admin token is.
+pub fn token_path(config: &Config) -> PathBuf {
+    config.data_dir.join("admin.token")
+}
+
+/// The database of the configuration; the environment overrides the file.
+///
+/// # Errors
+/// An address that is no database's.
+pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
+    let url = std::env::var(&config.storage_url_env).ok().or_else(|| config.storage_url.clone());
+    let url = url.unwrap_or_else(|| format!("sqlite:{}", config.data_dir.join("plimsoll.db").display()));
+    let raw = plimsoll_storage::RawStoreConfig {
+        batch_size: config.batch_size,
+        flush_interval_ms: u64::try_from(config.flush_interval.as_millis()).unwrap_or(u64::MAX),
+        ..plimsoll_storage::RawStoreConfig::new(url)
+    };
+    Ok(StoreConfig::try_from(raw)?)
+}
+
+/// Runs until Ctrl-C, SIGTERM or an operator's stop.
+///
+/// # Errors
+/// Whatever stands against the start, with what to do about it.
+pub fn main(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
+    crate::cli::log(&config.log_level);
+    if fresh && config.exchange != Exchange::Local {
+        bail!("--fresh starts the local exchange anew; with exchange: binance there is nothing to start anew");
+    }
+    // Two providers could be linked in; the first one installed decides, and a second start in one process keeps it.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a crypto provider was installed before");
+    }
+    let runtime = edge().context("cannot start threads")?;
+    let done = runtime.block_on(run(config, fresh));
+    runtime.shutdown_timeout(PART_TIMEOUT);
+    done
+}
+
+/// What the start has built; the stop takes it apart in reverse.
+struct Running {
+    config: Config,
+    clock: Clock,
+    trading: Trading,
+    gateway: GatewayHandle,
+    trading_tasks: Tasks,
+    edge_tasks: Tasks,
+    symbols: Vec<(Inlet, TaskHandle)>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
+    store: Store,
+    local: Option<Local>,
+    web: Option<WebHandle>,
+    now: Arc<Now>,
+}
+
+async fn run(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
+    let clock = Clock::start();
+    std::fs::create_dir_all(&config.data_dir).with_context(|| {
+        format!("cannot make the data folder {}; give data_dir a place that this user can write", config.data_dir.display())
+    })?;
+    if fresh {
+        forget(&config).await?;
+    }
+    let stopper = Arc::new(Stopper::new());
+    let running = start(config, fresh, clock, Arc::clone(&stopper)).await?;
+    wait(&stopper).await;
+    stop(running).await
+}
+
+/// Removes the database of the local exchange's books; the exchange itself forgets by its own means.
+async fn forget(config: &Config) -> anyhow::Result<()> {
+    let store = store_config(config)?;
+    let Some(path) = store.path().map(std::path::Path::to_owned) else {
+        bail!("--fresh removes only a database in a file; empty the one of {} yourself", config.storage_url_env)
+    };
+    if path.exists() {
+        // Opening takes the instance lock: a database that another bot works on is not removed.
+        let tasks = Tasks::new(plimsoll_bounded::Grant::detached(Tasks::line("app.tasks.fresh", 8, crate::limits::FUTURE_BYTES)));
+        let opened = Store::open(store.clone(), plimsoll_storage::StoreGrants::detached(&store), &tasks).await;
+        match opened {
+            Ok(store) => store.stop(PART_TIMEOUT).await?,
+            Err(error @ plimsoll_storage::StoreError::InUse { .. }) => return Err(error.into()),
+            Err(error) => tracing::warn!(%error, "the database that is removed could not be opened"),
+        }
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        match std::fs::remove_file(&file) {
+            Ok(()) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e).with_context(|| format!("cannot remove {}", PathBuf::from(file).display())),
+        }
+    }
+    Ok(())
+}
+
+/// Where to trade, and with what keys.
+struct Venue {
+    rest: String,
+    websocket: String,
+    routing: Routing,
+    key: Zeroizing<String>,
+    secret: Zeroizing<String>,
+    recv_window: Duration,
+}
+
+async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: &Tasks) -> anyhow::Result<(Venue, Option<Local>)> {
+    match config.exchange {
+        Exchange::Local => {
+            let grants = grants.context("the local exchange was not planned")?;
+            let local = Local::start(config, fresh, grants, tasks).await?;
+            let venue = Venue {
+                rest: local.rest(),
+                websocket: local.websocket(),
+                routing: Routing::Routed,
+                key: Zeroizing::new(local.key().to_owned()),
+                secret: Zeroizing::new(local.secret().to_owned()),
+                recv_window: Duration::from_secs(5),
+            };
+            Ok((venue, Some(local)))
+        }
+        Exchange::Binance => {
+            let binance = &config.binance;
+            let venue = Venue {
+                rest: binance.rest_url.clone(),
+                websocket: binance.websocket_url.clone(),
+                routing: if binance.routed { Routing::Routed } else { Routing::Legacy },
+                key: Zeroizing::new(secret::read("API key of Binance", &binance.key)?),
+                secret: Zeroizing::new(secret::read("API secret of Binance", &binance.secret)?),
+                recv_window: binance.recv_window,
+            };
+            Ok((venue, None))
+        }
+    }
+}
+
+/// The mark of this account in every client id: 16 bits of FNV-1a over exchange and account.
+fn tag(exchange: &str, account: &Name) -> Tag {
+    let hash = exchange.bytes().chain([b':']).chain(account.as_str().bytes()).fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    Tag((hash ^ hash >> 16) as u16)
+}
+
+async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>) -> anyhow::Result<Running> {
+    // 1. Memory first: what does not fit is not begun.
+    let store_config = store_config(&config)?;
+    let Memory { ledger, store, edge_tasks, trading_tasks, exporter, local, mut gateway, mut common, symbols } = plan(&config, &store_config)?;
+    let ledger: Ledger<Sealed> = ledger.seal()?;
+    let edge_tasks = Tasks::new(edge_tasks);
+    let exporter = Exporter::new(exporter);
+    let trading_tasks = Tasks::new(trading_tasks);
+    // 2. Storage, and this start's number on disk before any id is made with it.
+    let store = Store::open(store_config, store, &edge_tasks).await?;
+    let run = store.next_run(clock.now()).await?;
+    // 3. The exchange.
+    let (venue, local) = venue(&config, fresh, local, &edge_tasks).await?;
+    let exchange = exchange_name(&config);
+    let tag = tag(exchange, &config.account);
+    let trading = Trading::start().context("cannot start the trading thread")?;
+    let links = Arc::new(LinkState::default());
+    let (account_in, account_lane) = channel::<Feedback>(common.take("app.account")?);
+    let mut inlets = Vec::with_capacity(symbols.len());
+    let mut seats = Vec::with_capacity(symbols.len());
+    for mut grants in symbols {
+        let (inlet, inbox) = lanes(&mut grants)?;
+        inlets.push(inlet.clone());
+        seats.push(Seat { inlet, inbox, grants });
+    }
+    let (booted, report) = reply();
+    let router = Router::new(inlets, account_in.clone(), Arc::clone(&links), booted);
+    let owner = format!("{exchange}:{}", config.account);
+    let gateway_config = GatewayConfig::new(&owner, &venue.rest, &venue.websocket, &venue.key)
+        .map_err(|mistakes| anyhow::anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+    let session = Session::new(session_config(&config, &venue, tag)?, run, &mut gateway)?;
+    let gateway = trading.within(|| Gateway::spawn(&gateway_config, session, router, clock, &trading_tasks, &mut gateway))?;
+    let report = match report.wait(BOOT_TIMEOUT).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(failure)) => bail!("{exchange} does not let us begin: {failure}"),
+        Err(_) => bail!("{exchange} did not answer within {} s at {}; check the network and the address", BOOT_TIMEOUT.as_secs(), venue.rest),
+    };
+    // 4. Who may trade.
+    let mut refused: Vec<String> = report.unknown.iter().map(|s| format!("{s}: {exchange} has no such contract")).collect();
+    let reader = store.reader();
+    let (keeper_in, keeper_lane) = channel::<KeeperRequest>(common.take("app.keeper")?);
+    let (equity_in, equity) = watch(common.take("app.equity")?, EquityView { equity: None });
+    let mut traded = Vec::new();
+    let mut loops = Vec::new();
+    let mut keys: Vec<(Key, Inlet)> = Vec::new();
+    for (seat, symbol) in seats.into_iter().zip(&report.symbols) {
+        let key = Key { account: config.account, symbol: symbol.instrument.symbol };
+        // The keeper's list is numbered like the symbols, the refused ones included.
+        keys.push((key, seat.inlet.clone()));
+        let Some(settings) = config.symbols.iter().find(|s| s.symbol == symbol.instrument.symbol) else { continue };
+        let findings = findings(&config, settings, symbol, &report);
+        if !findings.is_empty() {
+            refused.extend(findings);
+            continue;
+        }
+        let stored = store.load(&key).await?;
+        let Seat { inlet, inbox, mut grants } = seat;
+        let tape = Arc::new(FillTape::new(grants.take("web.tape")?));
+        let (view_in, view) = watch::<Option<Arc<SymbolNow>>>(grants.take("app.view")?, None);
+        let interval = price(settings.interval, symbol).context("price_interval is beyond the symbol's scale")?;
+        let refusal = Arc::new(std::sync::OnceLock::new());
+        let parts = SymbolParts {
+            index: symbol.index,
+            instrument: symbol.instrument,
+            engine: EngineConfig {
+                position: PositionConfig { tag, run, recv_window_ms: u64::try_from(venue.recv_window.as_millis()).unwrap_or(u64::MAX) },
+                gate: GateConfig { stale_after: config.stale_after, exposure_max: config.risk.max_exposure },
+                interval,
+            },
+            grid: GridConfig {
+                interval,
+                order_quote: settings.order_quote,
+                buy_window: settings.buy_window,
+                sell_window: settings.sell_window,
+            },
+            orders: gateway.orders(),
+            recorder: store.recorder(key),
+            keeper: keeper_in.clone(),
+            account: account_in.clone(),
+            history: store.history(),
+            tape: Arc::clone(&tape),
+            view: view_in,
+            mirror: List::new(grants.take("app.mirror")?),
+            memory: grants.take("engine.state")?,
+            refusal: Arc::clone(&refusal),
+            metrics: exporter.symbol(&config.account, &symbol.instrument.symbol)?,
+            clock,
+        };
+        match SymbolLoop::new(parts, inbox, &stored) {
+            Ok(symbol_loop) => loops.push((symbol.instrument.symbol, inlet.clone(), symbol_loop)),
+            Err(error) => {
+                refused.push(error.to_string());
+                continue;
+            }
+        }
+        traded.push(Traded { instrument: symbol.instrument, view, tape, inlet, refusal });
+    }
+    if traded.is_empty() {
+        gateway.stop(PART_TIMEOUT).await;
+        bail!("no symbol can trade:\n  {}", refused.join("\n  "));
+    }
+    for why in &refused {
+        tracing::error!("{why}");
+    }
+    // 5. The loops.
+    let history = store.history();
+    let account = account(&config, &report, config.symbols.len())?;
+    let account = AccountLoop { account, name: config.account, inlets: keys.iter().map(|(_, i)| i.clone()).collect(), view: equity_in, history, metrics: exporter.account(&config.account)?, links: Arc::clone(&links), clock };
+    let keeper = Keeper { store: store.clone(), symbols: keys };
+    edge_tasks.spawn(TaskSpec { name: "keeper", group: "app" }, |task| Box::pin(keeper.run(keeper_lane, task)))?;
+    watch_records(&store, &traded, &edge_tasks)?;
+    let balances = report.balances.iter().filter(|b| traded.iter().any(|t| t.instrument.quote == b.asset));
+    for balance in balances {
+        let input = plimsoll_engine::AccountInput::Event(plimsoll_market::AccountEvent::Balance(*balance));
+        if account_in.try_send(Feedback::Input(input)).is_err() {
+            tracing::debug!("account lane is full");
+        }
+    }
+    let symbols = trading.within(|| spawn_loops(loops, account, account_lane, &trading_tasks))?;
+    // 6. What people look at.
+    let stopping = Arc::new(AtomicBool::new(false));
+    let parts = MonitorParts { exporter, history: common.take("monitor.samples")?, clock, store: store.clone() };
+    let monitor = Monitor::start(parts, &mut common, &ledger, &edge_tasks, &trading_tasks)?;
+    let now = Arc::new(Now {
+        exchange: exchange.to_owned(),
+        mode: if local.is_some() { Mode::Local } else { Mode::Live },
+        account: config.account,
+        started: clock.now(),
+        clock,
+        symbols: traded,
+        refused,
+        links,
+        equity,
+        monitor,
+        stopping,
+    });
+    let web = match config.web_listen {
+        Some(listen) => Some(serve(&config, listen, &now, reader, &stopper, account_in, &edge_tasks, &ledger).await?),
+        None => None,
+    };
+    housekeeping(&config, &store, &now, clock, &edge_tasks)?;
+    let dashboard = web.as_ref().map(WebHandle::url);
+    let shown = Arc::clone(&now);
+    edge_tasks.spawn(TaskSpec { name: "screen", group: "app" }, |task| Box::pin(screen::run(shown, dashboard, task)))?;
+    Ok(Running { config, clock, trading, gateway, trading_tasks, edge_tasks, symbols, store, local, web, now })
+}
+
+/// A symbol's place before it is known whether it may trade.
+struct Seat {
+    inlet: Inlet,
+    inbox: Inbox,
+    grants: Grants,
+}
+
+fn session_config(config: &Config, venue: &Venue, tag: Tag) -> anyhow::Result<SessionConfig> {
+    let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
+    let symbols = config.symbols.iter().map(|s| s.symbol).collect();
+    Ok(SessionConfig { symbols, tag, routing: venue.routing, signer, recv_window: venue.recv_window, leverage: Some(config.leverage) })
+}
+
+/// A configured price on the symbol's scale.
+fn price(units: i128, symbol: &SymbolReport) -> Option<Price> {
+    let scaled = rescale(units, plimsoll_market::limits::MONEY_SCALE, symbol.instrument.price_scale, Round::Exact).ok()?;
+    i64::try_from(scaled).ok().filter(|u| *u > 0).map(Price::from_units)
+}
+
+fn findings(config: &Config, settings: &SymbolConfig, symbol: &SymbolReport, report: &BootReport) -> Vec<String> {
+    let instrument = &symbol.instrument;
+    let balance = report.balances.iter().find(|b| b.asset == instrument.quote);
+    let facts = preflight::Facts {
+        instrument,
+        hedge_mode: report.position_mode == PositionMode::Hedge,
+        available: balance.map_or(0, |b| b.available.unwrap_or(b.wallet)),
+        leverage: symbol.leverage,
+        order_quote: settings.order_quote,
+    };
+    let limits = preflight::Limits { max_leverage: config.risk.max_leverage, layers_min: config.risk.layers_min };
+    let mut findings: Vec<String> = preflight::check(&facts, &limits).iter().map(ToString::to_string).collect();
+    match price(settings.interval, symbol) {
+        None => findings.push(format!("{}: price_interval has more digits than the symbol's prices", instrument.symbol)),
+        Some(interval) if interval.units() % instrument.tick.units().max(1) != 0 => findings.push(format!(
+            "{}: price_interval {} is not a multiple of the tick {}",
+            instrument.symbol,
+            instrument.show_price(interval),
+            instrument.show_price(instrument.tick)
+        )),
+        Some(_) => {}
+    }
+    findings
+}
+
+fn account(config: &Config, report: &BootReport, symbols: usize) -> anyhow::Result<Account> {
+    let quote = report.symbols.first().map(|s| s.instrument.quote).context("the exchange has none of the configured symbols")?;
+    let limits = AccountConfig {
+        quote,
+        exposure_max: config.risk.max_exposure,
+        orders_per_10s: config.risk.orders_per_10s,
+        drawdown_max_ppm: config.risk.max_drawdown_ppm,
+    };
+    Ok(Account::new(limits, symbols))
+}
+
+type Loops = Vec<(plimsoll_market::Symbol, Inlet, SymbolLoop)>;
+
+fn spawn_loops(loops: Loops, account: AccountLoop, lane: Receiver<Feedback>, tasks: &Tasks) -> anyhow::Result<Vec<(Inlet, TaskHandle)>> {
+    let mut handles = Vec::with_capacity(loops.len());
+    for (symbol, inlet, symbol_loop) in loops {
+        let name = format!("symbol/{symbol}");
+        // Boxed: an engine is large, and the set charges futures by their declared size.
+        let handle = tasks.spawn(TaskSpec { name: &name, group: "symbols" }, |task| Box::pin(symbol_loop.run(task)))?;
+        handles.push((inlet, handle));
+    }
+    tasks.spawn(TaskSpec { name: "account", group: "account" }, |task| Box::pin(account.run(lane, task)))?;
+    Ok(handles)
+}
+
+/// Tells every symbol when records have no room, and when they have again.
+fn watch_records(store: &Store, traded: &[Traded], tasks: &Tasks) -> anyhow::Result<()> {
+    let mut health = store.health();
+    let inlets: Vec<Inlet> = traded.iter().map(|t| t.inlet.clone()).collect();
+    tasks.spawn(TaskSpec { name: "records", group: "app" }, |task| Box::pin(async move {
+        let mut told = false;
+        while let Some(Ok(())) = task.stop.or(health.changed()).await {
+            task.pulse.beat();
+            let (full, failing) = health.with(|h| (h.records_full, h.failing.clone()));
+            if let Some(failing) = failing {
+                tracing::error!(error = %failing, "storage fails; records wait");
+            }
+            if full == told {
+                continue;
+            }
+            told = full;
+            for inlet in &inlets {
+                while inlet.control(Control::Event(Event::RecordsFull(full))) == Err(Refusal::Full) {
+                    if task.stop.or(tokio::time::sleep(DRAIN_POLL)).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }))?;
+    Ok(())
+}
+
+/// The hourly and daily chores: empty slots, old rows.
+fn housekeeping(config: &Config, store: &Store, now: &Arc<Now>, clock: Clock, tasks: &Tasks) -> anyhow::Result<()> {
+    let (every, shown) = (config.slot_cleanup, Arc::clone(now));
+    tasks.spawn(TaskSpec { name: "cleanup", group: "app" }, move |task| Box::pin(async move {
+        while task.stop.or(tokio::time::sleep(every)).await.is_some() {
+            task.pulse.beat();
+            for traded in &shown.symbols {
+                if traded.inlet.control(Control::Event(Event::Command(plimsoll_market::Command::CleanupSlots))).is_err() {
+                    tracing::warn!(symbol = %traded.instrument.symbol, "cleanup of slots found no room; next time");
+                }
+            }
+        }
+    }))?;
+    let store = store.clone();
+    tasks.spawn(TaskSpec { name: "retention", group: "app" }, move |task| Box::pin(async move {
+        while task.stop.or(tokio::time::sleep(Duration::from_secs(3_600))).await.is_some() {
+            task.pulse.beat();
+            if let Err(error) = store.retain(clock.now()).await {
+                tracing::warn!(%error, "old rows could not be deleted; next time");
+            }
+        }
+    }))?;
+    Ok(())
+}
+
+async fn serve(
+    config: &Config,
+    listen: std::net::SocketAddr,
+    now: &Arc<Now>,
+    reader: plimsoll_storage::Reader,
+    stopper: &Arc<Stopper>,
+    account: plimsoll_bounded::Sender<Feedback>,
+    tasks: &Tasks,
+    ledger: &Ledger<Sealed>,
+) -> anyhow::Result<WebHandle> {
+    let path = token_path(config);
+    let (token, origin) = AdminToken::load_or_create(&path)?;
+    if matches!(origin, Origin::Created) {
+        screen::say(&format!("admin token, told once and kept in {}: {}", path.display(), token.reveal()));
+    }
+    let ports = Ports {
+        source: Arc::new(NowSource(Arc::clone(now))),
+        history: Arc::new(StoredHistory { reader, account: config.account, now: Arc::clone(now) }),
+        control: Arc::new(Commands { now: Arc::clone(now), account, stopper: Arc::clone(stopper) }),
+    };
+    let mut web = WebConfig::new(token);
+    web.listen = listen;
+    web.hosts.clone_from(&config.web_hosts);
+    Ok(Web::start(web, ports, tasks, ledger).await?)
+}
+
+/// Waits for a signal or an operator's stop.
+async fn wait(stopper: &Stopper) {
+    let stop = stopper.stop_token();
+    tokio::select! {
+        biased;
+        // Whoever comes first; both mean the same.
+        () = wait_for_signal() => {}
+        () = stop.stopped() => {}
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn wait_for_signal() {
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be caught");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        biased;
+        // Whoever comes first; both mean the same.
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+/// Stops in order: the engines withdraw what they must and have it confirmed, then the sockets, then storage.
+async fn stop(running: Running) -> anyhow::Result<ExitCode> {
+    let Running { config, clock, trading, gateway, trading_tasks, edge_tasks, symbols, store, local, web, now } = running;
+    now.stopping.store(true, Ordering::Relaxed);
+    let what = match config.on_stop {
+        StopMode::Keep => "keeping orders and positions",
+        StopMode::Cancel => "withdrawing our orders",
+        StopMode::Flatten => "withdrawing our orders and closing positions",
+    };
+    screen::say(&format!("stopping: {what} …"));
+    let began = Instant::now();
+    let deadline = began + config.stop_timeout;
+    for (inlet, _) in &symbols {
+        while inlet.control(Control::Event(Event::Shutdown(config.on_stop))) == Err(Refusal::Full) && Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    }
+    let mut open = Vec::new();
+    for (_, handle) in &symbols {
+        while handle.exit().is_none() && Instant::now() < deadline {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+        if handle.exit().is_none_or(|exit| !exit.is_ok()) {
+            open.push(handle.name().to_owned());
+        }
+    }
+    let views = now.views();
+    let left: usize = views.iter().map(|v| v.status.orders.len()).sum();
+    let clean = open.is_empty();
+    // From here on nothing new can be caused; everything is joined, each within its own time.
+    let report = trading_tasks.stop_group("symbols", PART_TIMEOUT).await;
+    let sockets = gateway.stop(PART_TIMEOUT).await;
+    let trading_report = trading_tasks.shutdown(PART_TIMEOUT).await;
+    trading.stop();
+    let flushed = store.flush().await;
+    if let Some(web) = web {
+        web.stop().await;
+    }
+    if let Some(local) = local {
+        local.stop().await;
+    }
+    let stored = store.stop(PART_TIMEOUT).await;
+    let edge_report = edge_tasks.shutdown(PART_TIMEOUT).await;
+    for (part, problem) in [("flush of records", flushed.err()), ("storage", stored.err())] {
+        if let Some(error) = problem {
+            tracing::error!(%error, "{part} failed at the stop; what is missing is fetched from the exchange at the next start");
+        }
+    }
+    if !sockets.is_clean() || !trading_report.is_clean() || !report.is_clean() || !edge_report.is_clean() {
+        tracing::warn!(gateway = ?sockets.exit, trading = ?trading_report, edge = ?edge_report, "not everything ended by itself");
+    }
+    let fills: u64 = views.iter().map(|v| v.status.fills).sum();
+    let net: i128 = views.iter().map(|v| v.status.pnl.net()).sum();
+    let net = plimsoll_market::format_units(net / 1_000_000, 2).to_string();
+    let took = began.elapsed().as_secs_f32();
+    let up = clock.now().since(now.started).as_secs();
+    if clean {
+        let confirmed = match config.on_stop {
+            StopMode::Keep => format!("{left} orders stay at the exchange"),
+            StopMode::Cancel | StopMode::Flatten => "the exchange confirms that none of our orders is open".to_owned(),
+        };
+        screen::say(&format!("stopped after {up} s in {took:.1} s: {confirmed}; {fills} fills, net {net}"));
+        Ok(ExitCode::SUCCESS)
+    } else {
+        screen::say(&format!(
+            "stopped after {up} s, but in {took:.1} s it was not confirmed for {} that everything is withdrawn; look at the exchange, or start and stop again",
+            open.join(", ")
+        ));
+        Ok(ExitCode::from(EXIT_UNCLEAN))
+    }
+}

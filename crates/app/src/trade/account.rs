@@ -1,0 +1,105 @@
+//! The loop of an account: equity, drawdown, and the leases it renews.
+
+use super::inbox::{Control, Inlet};
+use super::sink::LinkState;
+use plimsoll_bounded::{Receiver, Task, WatchSender};
+use plimsoll_engine::{Account, AccountAction, AccountInput, Equity};
+use plimsoll_gateway::Clock;
+use plimsoll_market::{Event, Feed, Name, Time};
+use plimsoll_monitor::AccountMetrics;
+use plimsoll_storage::{EquityPoint, HistoryEvent, HistoryWriter};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the equity is stored.
+const STORE_EVERY: Duration = Duration::from_secs(5);
+
+/// What reaches the account's loop.
+#[derive(Clone, Copy, Debug)]
+pub enum Feedback {
+    /// Something happened.
+    Input(AccountInput),
+}
+
+/// The account's worth, for display.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EquityView {
+    /// The worth; nothing is known before the exchange told.
+    pub equity: Option<Equity>,
+}
+
+/// Drives an [`Account`].
+pub struct AccountLoop {
+    /// The account.
+    pub account: Account,
+    /// Its name.
+    pub name: Name,
+    /// Ways to the symbols.
+    pub inlets: Vec<Inlet>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
+    /// Where the worth is shown.
+    pub view: WatchSender<EquityView>,
+    /// Where it is stored.
+    pub history: HistoryWriter,
+    /// The account's series.
+    pub metrics: AccountMetrics,
+    /// Which feeds deliver.
+    pub links: Arc<LinkState>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl AccountLoop {
+    /// Runs until the process stops.
+    pub async fn run(mut self, mut lane: Receiver<Feedback>, task: Task) {
+        let mut stored_at = Time::ZERO;
+        self.input(&AccountInput::Wake);
+        loop {
+            let wake = self.clock.instant(self.account.wake_at());
+            tokio::select! {
+                biased;
+                // The stop first: nothing here must be finished.
+                () = task.stop.stopped() => return,
+                got = lane.recv() => match got {
+                    Some(Feedback::Input(input)) => self.input(&input),
+                    None => return,
+                },
+                () = tokio::time::sleep_until(wake.into()) => self.input(&AccountInput::Wake),
+            }
+            task.pulse.beat();
+            let equity = self.account.equity();
+            for feed in [Feed::Market, Feed::Account, Feed::Requests] {
+                self.metrics.link(feed, self.links.is_up(feed));
+            }
+            if let Some(wallet) = equity.wallet {
+                self.metrics.worth(wallet, equity.total());
+            }
+            self.view.put(EquityView { equity: Some(equity) });
+            let now = self.clock.now();
+            if let Some(wallet) = equity.wallet
+                && now.since(stored_at) >= STORE_EVERY
+            {
+                stored_at = now;
+                self.history.equity(EquityPoint { time: now, account: self.name, wallet, unrealized: equity.unrealized });
+            }
+        }
+    }
+
+    fn input(&mut self, input: &AccountInput) {
+        let now = self.clock.now();
+        let (inlets, history, name) = (&self.inlets, &self.history, self.name);
+        self.account.on_input(now, input, |action| match action {
+            AccountAction::Lease { symbol, lease } => {
+                // A lane without room gets the next lease; without one the symbol opens nothing.
+                if let Some(inlet) = inlets.get(usize::from(symbol))
+                    && inlet.control(Control::Event(Event::Lease(lease))).is_err()
+                {
+                    tracing::debug!(symbol, "lease found no room");
+                }
+            }
+            AccountAction::Alert(alert) => {
+                tracing::error!(code = alert.code.as_str(), "{}", alert.text);
+                history.event(HistoryEvent { account: Some(name), symbol: None, alert: *alert });
+            }
+        });
+    }
+}

@@ -1,0 +1,77 @@
+//! Puts state on disk for the symbol loops, which never wait, and answers into their control lanes.
+
+use super::inbox::{Control, Inlet};
+use plimsoll_bounded::{Receiver, Task};
+use plimsoll_market::{Event, StateRecord};
+use plimsoll_storage::{Key, Store, Stored};
+use std::time::Duration;
+
+/// What a symbol's loop needs of storage.
+#[derive(Debug)]
+pub enum KeeperRequest {
+    /// Commit a state; answered with [`Event::Committed`].
+    Commit {
+        /// Number of the symbol.
+        symbol: usize,
+        /// The state.
+        record: Box<StateRecord>,
+    },
+    /// Read what is stored; answered with [`Control::Rebuild`].
+    Load {
+        /// Number of the symbol.
+        symbol: usize,
+    },
+}
+
+/// Pause before storage is asked again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// The keeper.
+pub struct Keeper {
+    /// Storage.
+    pub store: Store,
+    /// Key and way back of each symbol.
+    pub symbols: Vec<(Key, Inlet)>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
+}
+
+impl Keeper {
+    /// Serves requests until the loops are gone or the process stops.
+    pub async fn run(self, mut requests: Receiver<KeeperRequest>, task: Task) {
+        while let Some(request) = task.stop.or(requests.recv()).await.flatten() {
+            task.pulse.beat();
+            let (symbol, answer) = loop {
+                match self.serve(&request).await {
+                    Ok(answer) => break answer,
+                    Err(error) => tracing::error!(%error, "state could not be stored; trying again"),
+                }
+                if task.stop.or(tokio::time::sleep(RETRY)).await.is_none() {
+                    return;
+                }
+            };
+            if let Some((_, inlet)) = self.symbols.get(symbol)
+                && inlet.control(answer).is_err()
+            {
+                tracing::error!(symbol, "answer of storage found no room in the symbol's lane");
+            }
+        }
+    }
+
+    async fn serve(&self, request: &KeeperRequest) -> Result<(usize, Control), plimsoll_storage::StoreError> {
+        match request {
+            KeeperRequest::Commit { symbol, record } => {
+                if let Some((key, _)) = self.symbols.get(*symbol) {
+                    self.store.commit(*key, **record).await?;
+                }
+                Ok((*symbol, Control::Event(Event::Committed { version: record.version })))
+            }
+            KeeperRequest::Load { symbol } => {
+                let nothing = Stored { state: None, totals: None, slots: Vec::new(), open_orders: Vec::new() };
+                let stored = match self.symbols.get(*symbol) {
+                    Some((key, _)) => self.store.load(key).await?,
+                    None => nothing,
+                };
+                Ok((*symbol, Control::Rebuild(Box::new(stored))))
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The trading side: a thread of its own with the gateway, a loop for each symbol, and one for the account.
+
+mod account;
+mod inbox;
+mod keeper;
+mod sink;
+mod symbol;
+
+pub use account::{AccountLoop, EquityView, Feedback};
+pub use inbox::{Control, Inbox, Inlet, Refusal, lanes, plan as plan_inbox};
+pub use keeper::{Keeper, KeeperRequest};
+pub use sink::{LinkState, Router};
+pub use symbol::{SymbolLoop, SymbolParts};

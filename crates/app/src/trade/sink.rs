@@ -1,0 +1,83 @@
+//! Takes what the gateway tells and hands it to the lanes.
+
+use super::account::Feedback;
+use super::inbox::Inlet;
+use plimsoll_bounded::{ReplySender, Sender};
+use plimsoll_engine::AccountInput;
+use plimsoll_exchange::SymbolIndex;
+use plimsoll_exchange::session::{BootFailure, BootReport};
+use plimsoll_gateway::Sink;
+use plimsoll_market::{AccountEvent, Event, Feed, Time};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Which feeds deliver now, for display and readiness.
+#[derive(Debug, Default)]
+pub struct LinkState {
+    market: AtomicBool,
+    account: AtomicBool,
+    requests: AtomicBool,
+}
+
+impl LinkState {
+    fn of(&self, feed: Feed) -> &AtomicBool {
+        match feed {
+            Feed::Market => &self.market,
+            Feed::Account => &self.account,
+            Feed::Requests => &self.requests,
+        }
+    }
+
+    /// Whether a feed delivers now.
+    pub fn is_up(&self, feed: Feed) -> bool {
+        self.of(feed).load(Ordering::Relaxed)
+    }
+}
+
+/// The gateway's way into the lanes.
+pub struct Router {
+    inlets: Box<[Inlet]>,
+    account: Sender<Feedback>,
+    links: Arc<LinkState>,
+    booted: Option<ReplySender<Result<BootReport, BootFailure>>>,
+}
+
+impl Router {
+    /// Makes a router; symbols are numbered as the inlets are.
+    pub fn new(
+        inlets: Vec<Inlet>,
+        account: Sender<Feedback>,
+        links: Arc<LinkState>,
+        booted: ReplySender<Result<BootReport, BootFailure>>,
+    ) -> Self {
+        Self { inlets: inlets.into_boxed_slice(), account, links, booted: Some(booted) }
+    }
+}
+
+impl Sink for Router {
+    fn event(&mut self, symbol: SymbolIndex, _now: Time, event: Event) {
+        if let Event::Link(link) = &event {
+            self.links.of(link.feed).store(link.up, Ordering::Relaxed);
+        }
+        if let Some(inlet) = self.inlets.get(symbol.usize()) {
+            inlet.deliver(event);
+        }
+    }
+
+    fn account(&mut self, _now: Time, event: AccountEvent) {
+        if let AccountEvent::Link(link) = &event {
+            self.links.of(link.feed).store(link.up, Ordering::Relaxed);
+        }
+        // A balance that is lost for want of room is told again with the next.
+        if self.account.try_send(Feedback::Input(AccountInput::Event(event))).is_err() {
+            tracing::debug!("account lane is full");
+        }
+    }
+
+    fn booted(&mut self, _now: Time, report: Result<BootReport, BootFailure>) {
+        if let Some(booted) = self.booted.take() {
+            // Whoever asked may have given up waiting.
+            drop(booted.send(report));
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The loop of a symbol: owns the engine, feeds it events in order, and carries out its actions.
+
+use super::account::Feedback;
+use super::inbox::{Control, Inbox};
+use super::keeper::KeeperRequest;
+use crate::limits::{EVENTS_PER_TURN, ORDERS_ROOM};
+use plimsoll_bounded::{Grant, List, Sender, Task, WatchSender};
+use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError};
+use plimsoll_exchange::SymbolIndex;
+use plimsoll_gateway::{Clock, OrderSender};
+use plimsoll_market::{
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Event, Feed, Instrument, Phase, Request, Severity, StopMode, Time,
+};
+use plimsoll_monitor::SymbolMetrics;
+use plimsoll_position::Restored;
+use plimsoll_storage::{HistoryEvent, HistoryWriter, Recorder, Stored};
+use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_web::{FillTape, SymbolNow};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How often a symbol shows itself.
+const SHOW_EVERY: Duration = Duration::from_millis(250);
+/// Faults of an engine that are mended by building it anew; one more halts the symbol.
+const REBUILDS: u32 = 1;
+
+/// What a symbol's loop is made of.
+pub struct SymbolParts {
+    /// Its number.
+    pub index: SymbolIndex,
+    /// Its rules.
+    pub instrument: Instrument,
+    /// The engine's settings.
+    pub engine: EngineConfig,
+    /// The strategy's settings.
+    pub grid: GridConfig,
+    /// Where orders go.
+    pub orders: OrderSender,
+    /// Where records go.
+    pub recorder: Recorder,
+    /// Where state goes.
+    pub keeper: Sender<KeeperRequest>,
+    /// Where the account listens.
+    pub account: Sender<Feedback>,
+    /// Where alerts are stored.
+    pub history: HistoryWriter,
+    /// The latest fills, for display.
+    pub tape: Arc<FillTape>,
+    /// Where the symbol shows itself.
+    pub view: WatchSender<Option<Arc<SymbolNow>>>,
+    /// Ids of orders that may be open, kept outside the engine: what a fault leaves behind is withdrawn by it.
+    pub mirror: List<ClientId>,
+    /// The engine's line in the ledger, held as long as it lives.
+    pub memory: Grant,
+    /// Why it does not trade after all: set when the first price shows that the grid cannot run.
+    pub refusal: Arc<OnceLock<String>>,
+    /// The symbol's series.
+    pub metrics: SymbolMetrics,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// Drives an [`Engine`].
+pub struct SymbolLoop {
+    parts: SymbolParts,
+    engine: Engine,
+    inbox: Inbox,
+    actions: Actions,
+    /// Events that carrying out actions caused; empty between turns.
+    echoes: VecDeque<Event>, // tidy: bounded by the actions of one event
+    faults: u32,
+    loading: bool,
+    /// The grid was looked at with a price.
+    checked: bool,
+    stopping: Option<StopMode>,
+}
+
+impl SymbolLoop {
+    /// Builds the loop and its engine from what is stored.
+    ///
+    /// # Errors
+    /// When what is stored does not fit the configuration.
+    pub fn new(parts: SymbolParts, inbox: Inbox, stored: &Stored) -> Result<Self, EngineError> {
+        let engine = build(&parts, stored)?;
+        parts.memory.gauge().set_len(1);
+        Ok(Self {
+            parts,
+            engine,
+            inbox,
+            actions: Actions::new(),
+            echoes: VecDeque::with_capacity(plimsoll_market::limits::ACTIONS_MAX),
+            faults: 0,
+            loading: false,
+            checked: false,
+            stopping: None,
+        })
+    }
+
+    /// Runs until the engine is drained or the process gives up waiting.
+    pub async fn run(mut self, task: Task) {
+        let mut show = tokio::time::interval(SHOW_EVERY);
+        show.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let wake = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(wake);
+        let mut armed: Option<Time> = None;
+        while self.engine.phase() != Phase::Drained {
+            let due = self.engine.wake_at();
+            if due != armed {
+                armed = due;
+                if let Some(due) = due {
+                    wake.as_mut().reset(self.parts.clock.instant(due).into());
+                }
+            }
+            let room = self.parts.orders.room() >= ORDERS_ROOM;
+            tokio::select! {
+                biased;
+                // Control first, then what the account must know, then the market; the display comes last.
+                () = task.stop.stopped() => break,
+                Some(control) = self.inbox.control.recv() => self.control(control),
+                Some(event) = self.inbox.account.recv() => self.account(event),
+                () = &mut wake, if armed.is_some() => {
+                    armed = None;
+                    self.feed(&Event::Wake);
+                }
+                Some(got) = self.inbox.market.recv(), if room => self.market(got.item, got.missed),
+                _ = show.tick() => {
+                    task.pulse.beat();
+                    self.show();
+                }
+                else => break,
+            }
+        }
+        self.show();
+    }
+
+    fn control(&mut self, control: Control) {
+        match control {
+            Control::Event(event) => {
+                if let Event::Shutdown(mode) = event {
+                    self.stopping = Some(mode);
+                }
+                self.feed(&event);
+                // Records have room again: what was refused is fetched from the exchange, from the stored watermark on.
+                if event == Event::RecordsFull(false) && self.parts.recorder.is_behind() {
+                    self.load();
+                }
+            }
+            Control::Rebuild(stored) => self.rebuild(&stored),
+        }
+    }
+
+    fn account(&mut self, event: Event) {
+        let mut next = Some(event);
+        let mut left = EVENTS_PER_TURN;
+        while let Some(event) = next.take() {
+            self.feed(&event);
+            left -= 1;
+            if left > 0 {
+                next = self.inbox.account.try_recv().ok();
+            }
+        }
+        if self.inbox.take_lost() {
+            tracing::warn!(symbol = %self.parts.instrument.symbol, "account events were lost for want of room; resyncing");
+            self.feed(&Event::Gap(Feed::Account));
+        }
+    }
+
+    /// Takes what the market lane holds; of several tops only the last is looked at.
+    fn market(&mut self, first: Event, mut missed: u64) {
+        let mut top: Option<Event> = None;
+        let mut next = Some(first);
+        let mut left = EVENTS_PER_TURN;
+        while let Some(event) = next.take() {
+            match event {
+                Event::Top(_) => top = Some(event),
+                other => self.feed(&other),
+            }
+            left -= 1;
+            if left > 0
+                && let Some(got) = self.inbox.market.try_recv()
+            {
+                missed += got.missed;
+                next = Some(got.item);
+            }
+        }
+        if let Some(top) = top
+            && self.may_run(&top)
+        {
+            self.feed(&top);
+        }
+        if missed > 0 {
+            tracing::debug!(symbol = %self.parts.instrument.symbol, missed, "market events were conflated");
+        }
+    }
+
+    /// Looks once, with the first price, whether the grid can trade and earn; without a price an engine does nothing.
+    fn may_run(&mut self, top: &Event) -> bool {
+        if !self.checked
+            && let Event::Top(top) = top
+        {
+            self.checked = true;
+            if let Err(error) = self.parts.grid.check(&self.parts.instrument, top.bid) {
+                let text = error.to_string();
+                tracing::error!("{text}");
+                let alert = Alert::new(Severity::Critical, AlertCode::GridImpossible, self.parts.clock.now(), &text);
+                self.alert(alert);
+                if self.parts.refusal.set(text).is_err() {
+                    tracing::debug!("refusal was told before");
+                }
+            }
+        }
+        self.parts.refusal.get().is_none()
+    }
+
+    fn alert(&self, alert: Alert) {
+        let key = self.parts.recorder.key();
+        self.parts.history.event(HistoryEvent { account: Some(key.account), symbol: Some(key.symbol), alert });
+    }
+
+    /// Gives an event to the engine and carries out what it wants, and what comes of that.
+    fn feed(&mut self, event: &Event) {
+        self.step(event);
+        // Each echo answers one action of the step before; refusals end in a pause, so this ends.
+        let mut left = EVENTS_PER_TURN;
+        while left > 0
+            && let Some(echo) = self.echoes.pop_front()
+        {
+            left -= 1;
+            self.step(&echo);
+        }
+    }
+
+    fn step(&mut self, event: &Event) {
+        let now = self.parts.clock.now();
+        if let Event::Order(report) = event
+            && report.status.is_final()
+            && let Some(id) = report.id
+        {
+            self.parts.mirror.retain(|open| *open != id);
+        }
+        if let Event::Rejected { id, request: Request::Place, .. } | Event::NotFound { id } = event {
+            self.parts.mirror.retain(|open| open != id);
+        }
+        let (engine, actions) = (&mut self.engine, &mut self.actions);
+        let began = Instant::now();
+        if catch_unwind(AssertUnwindSafe(|| engine.on_event(now, event, actions))).is_err() {
+            self.fault();
+            return;
+        }
+        self.parts.metrics.decision().record(began.elapsed());
+        self.perform();
+    }
+
+    fn perform(&mut self) {
+        for action in self.actions.drain() {
+            let request = match &action {
+                Action::Place(place) => Some((place.id, Request::Place)),
+                Action::Cancel(cancel) => Some((cancel.id, Request::Cancel)),
+                Action::Query { id } => Some((*id, Request::Query)),
+                Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) => None,
+            };
+            match action {
+                Action::Place(_) | Action::Cancel(_) | Action::Query { .. } => {
+                    if let (Action::Place(place), Some(_)) = (&action, request)
+                        && self.parts.mirror.push(place.id).is_err()
+                    {
+                        tracing::error!(symbol = %self.parts.instrument.symbol, "mirror of orders is full");
+                    }
+                    if self.parts.orders.try_send(self.parts.index, action).is_err()
+                        && let Some((id, request)) = request
+                    {
+                        self.echoes.push_back(Event::NotSent { id, request });
+                    }
+                }
+                Action::Resync { .. } => {
+                    if self.parts.orders.try_send(self.parts.index, action).is_err() {
+                        self.echoes.push_back(Event::ResyncFailed);
+                    }
+                }
+                Action::Commit(record) => {
+                    let request = KeeperRequest::Commit { symbol: self.parts.index.usize(), record };
+                    // There is a place for every symbol; without one the commit is asked for again by the next change.
+                    if self.parts.keeper.try_send(request).is_err() {
+                        tracing::error!(symbol = %self.parts.instrument.symbol, "state found no room to be stored");
+                    }
+                }
+                Action::Record(record) => {
+                    if let Some(booked) = &record.fill {
+                        self.parts.tape.push(booked, &self.parts.instrument);
+                    }
+                    let recorded = self.parts.recorder.record(*record);
+                    if recorded.is_err() {
+                        self.parts.metrics.record_refused();
+                    }
+                    if recorded == Err(plimsoll_storage::RecordRefused::Full) {
+                        tracing::error!(symbol = %self.parts.instrument.symbol, "records are full; nothing is opened until they have room");
+                        self.echoes.push_back(Event::RecordsFull(true));
+                    }
+                }
+                Action::Alert(alert) => {
+                    match alert.severity {
+                        Severity::Info => tracing::info!(code = alert.code.as_str(), "{}", alert.text),
+                        Severity::Warning => tracing::warn!(code = alert.code.as_str(), "{}", alert.text),
+                        Severity::Critical => tracing::error!(code = alert.code.as_str(), "{}", alert.text),
+                    }
+                    let key = self.parts.recorder.key();
+                    let row = HistoryEvent { account: Some(key.account), symbol: Some(key.symbol), alert: *alert };
+                    self.parts.history.event(row);
+                }
+            }
+        }
+    }
+
+    /// A bug in pure code: our orders are withdrawn by the mirror, the engine is built anew once, then halted.
+    fn fault(&mut self) {
+        self.faults += 1;
+        tracing::error!(symbol = %self.parts.instrument.symbol, faults = self.faults, "engine failed; withdrawing its orders");
+        drop(self.actions.drain());
+        self.echoes.clear();
+        for id in self.parts.mirror.as_slice() {
+            if self.parts.orders.try_send(self.parts.index, Action::Cancel(Cancel { id: *id })).is_err() {
+                tracing::error!(%id, "cancel found no room");
+            }
+        }
+        self.load();
+    }
+
+    fn load(&mut self) {
+        if self.loading {
+            return;
+        }
+        let request = KeeperRequest::Load { symbol: self.parts.index.usize() };
+        self.loading = self.parts.keeper.try_send(request).is_ok();
+    }
+
+    /// Builds the engine from what is stored, by the same path as at boot; the exchange tells the rest.
+    fn rebuild(&mut self, stored: &Stored) {
+        self.loading = false;
+        match build(&self.parts, stored) {
+            Ok(engine) => {
+                self.engine = engine;
+                self.parts.recorder.resume();
+                if self.faults > REBUILDS {
+                    let now = self.parts.clock.now();
+                    self.engine.halt(now, &mut self.actions);
+                    self.perform();
+                }
+                self.feed(&Event::Link(plimsoll_market::Link { feed: Feed::Account, up: true }));
+                if let Some(mode) = self.stopping {
+                    self.feed(&Event::Shutdown(mode));
+                }
+            }
+            Err(error) => tracing::error!(%error, "engine cannot be built anew"),
+        }
+    }
+
+    fn show(&mut self) {
+        let now = self.parts.clock.now();
+        let status = self.engine.status(now);
+        let input = AccountInput::Unrealized { symbol: self.parts.index.0, units: status.pnl.unrealized };
+        if self.parts.account.try_send(Feedback::Input(input)).is_err() {
+            tracing::debug!("account lane is full");
+        }
+        self.parts.metrics.observe(&status, &self.parts.instrument);
+        self.parts.view.put(Some(Arc::new(SymbolNow { instrument: self.parts.instrument, status })));
+    }
+}
+
+fn build(parts: &SymbolParts, stored: &Stored) -> Result<Engine, EngineError> {
+    let boot = Boot { state: stored.state, books: Restored { totals: stored.totals, slots: stored.slots.clone() } };
+    Engine::new(parts.instrument, parts.engine, Box::new(Grid::new(parts.grid, 0)), &boot)
+}

@@ -1,0 +1,163 @@
+//! Starts the real binary, asks it over real sockets, and ends it by its pid.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use plimsoll_exchange::binance::sign::{Secret, Signer};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+pub const KEY: &str = "testkey";
+pub const SECRET: &str = "testsecret";
+
+/// A running `plimsoll`; killed when dropped.
+pub struct Running {
+    child: Child,
+    pub first_line: String,
+}
+
+impl Running {
+    /// Starts the binary and reads its first line.
+    pub fn start(args: &[&str], envs: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+        command.args(args).envs(envs.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::inherit()).stdin(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut reader = BufReader::new(child.stdout.take().unwrap());
+        let mut first_line = String::new();
+        reader.read_line(&mut first_line).unwrap();
+        // Keeps reading, so that the program never waits for a full pipe.
+        std::thread::spawn(move || {
+            let mut rest = String::new();
+            while reader.read_line(&mut rest).is_ok_and(|n| n > 0) {
+                eprint!("  | {rest}");
+                rest.clear();
+            }
+        });
+        Self { child, first_line: first_line.trim().to_owned() }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self, longest: Duration) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.exited() {
+                return status;
+            }
+            assert!(began.elapsed() < longest, "did not end within {longest:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn stop(&mut self, longest: Duration) -> ExitStatus {
+        self.signal("-TERM");
+        self.wait(longest)
+    }
+
+    /// Resident bytes now; zero where the system does not tell.
+    pub fn rss(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or("");
+        line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1_024
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.exited().is_none() {
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+    }
+}
+
+/// A loopback port that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Asks over HTTP; returns status and body.
+pub fn http(method: &str, address: &str, target: &str, headers: &[(&str, &str)]) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&address.parse::<SocketAddr>().unwrap(), Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or(std::io::ErrorKind::InvalidData)?;
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Ok((status, if chunked { dechunk(body) } else { body.to_owned() }))
+}
+
+fn dechunk(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        if size == 0 {
+            break;
+        }
+        whole.push_str(&rest[..size]);
+        body = &rest[size + 2..];
+    }
+    whole
+}
+
+pub fn get(address: &str, target: &str) -> Option<Value> {
+    let (status, body) = http("GET", address, target, &[]).ok()?;
+    (status == 200).then(|| serde_json::from_str(&body).unwrap())
+}
+
+/// Asks a testnet with our key's signature.
+pub fn signed(address: &str, method: &str, path: &str, query: &str) -> Value {
+    let signer = Signer::new(Secret::new(KEY.to_owned()).unwrap(), &Secret::new(SECRET.to_owned()).unwrap());
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let separator = if query.is_empty() { "" } else { "&" };
+    let mut text = format!("{query}{separator}recvWindow=10000&timestamp={millis}");
+    signer.append_signature(&mut text);
+    let target = format!("{path}?{text}");
+    let (status, body) = http(method, address, &target, &[("X-MBX-APIKEY", KEY)]).unwrap();
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// Waits until `done` says so.
+#[track_caller]
+pub fn until(longest: Duration, what: &str, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < longest, "{what} did not come within {longest:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The folder of recorded data, or `None` with a line that says what was left out.
+pub fn shared(what: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let path = root.join(what);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("left out: {what} (install: put the recorded data beside the repository as ../shared, or set PLIMSOLL_SHARED)");
+    None
+}

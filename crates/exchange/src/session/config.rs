@@ -1,0 +1,35 @@
+use crate::binance::sign::Signer;
+use core::time::Duration;
+use plimsoll_market::{Symbol, Tag};
+
+/// Which addresses the streams have.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Routing {
+    /// `/public`, `/market` and `/private`: what the exchange serves since March 2026.
+    Routed,
+    /// One route without a name, as before; its test networks keep it.
+    Legacy,
+}
+
+/// What a session is for.
+pub struct SessionConfig {
+    /// The symbols, 1 to [`super::limits::SYMBOLS_MAX`]; those the exchange has are numbered in this order.
+    pub symbols: Vec<Symbol>, // tidy: bounded by SYMBOLS_MAX
+    /// Whose orders are ours: client ids with another tag are foreign.
+    pub tag: Tag,
+    /// The form of the streams' addresses.
+    pub routing: Routing,
+    /// Signs requests; its key is the account.
+    pub signer: Signer,
+    /// How old a signed request may be when the exchange takes it; 5 s is usual, 60 s the most.
+    pub recv_window: Duration,
+    /// The leverage that every symbol must have; `None` leaves it as it is.
+    pub leverage: Option<u16>,
+}
+
+impl core::fmt::Debug for SessionConfig {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { symbols, tag, routing, recv_window, leverage, signer: _ } = self;
+        write!(f, "SessionConfig({symbols:?}, {tag:?}, {routing:?}, {recv_window:?}, leverage {leverage:?})")
+    }
+}

@@ -1,1 +1,47 @@
-//! The HTTP API, WebSocket updates and the embedded dashboard
+//! The HTTP API, live updates over WebSocket, and the embedded dashboard, on loopback unless told otherwise.
+//!
+//! It shows what [`Source`] and [`History`] tell and hands commands to [`Control`]; it deliberately decides nothing, stores
+//! nothing but a short window of prices, and never makes trading wait: statuses are copies, and every connection,
+//! subscriber, page and frame has a limit that is planned in the ledger. Commands need the admin token; reading needs only
+//! to come from this machine under a known name.
+//!
+//! Read [`Web`] and [`Source`] first.
+//!
+//! ```no_run
+//! # use plimsoll_web::{AdminToken, Ports, Web, WebConfig, WebError};
+//! # use plimsoll_bounded::{Ledger, Sealed, Tasks};
+//! # async fn run(ports: Ports, tasks: Tasks, ledger: Ledger<Sealed>) -> Result<(), WebError> {
+//! let (token, origin) = AdminToken::load_or_create("data/secrets/admin.token".as_ref())?;
+//! println!("admin token was {origin:?}");
+//! let web = Web::start(WebConfig::new(token), ports, &tasks, &ledger).await?;
+//! println!("dashboard: {}", web.url());
+//! web.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod assets;
+mod config;
+mod convert;
+pub mod dto;
+mod error;
+mod guard;
+pub mod limits;
+mod live;
+mod ports;
+mod routes;
+mod server;
+mod session;
+mod tape;
+mod token;
+
+pub use config::{PORT_DEFAULT, WebConfig};
+pub use convert::{LedgerSum, money};
+pub use error::{Class, WebError};
+pub use ports::{
+    Control, ControlError, Cursor, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Ports, Source,
+    SymbolNow, System, SystemMetrics, Taken, Verb,
+};
+pub use server::{Web, WebHandle};
+pub use tape::FillTape;
+pub use token::{AdminToken, Origin, TokenError};

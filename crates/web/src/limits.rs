@@ -1,0 +1,173 @@
+//! The limits of this crate: what each bounds, why it has this value, what it costs at worst.
+
+use core::time::Duration;
+
+/// Connections served at once when the configuration does not say; one beyond it is told 503 and closed.
+///
+/// A dashboard opens at most 7 (six of HTTP, one live); Prometheus, `ctl` and a few readers more. Each costs at worst
+/// [`CONNECTION_BYTES`]: 64 × 64 KiB = 4 MiB.
+pub const CONNECTIONS_DEFAULT: usize = 64;
+
+/// Most connections that may be configured.
+pub const CONNECTIONS_MAX: usize = 1_024;
+
+/// Bytes an HTTP connection takes at worst: hyper's read buffer, its write buffer, the socket's task.
+///
+/// Bodies larger than this are streamed in [`CHUNK_BYTES`] and counted in the line of history pages instead.
+pub const CONNECTION_BYTES: usize = READ_BUFFER_BYTES + 2 * CHUNK_BYTES + 16 * 1024;
+
+/// Bytes of request head that are read before the answer is 431: every head we understand fits in a quarter of it.
+pub const READ_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Pieces in which a large body is handed to the socket.
+pub const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Headers in one request.
+pub const HEADERS_MAX: usize = 64;
+
+/// Bytes of a request's body. Commands need none; a short JSON object is put up with.
+pub const BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// Live subscribers when the configuration does not say; when a further one comes, the oldest leaves.
+///
+/// A desk has a handful of open dashboards. Each costs at worst [`SUBSCRIBER_BYTES`]: 16 × 320 KiB = 5 MiB.
+pub const SUBSCRIBERS_DEFAULT: usize = 16;
+
+/// Most live subscribers that may be configured.
+pub const SUBSCRIBERS_MAX: usize = 100;
+const _: () = assert!(SUBSCRIBERS_MAX <= plimsoll_bounded::SUBSCRIBERS_MAX);
+const _: () = assert!(SUBSCRIBERS_DEFAULT < CONNECTIONS_DEFAULT);
+
+/// Bytes a live subscriber takes at worst: its write buffer, its read buffer and the snapshot of the symbols it watches.
+pub const SUBSCRIBER_BYTES: usize = WRITE_BUFFER_BYTES + CLIENT_MESSAGE_BYTES * 2 + SNAPSHOT_BYTES_MAX;
+
+/// Bytes of a message from a live subscriber; all it can say is which symbols it watches.
+pub const CLIENT_MESSAGE_BYTES: usize = 4 * 1024;
+
+/// Messages a live subscriber may send in ten seconds; one that sends more is let go.
+pub const CLIENT_MESSAGES_PER_10S: u32 = 40;
+
+/// Bytes buffered toward a live subscriber's socket.
+pub const WRITE_BUFFER_BYTES: usize = 128 * 1024;
+const _: () = assert!(WRITE_BUFFER_BYTES >= FRAME_BYTES_MAX);
+
+/// Symbols one live subscriber may watch in detail.
+///
+/// The dashboard shows one at a time and compares a few; summaries of all symbols come anyway.
+pub const WATCH_MAX: usize = 4;
+
+/// Symbols that all subscribers together may watch.
+pub const WATCHED_MAX: usize = SUBSCRIBERS_MAX * WATCH_MAX;
+
+/// Bytes of one live frame: [`SYMBOLS_PER_FRAME`] summaries of 1 KiB, or the detail of one symbol (64 orders of 256 B,
+/// [`LIVE_SLOTS_MAX`] slots of 192 B, [`FILLS_RECENT`] fills of 384 B).
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+const _: () = assert!(64 * 256 + LIVE_SLOTS_MAX * 192 + FILLS_RECENT * 384 <= FRAME_BYTES_MAX);
+const _: () = assert!(SYMBOLS_PER_FRAME * 1_024 < FRAME_BYTES_MAX);
+
+/// Bytes of the detail frame that opens a watch: a live frame and the price history.
+pub const SNAPSHOT_BYTES_MAX: usize = FRAME_BYTES_MAX + HISTORY_POINTS_MAX * 40;
+
+/// Summaries in one live frame; more symbols come as several frames.
+pub const SYMBOLS_PER_FRAME: usize = 48;
+
+/// Live frames kept for each subscriber that is behind; one further behind loses frames and is told how many.
+///
+/// Four frames a second and symbol watched, and four pulses: eight seconds behind with one symbol. Frames are shared: what
+/// is kept are the latest 64 and one in the hands of each subscriber, 80 × 64 KiB = 5 MiB at worst by default.
+pub const FRAMES_KEPT: usize = 64;
+
+/// Bytes of a frame that each place in a subscriber's queue answers for, so that all places together cover the frames.
+pub const fn frame_share(subscribers: usize) -> usize {
+    (FRAME_BYTES_MAX * (FRAMES_KEPT + subscribers)).div_ceil(FRAMES_KEPT * subscribers)
+}
+
+/// Tasks of subscribers that were replaced and are saying good-bye while their successors begin.
+pub const SUBSCRIBERS_LEAVING: usize = 8;
+
+/// Bytes of the future that serves an HTTP connection.
+pub const CONNECTION_FUTURE_BYTES: usize = 8 * 1024;
+
+/// Bytes of the future that serves a live subscriber.
+pub const SUBSCRIBER_FUTURE_BYTES: usize = 8 * 1024;
+
+/// Time a subscriber's upgrade may take from the answer 101 to an open socket.
+pub const UPGRADE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time between two log lines about refused tokens; each carries how many there were.
+pub const REFUSALS_LOGGED_EVERY: Duration = Duration::from_secs(10);
+
+/// Time between two live frames of a symbol at least: four a second is what an eye follows.
+pub const FRAME_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Symbols up to which summaries go out with every frame; with more they go out once a second.
+pub const SYMBOLS_LIVELY: usize = 32;
+
+/// Symbols the web server can show.
+pub const SYMBOLS_MAX: usize = 1_000;
+
+/// Slots of one symbol in a live frame, those nearest to the price. `/api/symbols/{id}/slots` has them all.
+pub const LIVE_SLOTS_MAX: usize = 96;
+
+/// Latest fills of a symbol that are kept for the live view.
+pub const FILLS_RECENT: usize = 50;
+
+/// Price samples kept for all symbols together, one a second and symbol: an hour of two symbols, a minute of 120.
+///
+/// 24 B each: 7,200 × 24 B = 170 KiB.
+pub const SAMPLES_MAX: usize = 7_200;
+
+/// Price points sent with the detail of a symbol; more are thinned out keeping extremes.
+pub const HISTORY_POINTS_MAX: usize = 900;
+
+/// Time between two price samples of a symbol.
+pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+const _: () = assert!(SAMPLE_INTERVAL.as_millis() % FRAME_INTERVAL.as_millis() == 0);
+
+/// Rows of a page when the request does not say.
+pub const PAGE_DEFAULT: usize = 100;
+
+/// Most rows of a page; a larger `limit` is refused. 10,000 × [`ROW_BYTES`] = 5 MB while it is sent.
+pub const PAGE_MAX: usize = 10_000;
+
+/// Bytes a row takes at worst as a value and as JSON.
+pub const ROW_BYTES: usize = 768;
+
+/// Pages that are made or sent at the same time; a further request waits its turn within its timeout.
+pub const PAGES_AT_ONCE: usize = 2;
+
+/// Points of an equity line when the request does not say.
+pub const POINTS_DEFAULT: usize = 500;
+
+/// Most points of an equity line.
+pub const POINTS_MAX: usize = 10_000;
+
+/// Longest range of an equity line: daily points go back a year.
+pub const RANGE_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+/// Range of an equity line when the request does not say.
+pub const RANGE_DEFAULT: Duration = Duration::from_secs(24 * 3_600);
+
+/// Time a request may take, its answer's head included; then the answer is 504.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time a client may take to send a request's head, and a connection may rest between two requests.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time after which a connection is asked to end; clients connect again without noticing. Bounds what a slow reader holds.
+pub const CONNECTION_LIFE: Duration = Duration::from_secs(600);
+
+/// Time a connection has to end once asked: at its end of life and when the server stops.
+pub const CONNECTION_GRACE: Duration = Duration::from_secs(3);
+
+/// Time a live subscriber may take to accept a frame before it is let go.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time between two pings to a live subscriber; one that answers none between two is let go.
+pub const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Pause after the operating system refused to accept a connection (no file descriptors left).
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Host names that the configuration may add to the loopback ones.
+pub const HOSTS_MAX: usize = 16;

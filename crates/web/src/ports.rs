@@ -1,0 +1,348 @@
+//! What the web server needs of the rest of the system. The binary implements these over the other crates.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use plimsoll_market::{Amount, Command, Feed, Instrument, Status, Symbol, Time};
+use thiserror::Error;
+
+use crate::dto::{EquityPointDto, EventDto, FillDto, OrderDto};
+
+/// Tells what is the case now. Every answer is a copy of the latest values: no method may wait or do I/O.
+pub trait Source: Send + Sync + 'static {
+    /// Returns the time of the process's clock.
+    fn now(&self) -> Time;
+
+    /// Returns what concerns the process and the account as a whole.
+    fn system(&self) -> System;
+
+    /// Returns every symbol, always in the same order; at most [`crate::limits::SYMBOLS_MAX`] are shown.
+    fn symbols(&self) -> Vec<Arc<SymbolNow>>;
+
+    /// Returns one symbol; `None` when it is not traded here.
+    fn symbol(&self, symbol: &Symbol) -> Option<Arc<SymbolNow>>;
+
+    /// Returns the latest fills of a symbol, newest first; at most [`crate::limits::FILLS_RECENT`] are shown.
+    ///
+    /// [`crate::FillTape`] keeps them.
+    fn fills(&self, symbol: &Symbol) -> Vec<FillDto>;
+
+    /// Returns memory and CPU figures.
+    fn metrics(&self) -> SystemMetrics;
+
+    /// Tells whether the process lives and is ready.
+    fn health(&self) -> Health;
+
+    /// Returns all metrics in Prometheus' text format 0.0.4.
+    fn prometheus(&self) -> String;
+}
+
+/// Reads what was stored.
+#[async_trait]
+pub trait History: Send + Sync + 'static {
+    /// Returns stored orders of a symbol, newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn orders(&self, symbol: &Symbol, page: PageRequest) -> Result<Page<OrderDto>, HistoryError>;
+
+    /// Returns stored executions of a symbol, newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn fills(&self, symbol: &Symbol, page: PageRequest) -> Result<Page<FillDto>, HistoryError>;
+
+    /// Returns stored events (alerts, commands, lifecycle), newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn events(&self, page: PageRequest) -> Result<Page<EventDto>, HistoryError>;
+
+    /// Returns the equity line of a range, oldest first, thinned out to at most `range.points` keeping extremes.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn equity(&self, range: EquityRange) -> Result<EquityLine, HistoryError>;
+}
+
+/// Carries out what an operator orders.
+#[async_trait]
+pub trait Control: Send + Sync + 'static {
+    /// Hands a command to one symbol, or to all for `None`, and returns once it was taken (not: carried out).
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    async fn command(&self, symbol: Option<Symbol>, verb: Verb) -> Result<Taken, ControlError>;
+}
+
+/// The three ports together.
+#[derive(Clone)]
+pub struct Ports {
+    /// What is the case now.
+    pub source: Arc<dyn Source>,
+    /// What was stored.
+    pub history: Arc<dyn History>,
+    /// What an operator orders.
+    pub control: Arc<dyn Control>,
+}
+
+impl std::fmt::Debug for Ports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ports")
+    }
+}
+
+/// What kind of money is at stake.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Mode {
+    /// The local exchange: nothing real.
+    Local,
+    /// A real exchange.
+    Live,
+    /// Real market data, simulated orders.
+    Paper,
+    /// Recorded market data.
+    Replay,
+}
+
+impl Mode {
+    /// Lower-case word for display.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Live => "live",
+            Self::Paper => "paper",
+            Self::Replay => "replay",
+        }
+    }
+}
+
+/// What concerns the process and the account as a whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct System {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Exchange traded on.
+    pub exchange: String,
+    /// What kind of money is at stake.
+    pub mode: Mode,
+    /// Configured name of the account.
+    pub account: String,
+    /// When the process started.
+    pub started: Time,
+    /// The account's equity, once known.
+    pub equity: Option<Amount>,
+    /// Connections to the exchange.
+    pub links: Vec<LinkNow>,
+    /// What a person may want to do next.
+    pub hints: Vec<String>,
+    /// Whether the process is stopping.
+    pub stopping: bool,
+}
+
+/// A connection to the exchange.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkNow {
+    /// What it carries.
+    pub feed: Feed,
+    /// Whether it delivers now.
+    pub up: bool,
+}
+
+/// A symbol now: its rules and what its engine last told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SymbolNow {
+    /// Its rules; they give numbers their decimals.
+    pub instrument: Instrument,
+    /// What its engine last told.
+    pub status: Status,
+}
+
+/// Memory and CPU figures; `None` is what this machine does not tell.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct SystemMetrics {
+    /// When they were read.
+    pub time: Time,
+    /// Bytes allocated by the program.
+    pub allocated_bytes: Option<u64>,
+    /// Bytes in active pages of the allocator.
+    pub active_bytes: Option<u64>,
+    /// Bytes mapped by the allocator.
+    pub mapped_bytes: Option<u64>,
+    /// Bytes kept by the allocator without physical pages.
+    pub retained_bytes: Option<u64>,
+    /// Resident bytes of the process.
+    pub rss_bytes: Option<u64>,
+    /// Resident bytes that no file backs.
+    pub rss_anon_bytes: Option<u64>,
+    /// Purge cycles done.
+    pub purges: u64,
+    /// Resident size at which the next purge comes early.
+    pub next_purge_bytes: Option<u64>,
+    /// The memory manager's share of the process's CPU time, 0 to 1.
+    pub manager_cpu_share: Option<f64>,
+    /// Memory of the control group.
+    pub cgroup_current_bytes: Option<u64>,
+    /// Its limit.
+    pub cgroup_max_bytes: Option<u64>,
+    /// Share of the last ten seconds in which some task waited for memory, 0 to 1.
+    pub memory_pressure: Option<f64>,
+    /// CPU cores used on average since the reading before.
+    pub cpu_cores: Option<f64>,
+    /// Open file descriptors.
+    pub open_files: Option<u64>,
+    /// Live tasks.
+    pub tasks: u64,
+}
+
+/// Whether the process lives and is ready.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Health {
+    /// Why it should be started again; empty when it lives.
+    pub dead: Vec<String>,
+    /// Why it is not ready; empty when it is.
+    pub unready: Vec<String>,
+}
+
+/// A place in a list, in the words of whoever keeps it; printable ASCII.
+pub type Cursor = arrayvec::ArrayString<64>;
+
+/// Which rows of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PageRequest {
+    /// Rows at most: 1 to [`crate::limits::PAGE_MAX`].
+    pub limit: usize,
+    /// Only rows before this cursor, which an earlier page gave; `None` begins with the newest.
+    pub before: Option<Cursor>,
+}
+
+/// Rows of a list, newest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page<T> {
+    /// The rows; at most as many as asked for.
+    pub items: Vec<T>, // tidy: bounded by PAGE_MAX, lives as long as its request
+    /// Cursor of the next page; `None` on the last.
+    pub next: Option<Cursor>,
+}
+
+/// Which part of the equity line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EquityRange {
+    /// From here.
+    pub since: Time,
+    /// To here.
+    pub until: Time,
+    /// Points at most: 2 to [`crate::limits::POINTS_MAX`].
+    pub points: usize,
+}
+
+/// An equity line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EquityLine {
+    /// The asset it is counted in.
+    pub asset: String,
+    /// Its points, oldest first.
+    pub points: Vec<EquityPointDto>, // tidy: bounded by POINTS_MAX, lives as long as its request
+}
+
+/// Why stored rows cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum HistoryError {
+    /// Try again later.
+    #[error("history is unavailable: {reason}")]
+    Unavailable {
+        /// Why, without secrets.
+        reason: String,
+    },
+    /// The cursor or range makes no sense to the storage.
+    #[error("request was refused: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What an operator can order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Verb {
+    /// Opens nothing more; closing goes on.
+    Pause,
+    /// Lifts a pause.
+    Resume,
+    /// Withdraws all our orders and opens nothing more.
+    CancelAll,
+    /// Withdraws all, closes our position and opens nothing more.
+    Flatten,
+    /// Drops slots that hold nothing and have no order.
+    CleanupSlots,
+    /// Fetches fills, position and open orders again.
+    Resync,
+    /// Stops the process as Ctrl-C does. Never for a single symbol.
+    Stop,
+}
+
+impl Verb {
+    /// All of them, in the order of documentation.
+    pub const ALL: [Self; 7] =
+        [Self::Pause, Self::Resume, Self::CancelAll, Self::Flatten, Self::CleanupSlots, Self::Resync, Self::Stop];
+
+    /// The word in paths and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::CancelAll => "cancel_all",
+            Self::Flatten => "flatten",
+            Self::CleanupSlots => "cleanup_slots",
+            Self::Resync => "resync",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.as_str() == word)
+    }
+
+    /// The engine's command for it; `None` for [`Verb::Stop`], which is for the process.
+    pub const fn command(self) -> Option<Command> {
+        match self {
+            Self::Pause => Some(Command::Pause),
+            Self::Resume => Some(Command::Resume),
+            Self::CancelAll => Some(Command::CancelAll),
+            Self::Flatten => Some(Command::Flatten),
+            Self::CleanupSlots => Some(Command::CleanupSlots),
+            Self::Resync => Some(Command::Resync),
+            Self::Stop => None,
+        }
+    }
+}
+
+/// A command was taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// The symbols it went to; empty for [`Verb::Stop`].
+    pub symbols: Vec<Symbol>, // tidy: bounded by SYMBOLS_MAX, lives as long as its request
+    /// What follows, in a sentence.
+    pub detail: String,
+}
+
+/// Why a command was not taken.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ControlError {
+    /// No such symbol is traded here.
+    #[error("symbol {0} is not traded here")]
+    UnknownSymbol(Symbol),
+    /// It makes no sense now.
+    #[error("command was refused: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// The command lane of a symbol is full; nothing was done for it.
+    #[error("commands of {0} are full")]
+    Busy(Symbol),
+    /// The process is stopping, or the symbol's loop has ended.
+    #[error("the process is stopping")]
+    Stopping,
+}

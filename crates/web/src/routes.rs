@@ -1,0 +1,344 @@
+//! Every path of the server and what answers it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Path, Query, Request, State, WebSocketUpgrade};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router, middleware};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use plimsoll_bounded::{Gauge, Grant, LedgerHandle, TaskSpec, Tasks, reply};
+use plimsoll_market::{Symbol, Time};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::dto::{DetailDto, DoneDto, EquityDto, HealthDto, LedgerDto, PageDto, SummaryDto};
+use crate::error::ApiError;
+use crate::guard::{Doorkeeper, Hosts, gate, shield, too_large};
+use crate::limits::{
+    BODY_BYTES_MAX, CHUNK_BYTES, CLIENT_MESSAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT, RANGE_MAX,
+    WATCH_MAX, WRITE_BUFFER_BYTES,
+};
+use crate::live::Live;
+use crate::ports::{Cursor, EquityRange, Page, PageRequest, Ports, SymbolNow, Verb};
+use crate::session::Session;
+use crate::{assets, convert};
+
+/// What all handlers share.
+pub(crate) struct Shared {
+    pub(crate) ports: Ports,
+    pub(crate) hosts: Hosts,
+    pub(crate) door: Doorkeeper,
+    pub(crate) live: Arc<Live>,
+    pub(crate) live_tasks: Tasks,
+    pub(crate) ledger: LedgerHandle,
+    /// One permit a page that is being made or sent.
+    pub(crate) pages: Arc<Semaphore>,
+    pub(crate) pages_grant: Grant,
+}
+
+type App = State<Arc<Shared>>;
+type Answer<T> = Result<Json<T>, ApiError>;
+
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/api/status", get(status))
+        .route("/api/symbols", get(symbols))
+        .route("/api/symbols/{id}", get(symbol))
+        .route("/api/symbols/{id}/slots", get(slots))
+        .route("/api/symbols/{id}/orders", get(orders))
+        .route("/api/symbols/{id}/fills", get(fills))
+        .route("/api/symbols/{id}/control/{verb}", post(control_symbol))
+        .route("/api/control/{verb}", post(control_all))
+        .route("/api/equity", get(equity))
+        .route("/api/events", get(events))
+        .route("/api/ledger", get(ledger))
+        .route("/api/system/metrics/current", get(metrics))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(prometheus))
+        .route("/ws", get(live))
+        .fallback(page)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
+        .layer(middleware::from_fn(shield))
+        .with_state(shared)
+}
+
+async fn status(State(shared): App) -> Json<crate::dto::StatusDto> {
+    Json(shared.live.status(&shared.live.symbols()))
+}
+
+async fn symbols(State(shared): App) -> Json<Vec<SummaryDto>> {
+    Json(shared.live.symbols().iter().map(|now| SummaryDto::new(now)).collect())
+}
+
+async fn symbol(State(shared): App, Path(id): Path<String>) -> Answer<DetailDto> {
+    Ok(Json(DetailDto::new(&*shared.find(&id)?.1)))
+}
+
+async fn slots(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+    let (_, now) = shared.find(&id)?;
+    let request = query.page()?;
+    let mut items = convert::slots(&now, usize::MAX);
+    // Slots lie in memory, highest first: the cursor is a place in that order.
+    let from = match request.before {
+        Some(before) => before.parse::<usize>().map_err(|_| ApiError::bad_query("before", &before, CURSOR_WANTED))?.min(items.len()),
+        None => 0,
+    };
+    let until = (from + request.limit).min(items.len());
+    let next = (until < items.len()).then(|| until.to_string());
+    items.truncate(until);
+    items.drain(..from);
+    shared.send_page(shared.turn().await?, &PageDto { items, next })
+}
+
+async fn orders(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+    let (symbol, _) = shared.find(&id)?;
+    let (request, turn) = (query.page()?, shared.turn().await?);
+    let page = shared.ports.history.orders(&symbol, request).await?;
+    shared.send_page(turn, &written(page, request))
+}
+
+async fn fills(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+    let (symbol, _) = shared.find(&id)?;
+    let (request, turn) = (query.page()?, shared.turn().await?);
+    let page = shared.ports.history.fills(&symbol, request).await?;
+    shared.send_page(turn, &written(page, request))
+}
+
+async fn events(State(shared): App, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+    let (request, turn) = (query.page()?, shared.turn().await?);
+    let page = shared.ports.history.events(request).await?;
+    shared.send_page(turn, &written(page, request))
+}
+
+async fn equity(State(shared): App, Query(query): Query<EquityQuery>) -> Result<Response, ApiError> {
+    let (range, turn) = (query.range(shared.ports.source.now())?, shared.turn().await?);
+    let mut line = shared.ports.history.equity(range).await?;
+    line.points.truncate(range.points);
+    let (since_ms, until_ms) = (range.since.millis(), range.until.millis());
+    shared.send_page(turn, &EquityDto { asset: line.asset, since_ms, until_ms, points: line.points })
+}
+
+async fn ledger(State(shared): App) -> Result<Response, ApiError> {
+    // Thousands of lines with hundreds of symbols: as large as a page.
+    let turn = shared.turn().await?;
+    shared.send_page(turn, &LedgerDto::new(shared.ledger.budget(), shared.ledger.total_bytes(), &shared.ledger.lines()))
+}
+
+async fn metrics(State(shared): App) -> Json<crate::dto::MetricsDto> {
+    Json(shared.live.metrics())
+}
+
+async fn livez(State(shared): App) -> Response {
+    health(shared.ports.source.health().dead)
+}
+
+async fn readyz(State(shared): App) -> Response {
+    let health_now = shared.ports.source.health();
+    health(health_now.dead.into_iter().chain(health_now.unready).collect())
+}
+
+fn health(reasons: Vec<String>) -> Response {
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(HealthDto { ok: reasons.is_empty(), reasons })).into_response()
+}
+
+async fn prometheus(State(shared): App) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], shared.ports.source.prometheus()).into_response()
+}
+
+async fn control_symbol(State(shared): App, Path((id, verb)): Path<(String, String)>, request: Request) -> Answer<DoneDto> {
+    control(&shared, Some(&id), &verb, request).await
+}
+
+async fn control_all(State(shared): App, Path(verb): Path<String>, request: Request) -> Answer<DoneDto> {
+    control(&shared, None, &verb, request).await
+}
+
+async fn control(shared: &Shared, id: Option<&str>, verb: &str, request: Request) -> Answer<DoneDto> {
+    shared.door.check(request.headers(), shared.ports.source.now().millis())?;
+    // A body is read to its limit, so that the connection can go on; it says nothing.
+    axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|_| too_large())?;
+    let known = Verb::ALL.map(Verb::as_str).join(", ");
+    let Some(verb) = Verb::parse(verb) else {
+        let shown: String = verb.chars().take(40).collect();
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "unknown_verb", format!("no command is called {shown}"))
+            .hint(format!("commands are {known}")));
+    };
+    let symbol = id.map(|id| shared.find(id).map(|(symbol, _)| symbol)).transpose()?;
+    if symbol.is_some() && verb == Verb::Stop {
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "refused", "stop is for the whole process").hint("pause the symbol instead"));
+    }
+    let taken = shared.ports.control.command(symbol, verb).await?;
+    tracing::info!(verb = verb.as_str(), symbol = symbol.as_ref().map_or("all", Symbol::as_str), "command taken over http");
+    let symbols = taken.symbols.iter().map(Symbol::to_string).collect();
+    Ok(Json(DoneDto { verb: verb.as_str().to_owned(), symbols, detail: taken.detail }))
+}
+
+/// `?watch=BTCUSDT,ETHUSDT`: what a subscriber watches from the start.
+#[derive(Deserialize)]
+struct LiveQuery {
+    #[serde(default)]
+    watch: String,
+}
+
+async fn live(
+    State(shared): App,
+    Query(query): Query<LiveQuery>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let upgrade = upgrade.map_err(|error| {
+        ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_needed", error.to_string()).hint("open /ws with a WebSocket client")
+    })?;
+    let names: Vec<&str> = query.watch.split(',').filter(|name| !name.is_empty()).collect();
+    if names.len() > WATCH_MAX {
+        return Err(ApiError::bad_query("watch", &query.watch, "at most 4 symbols"));
+    }
+    let watch = names.iter().map(|name| shared.find(name).map(|(symbol, _)| symbol)).collect::<Result<Vec<_>, _>>()?;
+    let (sender, receiver) = reply();
+    let session = Arc::clone(&shared.live);
+    let spec = TaskSpec { name: "web/live", group: "web" };
+    let spawned = shared.live_tasks.spawn(spec, |task| Session::run(session, receiver, watch, task));
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "live subscriber refused");
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many live subscribers come at once")
+            .hint("the page falls back to asking; try again in a moment"));
+    }
+    let upgrade = upgrade
+        .max_message_size(CLIENT_MESSAGE_BYTES)
+        .max_frame_size(CLIENT_MESSAGE_BYTES)
+        .read_buffer_size(CLIENT_MESSAGE_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER_BYTES);
+    Ok(upgrade.on_upgrade(async move |socket| {
+        // Closed means that the session stopped waiting: dropping the socket closes it.
+        drop(sender.send(socket));
+    }))
+}
+
+async fn page(request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/api/") {
+        return ApiError::new(StatusCode::NOT_FOUND, "not_found", "no such path").hint("begin at /api/status").into_response();
+    }
+    match *request.method() {
+        http::Method::GET | http::Method::HEAD => assets::serve(path, request.headers()),
+        _ => wrong_method().await.into_response(),
+    }
+}
+
+async fn wrong_method() -> ApiError {
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this path does not take this method")
+        .hint("read with GET; command with POST")
+}
+
+/// What `before` must be.
+const CURSOR_WANTED: &str = "the `next` of an earlier page";
+
+/// `?limit=100&before=CURSOR`. Text, so that a wrong figure is answered with a sentence.
+#[derive(Deserialize)]
+struct PageQuery {
+    limit: Option<String>,
+    before: Option<String>,
+}
+
+impl PageQuery {
+    fn page(&self) -> Result<PageRequest, ApiError> {
+        let limit = number(self.limit.as_deref(), "limit", 1..=PAGE_MAX as u64, "a number from 1 to 10000")?;
+        let before = self.before.as_deref().map(|text| {
+            let fits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+            Cursor::from(text).ok().filter(|_| fits).ok_or_else(|| ApiError::bad_query("before", text, CURSOR_WANTED))
+        });
+        let before = before.transpose()?;
+        Ok(PageRequest { limit: limit.map_or(PAGE_DEFAULT, |limit| limit as usize), before })
+    }
+}
+
+/// `?since=MS&until=MS&points=500`.
+#[derive(Deserialize)]
+struct EquityQuery {
+    since: Option<String>,
+    until: Option<String>,
+    points: Option<String>,
+}
+
+impl EquityQuery {
+    fn range(&self, now: Time) -> Result<EquityRange, ApiError> {
+        // Later than any clock of ours, and still exact in nanoseconds.
+        const LATEST_MS: u64 = u64::MAX / 1_000_000;
+        let until = number(self.until.as_deref(), "until", 0..=LATEST_MS, "milliseconds since 1970")?.map_or(now, Time::from_millis);
+        let default_ms = until.millis().saturating_sub(RANGE_DEFAULT.as_millis() as u64);
+        let since = number(self.since.as_deref(), "since", 0..=LATEST_MS, "milliseconds since 1970")?.unwrap_or(default_ms);
+        let since = Time::from_millis(since);
+        if since >= until || until.since(since) > RANGE_MAX {
+            let value = format!("{} until={}", since.millis(), until.millis());
+            return Err(ApiError::bad_query("since", &value, "a time before `until`, at most 365 days"));
+        }
+        let points = number(self.points.as_deref(), "points", 2..=POINTS_MAX as u64, "a number from 2 to 10000")?;
+        Ok(EquityRange { since, until, points: points.map_or(POINTS_DEFAULT, |points| points as usize) })
+    }
+}
+
+fn number(text: Option<&str>, key: &str, range: std::ops::RangeInclusive<u64>, wanted: &str) -> Result<Option<u64>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    match text.parse().ok().filter(|number| range.contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(ApiError::bad_query(key, text, wanted)),
+    }
+}
+
+fn written<T>(mut page: Page<T>, request: PageRequest) -> PageDto<T> {
+    // A storage that gives more than was asked for does not get to break the plan.
+    page.items.truncate(request.limit);
+    PageDto { items: page.items, next: page.next.map(|next| next.to_string()) }
+}
+
+/// The right to make and send one large answer.
+struct Turn {
+    _permit: OwnedSemaphorePermit,
+    gauge: Gauge,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.gauge.sub(1);
+    }
+}
+
+impl Shared {
+    fn find(&self, id: &str) -> Result<(Symbol, Arc<SymbolNow>), ApiError> {
+        let found = Symbol::new(id).ok().and_then(|symbol| self.ports.source.symbol(&symbol).map(|now| (symbol, now)));
+        found.ok_or_else(|| ApiError::unknown_symbol(id, self.live.symbols().iter().map(|now| now.status.symbol.to_string())))
+    }
+
+    /// Waits for the turn to make a large answer; the request's timeout bounds the wait.
+    async fn turn(&self) -> Result<Turn, ApiError> {
+        let stopping = |_| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the process is stopping");
+        let permit = Arc::clone(&self.pages).acquire_owned().await.map_err(stopping)?;
+        let gauge = self.pages_grant.gauge();
+        gauge.add(1);
+        Ok(Turn { _permit: permit, gauge })
+    }
+
+    /// Sends JSON piece by piece, holding the turn until the last piece has left.
+    fn send_page<T: Serialize>(&self, turn: Turn, value: &T) -> Result<Response, ApiError> {
+        let text = serde_json::to_vec(value)
+            .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("answer cannot be written: {error}")))?;
+        let length = HeaderValue::from(text.len());
+        let pieces = futures_util::stream::unfold((Bytes::from(text), turn), |(mut rest, turn)| async move {
+            if rest.is_empty() {
+                return None;
+            }
+            let piece = rest.split_to(rest.len().min(CHUNK_BYTES));
+            Some((Ok::<_, std::convert::Infallible>(piece), (rest, turn)))
+        });
+        let kind = HeaderValue::from_static("application/json");
+        Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_LENGTH, length)], Body::from_stream(pieces)).into_response())
+    }
+}

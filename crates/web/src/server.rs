@@ -1,0 +1,258 @@
+//! Starting, serving and stopping.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use plimsoll_bounded::{Grants, Ledger, Phase, Task, TaskHandle, TaskSpec, Tasks};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use crate::config::WebConfig;
+use crate::error::WebError;
+use crate::guard::{Doorkeeper, Hosts};
+use crate::limits::{ACCEPT_PAUSE, CONNECTION_GRACE, CONNECTION_LIFE, HEAD_TIMEOUT, HEADERS_MAX, PAGES_AT_ONCE, READ_BUFFER_BYTES};
+use crate::live::{Hub, Live};
+use crate::ports::Ports;
+use crate::routes::{Shared, router};
+use crate::token::Verifier;
+
+/// What one too many is told before it is closed.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 109\r\nretry-after: 2\r\nconnection: close\r\n\r\n\
+{\"error\":\"busy\",\"detail\":\"too many connections are open\",\"hint\":\"close some pages, or raise web.connections\"}";
+
+/// The web server.
+#[derive(Debug)]
+pub struct Web;
+
+/// A web server that runs.
+#[derive(Debug)]
+pub struct WebHandle {
+    addr: SocketAddr,
+    server: TaskHandle,
+    hub: TaskHandle,
+}
+
+impl Web {
+    /// Listens and begins to serve. Takes two tasks of `tasks` (group `web`) and admits [`WebConfig::plan`] in `ledger`.
+    ///
+    /// # Errors
+    /// A port that is taken, a figure out of range, a memory plan that does not fit; each says what to do.
+    pub async fn start<P: Phase>(config: WebConfig, ports: Ports, tasks: &Tasks, ledger: &Ledger<P>) -> Result<WebHandle, WebError> {
+        config.check()?;
+        let listener = listen(config.listen).await?;
+        let addr = listener.local_addr().map_err(|source| WebError::Listen { listen: config.listen, source })?;
+        let plan = config.plan().map_err(plimsoll_bounded::Refused::from)?;
+        let mut grants = ledger.admit(&plan)?;
+        let (server, live) = assemble(&config, ports, ledger, addr, &mut grants)?;
+        let hub = Hub::new(live, &mut grants).map_err(unplanned)?;
+        let hub = spawn(tasks, "web/hub", |task| hub.run(task))?;
+        let server = spawn(tasks, "web/server", |task| server.run(listener, task));
+        match server {
+            Ok(server) => Ok(WebHandle { addr, server, hub }),
+            Err(error) => {
+                hub.stop();
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the routes alone, without a socket and without the task that makes live frames: for tests.
+    ///
+    /// # Errors
+    /// As [`Web::start`].
+    pub fn router<P: Phase>(config: &WebConfig, ports: Ports, ledger: &Ledger<P>) -> Result<Router, WebError> {
+        config.check()?;
+        let plan = config.plan().map_err(plimsoll_bounded::Refused::from)?;
+        let mut grants = ledger.admit(&plan)?;
+        let (server, _) = assemble(config, ports, ledger, config.listen, &mut grants)?;
+        Ok(server.router)
+    }
+}
+
+impl WebHandle {
+    /// Returns where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Returns the dashboard's address.
+    pub fn url(&self) -> String {
+        url(self.addr)
+    }
+
+    /// Stops: takes no more connections, lets requests finish, says good-bye to subscribers, joins every task.
+    ///
+    /// # Bounds
+    /// Takes about twice [`CONNECTION_GRACE`] and a second at most; what has not ended by then is aborted.
+    ///
+    /// # Cancel safety
+    /// Given up, everything has been told to end.
+    pub async fn stop(&self) {
+        self.server.stop();
+        self.hub.stop();
+        // The server joins its connections first, each set with its own grace.
+        for (task, grace) in [(&self.server, CONNECTION_GRACE * 3), (&self.hub, CONNECTION_GRACE)] {
+            match task.stop_and_join(grace).await {
+                Ok(exit) if exit.is_ok() => {}
+                Ok(exit) => tracing::warn!(task = task.name(), %exit, "web task ended badly"),
+                Err(error) => tracing::error!(%error, "web task did not end"),
+            }
+        }
+    }
+}
+
+fn unplanned(error: plimsoll_bounded::NotPlanned) -> WebError {
+    WebError::Task { task: "web", reason: error.to_string() }
+}
+
+fn spawn<M, F>(tasks: &Tasks, name: &'static str, make: M) -> Result<TaskHandle, WebError>
+where
+    M: FnOnce(Task) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let spawned = tasks.spawn(TaskSpec { name, group: "web" }, make);
+    spawned.map_err(|error| WebError::Task { task: name, reason: error.to_string() })
+}
+
+async fn listen(listen: SocketAddr) -> Result<TcpListener, WebError> {
+    match TcpListener::bind(listen).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(WebError::PortTaken { listen }),
+        Err(source) => Err(WebError::Listen { listen, source }),
+    }
+}
+
+/// What a person types into the browser: the wildcard address is none.
+fn url(addr: SocketAddr) -> String {
+    match addr.ip() {
+        ip if ip.is_unspecified() => format!("http://127.0.0.1:{}/", addr.port()),
+        _ => format!("http://{addr}/"),
+    }
+}
+
+fn assemble<P: Phase>(
+    config: &WebConfig,
+    ports: Ports,
+    ledger: &Ledger<P>,
+    addr: SocketAddr,
+    grants: &mut Grants,
+) -> Result<(Server, Arc<Live>), WebError> {
+    let source = Arc::clone(&ports.source);
+    let live = Arc::new(Live::new(grants, config.subscribers, source, ledger.handle(), url(addr)).map_err(unplanned)?);
+    let connections = Tasks::new(grants.take("web.connections").map_err(unplanned)?);
+    let live_tasks = Tasks::new(grants.take("web.live.tasks").map_err(unplanned)?);
+    let shared = Shared {
+        ports,
+        hosts: Hosts::new(addr, &config.hosts),
+        door: Doorkeeper::new(Verifier::new(&config.token)?),
+        live: Arc::clone(&live),
+        live_tasks: live_tasks.clone(),
+        ledger: ledger.handle(),
+        pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
+        pages_grant: grants.take("web.pages").map_err(unplanned)?,
+    };
+    Ok((Server { router: router(Arc::new(shared)), connections, live_tasks }, live))
+}
+
+/// Takes connections and owns their tasks.
+struct Server {
+    router: Router,
+    connections: Tasks,
+    live_tasks: Tasks,
+}
+
+impl Server {
+    async fn run(self, listener: TcpListener, task: Task) {
+        while let Some(accepted) = task.stop.or(listener.accept()).await {
+            task.pulse.beat();
+            match accepted {
+                Ok((stream, _)) => self.admit(stream),
+                Err(error) => {
+                    // One that broke off is nothing; without descriptors a pause keeps this loop from spinning.
+                    tracing::warn!(%error, "connection not accepted");
+                    if task.stop.or(sleep(ACCEPT_PAUSE)).await.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        drop(listener);
+        // Subscribers first: their good-byes need no connection task, but say sooner that we go.
+        for (what, tasks) in [("subscribers", &self.live_tasks), ("connections", &self.connections)] {
+            let report = tasks.shutdown(CONNECTION_GRACE).await;
+            if !report.aborted.is_empty() || !report.unresponsive.is_empty() {
+                let (aborted, unresponsive) = (report.aborted.len(), report.unresponsive.len());
+                tracing::warn!(what, aborted, unresponsive, "not all ended in time");
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream) {
+        if self.connections.counts().live >= self.connections.capacity() {
+            // Best effort: a fresh socket's buffer takes this at once.
+            drop(stream.try_write(FULL));
+            return;
+        }
+        let router = self.router.clone();
+        let spawned = self.connections.spawn(TaskSpec { name: "web/connection", group: "web" }, |task| serve(stream, router, task));
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "connection refused");
+        }
+    }
+}
+
+/// Serves one connection until it ends, its life is over, or the server stops.
+async fn serve(stream: TcpStream, router: Router, task: Task) {
+    // Small frames should not wait for more; a socket that cannot do it still works.
+    drop(stream.set_nodelay(true));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(READ_BUFFER_BYTES)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        biased; // a stop is not delayed by a busy client
+        () = task.stop.stopped() => None,
+        () = sleep(CONNECTION_LIFE) => None,
+        ended = connection.as_mut() => Some(ended),
+    };
+    let ended = match ended {
+        Some(ended) => Some(ended),
+        None => {
+            connection.as_mut().graceful_shutdown();
+            timeout(CONNECTION_GRACE, connection).await.ok()
+        }
+    };
+    if let Some(Err(error)) = ended {
+        tracing::debug!(%error, "connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busy_answer_has_its_length_right() {
+        let text = std::str::from_utf8(FULL).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let length: usize = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+        assert_eq!(length, body.len());
+        serde_json::from_str::<crate::dto::ErrorDto>(body).unwrap();
+    }
+
+    #[test]
+    fn wildcard_addresses_are_shown_as_loopback() {
+        assert_eq!(url("0.0.0.0:80".parse().unwrap()), "http://127.0.0.1:80/");
+        assert_eq!(url("[::1]:81".parse().unwrap()), "http://[::1]:81/");
+    }
+}

@@ -1,0 +1,169 @@
+//! One live subscriber: sends it frames, listens for what it wants to watch, lets it go when it is too slow.
+
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use plimsoll_bounded::{Ended, ReplyReceiver, Subscriber, Task};
+use plimsoll_market::Symbol;
+use serde::Deserialize;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::limits::{CLIENT_MESSAGES_PER_10S, PING_INTERVAL, SEND_TIMEOUT, UPGRADE_TIMEOUT, WATCH_MAX};
+use crate::live::{Frame, Live, Watches};
+
+/// What a subscriber can say.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    /// Symbols to watch in detail from now on; at most [`WATCH_MAX`].
+    watch: Vec<String>, // tidy: bounded by CLIENT_MESSAGE_BYTES
+}
+
+/// Why a session ends.
+enum End {
+    /// The subscriber went, or its socket failed.
+    Gone,
+    /// It did not take a frame, or answer a ping, in time.
+    Slow,
+    /// It sent too much.
+    Chatty,
+    /// A newer subscriber has its place.
+    Replaced,
+    /// The server stops.
+    Stopping,
+}
+
+pub(crate) struct Session {
+    live: Arc<Live>,
+    watches: Watches,
+    frames: Subscriber<Frame>,
+}
+
+impl Session {
+    /// Waits for the socket and serves it until it ends.
+    pub(crate) async fn run(live: Arc<Live>, socket: ReplyReceiver<WebSocket>, watch: Vec<Symbol>, task: Task) {
+        let Ok(mut socket) = socket.wait(UPGRADE_TIMEOUT).await else { return };
+        // Subscribed before the first status is read, so that no change falls in between.
+        let frames = live.frames.subscribe();
+        let mut session = Self { watches: Watches::none(Arc::clone(&live)), live, frames };
+        let end = match session.greet(&mut socket, &watch).await {
+            Ok(()) => session.serve(&mut socket, &task).await,
+            Err(end) => end,
+        };
+        let (code, reason) = match end {
+            End::Gone => return,
+            End::Slow => (close_code::POLICY, "too_slow"),
+            End::Chatty => (close_code::POLICY, "too_many_messages"),
+            End::Replaced => (close_code::AGAIN, "replaced_by_newer"),
+            End::Stopping => (close_code::AWAY, "stopping"),
+        };
+        // A subscriber that does not take even this has gone; nothing is left to tell it.
+        if send(&mut socket, Live::bye(reason)).await.is_ok() {
+            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+            drop(timeout(SEND_TIMEOUT, socket.send(close)).await);
+        }
+    }
+
+    async fn greet(&mut self, socket: &mut WebSocket, watch: &[Symbol]) -> Result<(), End> {
+        for text in self.live.greeting() {
+            send(socket, text).await?;
+        }
+        self.watch(socket, watch).await
+    }
+
+    async fn watch(&mut self, socket: &mut WebSocket, wanted: &[Symbol]) -> Result<(), End> {
+        for symbol in self.watches.replace(wanted) {
+            if let Some(text) = self.live.opening(&symbol) {
+                send(socket, text).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn serve(&mut self, socket: &mut WebSocket, task: &Task) -> End {
+        let mut ping = interval(PING_INTERVAL);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ping.reset();
+        let mut answered = true;
+        let (mut messages, mut counted_from) = (0, Instant::now());
+        loop {
+            let outcome = tokio::select! {
+                // A stop first; then what the subscriber wants, which is little and limited; then frames, which never end.
+                biased;
+                () = task.stop.stopped() => Err(End::Stopping),
+                message = socket.recv() => {
+                    if counted_from.elapsed().as_secs() >= 10 {
+                        (messages, counted_from) = (0, Instant::now());
+                    }
+                    messages += 1;
+                    answered = true;
+                    match message {
+                        _ if messages > CLIENT_MESSAGES_PER_10S => Err(End::Chatty),
+                        Some(Ok(Message::Text(text))) => self.wish(socket, &text).await,
+                        Some(Ok(Message::Binary(_))) => send(socket, Live::error("messages are JSON text")).await,
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
+                    }
+                }
+                received = self.frames.recv() => match received {
+                    Ok(received) => self.forward(socket, received.item, received.missed).await,
+                    Err(Ended::Replaced) => Err(End::Replaced),
+                    Err(Ended::Closed) => Err(End::Stopping),
+                },
+                _ = ping.tick() => {
+                    if std::mem::replace(&mut answered, false) {
+                        match timeout(SEND_TIMEOUT, socket.send(Message::Ping(bytes::Bytes::new()))).await {
+                            Ok(Ok(())) => Ok(()),
+                            Ok(Err(_)) => Err(End::Gone),
+                            Err(_) => Err(End::Slow),
+                        }
+                    } else {
+                        Err(End::Slow)
+                    }
+                }
+            };
+            if let Err(end) = outcome {
+                return end;
+            }
+        }
+    }
+
+    async fn forward(&mut self, socket: &mut WebSocket, frame: Frame, missed: u64) -> Result<(), End> {
+        if missed > 0 {
+            // What was lost is not kept: the whole picture is told again.
+            send(socket, Live::lost(missed)).await?;
+            let watched: arrayvec::ArrayVec<Symbol, WATCH_MAX> = self.watches.symbols().iter().copied().collect();
+            self.watches.replace(&[]);
+            return self.greet(socket, &watched).await;
+        }
+        match frame.watchers_of {
+            Some(symbol) if !self.watches.symbols().contains(&symbol) => Ok(()),
+            Some(_) | None => send(socket, frame.text).await,
+        }
+    }
+
+    async fn wish(&mut self, socket: &mut WebSocket, text: &str) -> Result<(), End> {
+        let Ok(wish) = serde_json::from_str::<Wish>(text) else {
+            return send(socket, Live::error("say {\"watch\":[\"SYMBOL\"]}")).await;
+        };
+        if wish.watch.len() > WATCH_MAX {
+            return send(socket, Live::error("too many symbols: at most 4 are watched at once")).await;
+        }
+        let mut wanted = Vec::new();
+        for name in &wish.watch {
+            match Symbol::new(name).ok().filter(|symbol| self.live.knows(symbol)) {
+                Some(symbol) => wanted.push(symbol),
+                None => send(socket, Live::error("a symbol is not traded here")).await?,
+            }
+        }
+        self.watch(socket, &wanted).await
+    }
+}
+
+async fn send(socket: &mut WebSocket, text: Utf8Bytes) -> Result<(), End> {
+    match timeout(SEND_TIMEOUT, socket.send(Message::Text(text))).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(End::Gone),
+        Err(_) => Err(End::Slow),
+    }
+}

@@ -16,7 +16,8 @@ const SYMBOLS: &str = "trading:\n  symbols:\n    - { symbol: BTCUSDT, price_inte
 fn measure(name: &str, folder: &Path, exchange: &str, envs: &[(&str, &str)]) {
     let web = free_port();
     let file = folder.join("plimsoll.yaml");
-    let text = format!("{exchange}data_dir: {}\nweb: {{ listen: \"127.0.0.1:{web}\" }}\nlog: {{ level: warn }}\n{SYMBOLS}", folder.display());
+    let text =
+        format!("{exchange}data_dir: {}\nweb: {{ listen: \"127.0.0.1:{web}\" }}\nlog: {{ level: warn }}\n{SYMBOLS}", folder.display());
     std::fs::write(&file, text).unwrap();
     let mut bot = Running::start(&["run", "--config", file.to_str().unwrap()], envs);
     let api = format!("127.0.0.1:{web}");

@@ -111,8 +111,12 @@ fn complain(error: &anyhow::Error) {
 pub fn log(level: &str) {
     // Foreign crates' chatter stays at warnings unless the environment asks for it.
     let filter = EnvFilter::try_from_env("PLIMSOLL_LOG").unwrap_or_else(|_| {
-        EnvFilter::new(format!("warn,{}", ["app", "bounded", "exchange", "gateway", "testnet", "storage", "monitor", "web"]
-            .map(|c| if c == "app" { format!("plimsoll={level}") } else { format!("plimsoll_{c}={level}") }).join(",")))
+        EnvFilter::new(format!(
+            "warn,{}",
+            ["app", "bounded", "exchange", "gateway", "testnet", "storage", "monitor", "web"]
+                .map(|c| if c == "app" { format!("plimsoll={level}") } else { format!("plimsoll_{c}={level}") })
+                .join(",")
+        ))
     });
     let made = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines).with_ansi(false).with_target(false).try_init();
     if made.is_err() {

@@ -97,7 +97,8 @@ fn symbol_plan(owner: &str) -> Result<Plan, Refused> {
     let fixed = |name, item_bytes| Line { name, capacity: 1, item_bytes, policy: WhenFull::Conflate, class: Class::MustKeep };
     plan.add(fixed(&name("engine.state"), engine))?;
     // A status shown, the one before it that somebody still reads, and the one being made.
-    let shown = size_of::<SymbolNow>() + SLOTS * size_of::<plimsoll_market::SlotView>() + QUOTES_MAX * size_of::<plimsoll_market::OrderView>();
+    let shown =
+        size_of::<SymbolNow>() + SLOTS * size_of::<plimsoll_market::SlotView>() + QUOTES_MAX * size_of::<plimsoll_market::OrderView>();
     let view = Line::of::<Option<Arc<SymbolNow>>>("", 1, WhenFull::Conflate, Class::LatestWins).with_heap(3 * shown + size_of::<Status>());
     plan.add(Line { name: &name("app.view"), ..view })?;
     plan.add(Line::of::<ClientId>(&name("app.mirror"), WORKING_MAX * 2, WhenFull::Refuse, Class::MustKeep))?;

@@ -42,29 +42,31 @@ impl Monitor {
         let (shown, latest) = watch(common.take("app.sample")?, None);
         let mut sampler = Sampler::new(history, ledger.handle(), [edge.clone(), trading.clone()], exporter.clone());
         let figures = exporter.storage();
-        edge.spawn(TaskSpec { name: "sampler", group: "app" }, move |task: Task| Box::pin(async move {
-            let mut tick = tokio::time::interval(SAMPLE_EVERY);
-            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-            let (mut turn, mut database_bytes) = (0_u32, None);
-            while task.stop.or(tick.tick()).await.is_some() {
-                task.pulse.beat();
-                shown.put(Some(sampler.sample(clock.now())));
-                if turn.is_multiple_of(SIZES_EVERY) {
-                    database_bytes = store.sizes().await.ok().map(|sizes| sizes.database);
+        edge.spawn(TaskSpec { name: "sampler", group: "app" }, move |task: Task| {
+            Box::pin(async move {
+                let mut tick = tokio::time::interval(SAMPLE_EVERY);
+                tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+                let (mut turn, mut database_bytes) = (0_u32, None);
+                while task.stop.or(tick.tick()).await.is_some() {
+                    task.pulse.beat();
+                    shown.put(Some(sampler.sample(clock.now())));
+                    if turn.is_multiple_of(SIZES_EVERY) {
+                        database_bytes = store.sizes().await.ok().map(|sizes| sizes.database);
+                    }
+                    turn = turn.wrapping_add(1);
+                    let (counts, health) = (store.counts(), store.health().get());
+                    figures.observe(&StorageFigures {
+                        records: counts.records,
+                        batches: counts.batches,
+                        failures: counts.failures,
+                        failing: health.failing.is_some(),
+                        records_full: health.records_full,
+                        history_dropped: counts.history_dropped,
+                        database_bytes,
+                    });
                 }
-                turn = turn.wrapping_add(1);
-                let (counts, health) = (store.counts(), store.health().get());
-                figures.observe(&StorageFigures {
-                    records: counts.records,
-                    batches: counts.batches,
-                    failures: counts.failures,
-                    failing: health.failing.is_some(),
-                    records_full: health.records_full,
-                    history_dropped: counts.history_dropped,
-                    database_bytes,
-                });
-            }
-        }))?;
+            })
+        })?;
         Ok(Self { exporter, latest, trading: trading.clone() })
     }
 

@@ -9,8 +9,8 @@ use plimsoll_market::{Amount, Command, Event, Feed, Instrument, Name, Phase, Sym
 use plimsoll_storage::{EventId, Key, OrderCursor, Reader, RowLimit, TimeRange};
 use plimsoll_web::dto::{EquityPointDto, EventDto, FillDto, OrderDto};
 use plimsoll_web::{
-    ControlError, Cursor, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Source, SymbolNow, System,
-    SystemMetrics, Taken, Verb,
+    ControlError, Cursor, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Source,
+    SymbolNow, System, SystemMetrics, Taken, Verb,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -8,7 +8,8 @@ use crate::metrics::{Monitor, MonitorParts};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
 use crate::threads::{Trading, edge};
 use crate::trade::{
-    AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Refusal, Router, SymbolLoop, SymbolParts, lanes,
+    AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Refusal, Router, SymbolLoop, SymbolParts,
+    lanes,
 };
 use crate::{screen, secret};
 use anyhow::{Context, bail};
@@ -176,14 +177,19 @@ async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: &Tas
 
 /// The mark of this account in every client id: 16 bits of FNV-1a over exchange and account.
 fn tag(exchange: &str, account: &Name) -> Tag {
-    let hash = exchange.bytes().chain([b':']).chain(account.as_str().bytes()).fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    let hash = exchange
+        .bytes()
+        .chain([b':'])
+        .chain(account.as_str().bytes())
+        .fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     Tag((hash ^ hash >> 16) as u16)
 }
 
 async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>) -> anyhow::Result<Running> {
     // 1. Memory first: what does not fit is not begun.
     let store_config = store_config(&config)?;
-    let Memory { ledger, store, edge_tasks, trading_tasks, exporter, local, mut gateway, mut common, symbols } = plan(&config, &store_config)?;
+    let Memory { ledger, store, edge_tasks, trading_tasks, exporter, local, mut gateway, mut common, symbols } =
+        plan(&config, &store_config)?;
     let ledger: Ledger<Sealed> = ledger.seal()?;
     let edge_tasks = Tasks::new(edge_tasks);
     let exporter = Exporter::new(exporter);
@@ -215,7 +221,9 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
     let report = match report.wait(BOOT_TIMEOUT).await {
         Ok(Ok(report)) => report,
         Ok(Err(failure)) => bail!("{exchange} does not let us begin: {failure}"),
-        Err(_) => bail!("{exchange} did not answer within {} s at {}; check the network and the address", BOOT_TIMEOUT.as_secs(), venue.rest),
+        Err(_) => {
+            bail!("{exchange} did not answer within {} s at {}; check the network and the address", BOOT_TIMEOUT.as_secs(), venue.rest)
+        }
     };
     // 4. Who may trade.
     let mut refused: Vec<String> = report.unknown.iter().map(|s| format!("{s}: {exchange} has no such contract")).collect();
@@ -287,7 +295,16 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
     // 5. The loops.
     let history = store.history();
     let account = account(&config, &report, config.symbols.len())?;
-    let account = AccountLoop { account, name: config.account, inlets: keys.iter().map(|(_, i)| i.clone()).collect(), view: equity_in, history, metrics: exporter.account(&config.account)?, links: Arc::clone(&links), clock };
+    let account = AccountLoop {
+        account,
+        name: config.account,
+        inlets: keys.iter().map(|(_, i)| i.clone()).collect(),
+        view: equity_in,
+        history,
+        metrics: exporter.account(&config.account)?,
+        links: Arc::clone(&links),
+        clock,
+    };
     let keeper = Keeper { store: store.clone(), symbols: keys };
     edge_tasks.spawn(TaskSpec { name: "keeper", group: "app" }, |task| Box::pin(keeper.run(keeper_lane, task)))?;
     watch_records(&store, &traded, &edge_tasks)?;
@@ -400,52 +417,58 @@ fn spawn_loops(loops: Loops, account: AccountLoop, lane: Receiver<Feedback>, tas
 fn watch_records(store: &Store, traded: &[Traded], tasks: &Tasks) -> anyhow::Result<()> {
     let mut health = store.health();
     let inlets: Vec<Inlet> = traded.iter().map(|t| t.inlet.clone()).collect();
-    tasks.spawn(TaskSpec { name: "records", group: "app" }, |task| Box::pin(async move {
-        let mut told = false;
-        while let Some(Ok(())) = task.stop.or(health.changed()).await {
-            task.pulse.beat();
-            let (full, failing) = health.with(|h| (h.records_full, h.failing.clone()));
-            if let Some(failing) = failing {
-                tracing::error!(error = %failing, "storage fails; records wait");
-            }
-            if full == told {
-                continue;
-            }
-            told = full;
-            for inlet in &inlets {
-                while inlet.control(Control::Event(Event::RecordsFull(full))) == Err(Refusal::Full) {
-                    if task.stop.or(tokio::time::sleep(DRAIN_POLL)).await.is_none() {
-                        return;
+    tasks.spawn(TaskSpec { name: "records", group: "app" }, |task| {
+        Box::pin(async move {
+            let mut told = false;
+            while let Some(Ok(())) = task.stop.or(health.changed()).await {
+                task.pulse.beat();
+                let (full, failing) = health.with(|h| (h.records_full, h.failing.clone()));
+                if let Some(failing) = failing {
+                    tracing::error!(error = %failing, "storage fails; records wait");
+                }
+                if full == told {
+                    continue;
+                }
+                told = full;
+                for inlet in &inlets {
+                    while inlet.control(Control::Event(Event::RecordsFull(full))) == Err(Refusal::Full) {
+                        if task.stop.or(tokio::time::sleep(DRAIN_POLL)).await.is_none() {
+                            return;
+                        }
                     }
                 }
             }
-        }
-    }))?;
+        })
+    })?;
     Ok(())
 }
 
 /// The hourly and daily chores: empty slots, old rows.
 fn housekeeping(config: &Config, store: &Store, now: &Arc<Now>, clock: Clock, tasks: &Tasks) -> anyhow::Result<()> {
     let (every, shown) = (config.slot_cleanup, Arc::clone(now));
-    tasks.spawn(TaskSpec { name: "cleanup", group: "app" }, move |task| Box::pin(async move {
-        while task.stop.or(tokio::time::sleep(every)).await.is_some() {
-            task.pulse.beat();
-            for traded in &shown.symbols {
-                if traded.inlet.control(Control::Event(Event::Command(plimsoll_market::Command::CleanupSlots))).is_err() {
-                    tracing::warn!(symbol = %traded.instrument.symbol, "cleanup of slots found no room; next time");
+    tasks.spawn(TaskSpec { name: "cleanup", group: "app" }, move |task| {
+        Box::pin(async move {
+            while task.stop.or(tokio::time::sleep(every)).await.is_some() {
+                task.pulse.beat();
+                for traded in &shown.symbols {
+                    if traded.inlet.control(Control::Event(Event::Command(plimsoll_market::Command::CleanupSlots))).is_err() {
+                        tracing::warn!(symbol = %traded.instrument.symbol, "cleanup of slots found no room; next time");
+                    }
                 }
             }
-        }
-    }))?;
+        })
+    })?;
     let store = store.clone();
-    tasks.spawn(TaskSpec { name: "retention", group: "app" }, move |task| Box::pin(async move {
-        while task.stop.or(tokio::time::sleep(Duration::from_secs(3_600))).await.is_some() {
-            task.pulse.beat();
-            if let Err(error) = store.retain(clock.now()).await {
-                tracing::warn!(%error, "old rows could not be deleted; next time");
+    tasks.spawn(TaskSpec { name: "retention", group: "app" }, move |task| {
+        Box::pin(async move {
+            while task.stop.or(tokio::time::sleep(Duration::from_secs(3_600))).await.is_some() {
+                task.pulse.beat();
+                if let Err(error) = store.retain(clock.now()).await {
+                    tracing::warn!(%error, "old rows could not be deleted; next time");
+                }
             }
-        }
-    }))?;
+        })
+    })?;
     Ok(())
 }
 
@@ -540,19 +563,25 @@ async fn stop(running: Running) -> anyhow::Result<ExitCode> {
     let left: usize = views.iter().map(|v| v.status.orders.len()).sum();
     let clean = open.is_empty();
     // From here on nothing new can be caused; everything is joined, each within its own time.
+    let parts = Instant::now();
     let report = trading_tasks.stop_group("symbols", PART_TIMEOUT).await;
     let sockets = gateway.stop(PART_TIMEOUT).await;
     let trading_report = trading_tasks.shutdown(PART_TIMEOUT).await;
     trading.stop();
+    tracing::debug!(ms = parts.elapsed().as_millis() as u64, "stopped: trading thread");
     let flushed = store.flush().await;
+    tracing::debug!(ms = parts.elapsed().as_millis() as u64, "stopped: flush");
     if let Some(web) = web {
         web.stop().await;
     }
     if let Some(local) = local {
         local.stop().await;
     }
+    tracing::debug!(ms = parts.elapsed().as_millis() as u64, "stopped: web and local exchange");
     let stored = store.stop(PART_TIMEOUT).await;
+    tracing::debug!(ms = parts.elapsed().as_millis() as u64, "stopped: storage");
     let edge_report = edge_tasks.shutdown(PART_TIMEOUT).await;
+    tracing::debug!(ms = parts.elapsed().as_millis() as u64, "stopped: edge");
     for (part, problem) in [("flush of records", flushed.err()), ("storage", stored.err())] {
         if let Some(error) = problem {
             tracing::error!(%error, "{part} failed at the stop; what is missing is fetched from the exchange at the next start");

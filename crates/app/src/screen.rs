@@ -93,10 +93,7 @@ fn block(now: &Now, views: &[std::sync::Arc<SymbolNow>], dashboard: Option<&str>
         text.push('\n');
     };
     row(format_args!(""));
-    row(format_args!(
-        "{bold}plimsoll{off} on {} · {} · up {h:02}:{m:02}:{s:02} · equity {bold}{equity}{off}",
-        now.exchange, now.account
-    ));
+    row(format_args!("{bold}plimsoll{off} on {} · {} · up {h:02}:{m:02}:{s:02} · equity {bold}{equity}{off}", now.exchange, now.account));
     row(format_args!(
         "{dim}{:<12}{:>12} {:>12} {:>6} {:>7} {:>12} {:>12}  state{off}",
         "symbol", "price", "holding", "orders", "fills", "realised", "net"
@@ -151,6 +148,9 @@ mod tests {
 
     #[test]
     fn money_is_rounded_to_cents_away_from_zero() {
-        assert_eq!([money(0), money(499_999), money(500_000), money(-500_000), money(-123_456_789)], ["+0.00", "+0.00", "+0.01", "-0.01", "-1.23"]);
+        assert_eq!(
+            [money(0), money(499_999), money(500_000), money(-500_000), money(-123_456_789)],
+            ["+0.00", "+0.00", "+0.01", "-0.01", "-1.23"]
+        );
     }
 }

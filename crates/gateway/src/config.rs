@@ -137,9 +137,15 @@ mod tests {
     #[test]
     fn reads_addresses() {
         let end = Endpoint::rest("https://fapi.binance.com").unwrap();
-        assert_eq!((end.tls, end.host.as_str(), end.port, end.authority.as_str(), end.prefix.as_str()), (true, "fapi.binance.com", 443, "fapi.binance.com", ""));
+        assert_eq!(
+            (end.tls, end.host.as_str(), end.port, end.authority.as_str(), end.prefix.as_str()),
+            (true, "fapi.binance.com", 443, "fapi.binance.com", "")
+        );
         let end = Endpoint::websocket("ws://127.0.0.1:8080/ex/").unwrap();
-        assert_eq!((end.tls, end.host.as_str(), end.port, end.authority.as_str(), end.prefix.as_str()), (false, "127.0.0.1", 8080, "127.0.0.1:8080", "/ex"));
+        assert_eq!(
+            (end.tls, end.host.as_str(), end.port, end.authority.as_str(), end.prefix.as_str()),
+            (false, "127.0.0.1", 8080, "127.0.0.1:8080", "/ex")
+        );
         assert_eq!(end.path("/stream?streams=a@b").unwrap().as_str(), "/ex/stream?streams=a@b");
         let end = Endpoint::websocket("ws://[::1]:9").unwrap();
         assert_eq!((end.host.as_str(), end.authority.as_str()), ("::1", "[::1]:9"));

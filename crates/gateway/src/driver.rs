@@ -139,8 +139,7 @@ impl<S: Sink> Driver<S> {
                 self.http.answered(slot, generation, requester, now);
                 match answer {
                     Ok(answer) => {
-                        let reply =
-                            Reply { status: answer.status, used: answer.used, retry_after: answer.retry_after, body: &answer.body };
+                        let reply = Reply { status: answer.status, used: answer.used, retry_after: answer.retry_after, body: &answer.body };
                         self.input(Input::Reply { request, reply });
                     }
                     Err(sent) => self.input(Input::Failed { request, sent }),

@@ -7,8 +7,8 @@ use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
-use plimsoll_exchange::session::limits::{ORDER_REQUESTS_MAX, REQUESTS_MAX};
 use plimsoll_exchange::binance::encode::Method as Verb;
+use plimsoll_exchange::session::limits::{ORDER_REQUESTS_MAX, REQUESTS_MAX};
 use plimsoll_exchange::session::{HttpRequest, RequestId, Sent, read_headers};
 use std::time::Instant;
 use tokio::time::{timeout, timeout_at};
@@ -101,7 +101,13 @@ impl Http {
     }
 
     /// Takes a connection that was opened, or not; the request that waited for it may have failed.
-    pub(crate) fn opened(&mut self, n: usize, opened: Option<Box<(Requester, crate::work::HttpConnection)>>, now: Instant, work: &Work) -> Result<(), NotSent> {
+    pub(crate) fn opened(
+        &mut self,
+        n: usize,
+        opened: Option<Box<(Requester, crate::work::HttpConnection)>>,
+        now: Instant,
+        work: &Work,
+    ) -> Result<(), NotSent> {
         let Some(slot) = self.slots.get_mut(n) else { return Ok(()) };
         let State::Opening(waiting) = std::mem::take(&mut slot.state) else { return Ok(()) };
         let Some(opened) = opened else {

@@ -113,9 +113,6 @@ pub enum VenueError {
     /// A good-till-date is missing or too near, or given where it has no meaning.
     #[error("Data sent for parameter 'goodTillDate' is not valid.")]
     BadGoodTill,
-    /// The time in force does not go with the kind of order.
-    #[error("Invalid timeInForce.")]
-    BadTimeInForce,
     /// A post-only order would take.
     #[error(
         "Due to the order could not be executed as maker, the Post Only order will be rejected. The order will not be recorded in the order history"
@@ -219,7 +216,6 @@ impl VenueError {
             Self::DuplicateClientId => -4116,
             Self::TooManyOrders { .. } => -2025,
             Self::BadGoodTill | Self::HedgeUnsupported => -1130,
-            Self::BadTimeInForce => -1115,
             Self::WouldTake => -5022,
             Self::FokUnfillable => -5021,
             Self::NothingToReduce => -2022,

@@ -6,8 +6,9 @@
 //! when the fair price leaves the book behind, a sweep or a withdrawal moves the book. All arithmetic is on integers, so a
 //! seed makes the same market on every machine.
 //!
-//! It is livelier than an average day, on purpose: about 0.17 % a minute (a stormy day on a real exchange), so that a grid of
-//! 0.1 to 0.3 % sees round trips within minutes and a new user sees fills within half a minute.
+//! It is livelier than an average day, on purpose: about 0.24 % a minute (a stormy day on a real exchange), and it opens with a
+//! minute of storm, so that a grid of 0.1 to 0.3 % sees round trips within minutes and a new user mostly sees a fill within half a
+//! minute.
 
 use core::time::Duration;
 use plimsoll_market::{Book, Candle, Instrument, Notional, Price, Qty, Round, Side, Time};
@@ -37,8 +38,8 @@ const STEPS_PER_SECOND: u32 = (1_000 / STEP_MS) as u32;
 /// Fixed point: one is 2^16, and relative price moves are in 2^-32.
 const ONE: i64 = 1 << 16;
 const Q32: i128 = 1 << 32;
-/// Standard deviation of a step in a range: 0.0035 %, that is 0.17 % a minute.
-const SIGMA: i64 = 150_000;
+/// Standard deviation of a step in a range: 0.0048 %, that is 0.24 % a minute.
+const SIGMA: i64 = 206_000;
 /// Levels a side that the outside keeps.
 const LEVELS: usize = 48;
 /// Value of the smallest taker, 1e-8 of the quote asset: 60 USDT. The others are this times powers of two.
@@ -123,7 +124,8 @@ impl Generator {
             fair: 0,
             anchor: 0,
             home: 0,
-            regime: Regime::Range,
+            // Whoever opens a market wants to see it move.
+            regime: Regime::Storm,
             regime_left: 60 * STEPS_PER_SECOND,
             variance: ONE,
             second_ago: 0,
@@ -282,7 +284,7 @@ impl Generator {
             Side::Sell => price.units() - best,
         };
         let through = book.levels(side).take_while(|l| depth(l.price) < 0).count();
-        if through > 0 && self.below(3) == 0 {
+        if through > 0 && self.below(6) == 0 {
             // Somebody takes what is left behind, and pays up to the new best price of the other side.
             let left: Qty = book.levels(side).take(through).map(|l| l.qty).sum();
             let extra = self.unit.saturating_mul(u64::from(1 + self.below(64)));
@@ -356,7 +358,8 @@ impl Generator {
             let (side, limit) = if buys { (Side::Buy, ask + reach) } else { (Side::Sell, (bid - reach).max(self.tick)) };
             let qty = self.on_step(size);
             events.push(SourceEvent::Take { side, qty, limit: Price::from_units(limit) });
-            self.heat += ONE / 4;
+            // Each brings half another one: a tenth, for the 40 steps it lasts, at an eighth of a taker a step.
+            self.heat += ONE / 10;
         }
         // Half the excitement is gone in seven tenths of a second.
         self.heat = (self.heat - (self.heat - ONE) / 40).min(16 * ONE);
@@ -438,6 +441,22 @@ mod tests {
             assert_eq!(pair[0].close, pair[1].open);
         }
         assert!(past.iter().all(|c| c.low <= c.open.min(c.close) && c.high >= c.open.max(c.close) && c.taker_buy <= c.volume));
+    }
+
+    #[test]
+    fn takers_come_in_clusters_that_end() {
+        let mut generator = generator(5);
+        let (mut events, mut busy, mut calm) = (Vec::new(), 0, 0);
+        for _ in 0..3_600 {
+            events.clear();
+            for _ in 0..STEPS_PER_SECOND {
+                generator.walk();
+                generator.takers(5_999_990, 6_000_000, &mut events);
+            }
+            busy += usize::from(events.len() > 20);
+            calm += usize::from(events.len() <= 5);
+        }
+        assert!(busy > 36 && calm > 180, "of 3,600 seconds {busy} busy, {calm} calm");
     }
 
     #[test]

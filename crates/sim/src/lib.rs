@@ -9,7 +9,10 @@
 //! ```
 //! use core::time::Duration;
 //! use plimsoll_market::{Instrument, Name, OrderType, Price, Qty, Side, Time};
-//! use plimsoll_sim::{generator::GeneratorSpec, venue::*};
+//! use plimsoll_sim::generator::GeneratorSpec;
+//! use plimsoll_sim::venue::{
+//!     AccountEvent, AccountId, AccountSpec, Journal, MarketSpec, NewOrder, SelfTrade, SourceSpec, Tif, Venue, VenueConfig, VenueEvent,
+//! };
 //!
 //! let btc = Instrument::example_btcusdt();
 //! let spec = GeneratorSpec { seed: 7, start_price: Price::from_units(6_000_000), speed_milli: 1_000, history: 60 };

@@ -90,6 +90,13 @@ pub const GTD_LEAST: Duration = Duration::from_secs(600);
 /// Ids reserved ahead in the journal, so that no id is used twice after a crash.
 pub const IDS_RESERVED: u64 = 100_000;
 
+/// How many reserved ids must be left; with fewer the next reservation is stored.
+///
+/// More than one step can use, so that no id is told before its reservation is stored.
+pub const IDS_LEFT: u64 = 50_000;
+const _: () = assert!(IDS_LEFT < IDS_RESERVED);
+const _: () = assert!(IDS_LEFT > MATCHES_PER_ORDER_MAX as u64);
+
 /// Brackets of leverage and maintenance margin an instrument may have.
 pub const BRACKETS_MAX: usize = 16;
 

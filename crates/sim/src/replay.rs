@@ -36,6 +36,8 @@ pub struct Faults {
     pub malformed: u64,
     /// Diffs that did not follow their predecessor.
     pub gaps: u64,
+    /// Levels that were dropped because bid and ask overlapped.
+    pub crossed: u64,
     /// The book's snapshot has not come yet; without one, only levels that changed are known.
     pub before_snapshot: bool,
 }
@@ -58,6 +60,7 @@ pub(crate) struct Replay {
     ticker: Option<Ticker>,
     malformed: u64,
     gaps: u64,
+    crossed: u64,
     last_update: Option<u64>,
     marks: bool,
 }
@@ -108,6 +111,7 @@ impl Replay {
             ticker: None,
             malformed: 0,
             gaps: 0,
+            crossed: 0,
             last_update: None,
             marks: false,
         };
@@ -228,8 +232,17 @@ impl Replay {
         }
     }
 
+    pub(crate) fn note_crossed(&mut self, levels: u64) {
+        self.crossed += levels;
+    }
+
     pub(crate) fn faults(&self) -> Faults {
-        Faults { malformed: self.malformed, gaps: self.gaps, before_snapshot: matches!(self.waiting, Waiting::For(_)) }
+        Faults {
+            malformed: self.malformed,
+            gaps: self.gaps,
+            crossed: self.crossed,
+            before_snapshot: matches!(self.waiting, Waiting::For(_)),
+        }
     }
 }
 
@@ -242,7 +255,8 @@ fn overlay(ticker: Ticker, book: &Book, pending: &[(Side, Price, Qty)], events: 
     };
     for side in [Side::Buy, Side::Sell] {
         let there = book.levels(side).map(|l| l.price).take_while(|p| better(side, *p));
-        let coming = pending.iter().filter(|(s, price, qty)| *s == side && !qty.is_zero() && better(side, *price)).map(|(_, price, _)| *price);
+        let coming =
+            pending.iter().filter(|(s, price, qty)| *s == side && !qty.is_zero() && better(side, *price)).map(|(_, price, _)| *price);
         events.extend(there.chain(coming).map(|price| SourceEvent::Level { side, price, qty: Qty::ZERO }));
     }
     for (side, (price, qty)) in [(Side::Buy, ticker.bid), (Side::Sell, ticker.ask)] {

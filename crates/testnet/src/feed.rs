@@ -212,7 +212,8 @@ impl Hub {
         let Some(listed) = self.listed.get(usize::from(topic.symbol)) else { return };
         let instrument = listed.listing.instrument;
         let Ok(book) = venue.depth(instrument.symbol, levels) else { return };
-        let last = book.last_update_id;
+        // A snapshot is named by the update that comes next; an event by the last one in it.
+        let last = book.last_update_id.saturating_sub(1);
         if last == heard.mark {
             return;
         }

@@ -5,7 +5,6 @@ mod common;
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
 
 use common::{Exchange, config};
 use plimsoll_bounded::{Grant, Grants, Tasks};
@@ -77,15 +76,9 @@ async fn a_damaged_journal_is_named_and_not_guessed_at() {
     }
 }
 
-fn shared() -> Option<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folder = std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    folder.join("data/market/hftbacktest/usdm").is_dir().then_some(folder)
-}
-
 #[tokio::test]
 async fn a_recorded_day_is_played_and_traded_on() {
-    let Some(shared) = shared() else {
+    let Some(shared) = common::shared() else {
         eprintln!("left out: recordings are not at PLIMSOLL_SHARED or ../shared");
         return;
     };

@@ -35,8 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ("exchange.book", 16_384, 16, 9_114),
         ] {
             let name = format!("{template}/made-up:example:{symbol}");
-            let grant =
-                ledger.grant(Line { name: &name, capacity, item_bytes: item, policy: WhenFull::Refuse, class: Class::MustKeep })?;
+            let grant = ledger.grant(Line { name: &name, capacity, item_bytes: item, policy: WhenFull::Refuse, class: Class::MustKeep })?;
             grant.gauge().set_len(used);
             kept.push(grant);
         }

@@ -173,8 +173,7 @@ impl Live {
         let mut texts = vec![encode(&hello)];
         let StatusDto { time_ms, stopping, links, totals, .. } = &status;
         for symbols in summaries.chunks(SYMBOLS_PER_FRAME) {
-            let pulse =
-                Message::Pulse { seq: 0, time_ms: *time_ms, stopping: *stopping, links, totals, symbols, metrics: None };
+            let pulse = Message::Pulse { seq: 0, time_ms: *time_ms, stopping: *stopping, links, totals, symbols, metrics: None };
             texts.push(encode(&pulse));
         }
         texts
@@ -220,7 +219,10 @@ impl Live {
         let points: Vec<(u64, i64)> =
             lock(&self.samples).iter().filter(|sample| sample.symbol == id).map(|sample| (sample.time_ms, sample.price)).collect();
         let scale = now.instrument.price_scale;
-        thin(&points, HISTORY_POINTS_MAX).into_iter().map(|(time, price)| (time, format_units(i128::from(price), scale).to_string())).collect()
+        thin(&points, HISTORY_POINTS_MAX)
+            .into_iter()
+            .map(|(time, price)| (time, format_units(i128::from(price), scale).to_string()))
+            .collect()
     }
 
     fn sample(&self, symbols: &[Arc<SymbolNow>], now: Time) {
@@ -419,8 +421,7 @@ impl Hub {
             let Some(now) = self.live.source.symbol(&symbol) else { continue };
             let (orders, slots) = (convert::orders(&now), convert::slots(&now, LIVE_SLOTS_MAX));
             let fills = self.live.fills(&symbol);
-            let after =
-                Watch { orders: mark_json(&orders), slots: mark_json(&slots), fills: mark_json(&fills), watchers: before.watchers };
+            let after = Watch { orders: mark_json(&orders), slots: mark_json(&slots), fills: mark_json(&fills), watchers: before.watchers };
             if (after.orders, after.slots, after.fills) == (before.orders, before.slots, before.fills) {
                 continue;
             }

@@ -283,8 +283,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, in the order of documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Pause, Self::Resume, Self::CancelAll, Self::Flatten, Self::CleanupSlots, Self::Resync, Self::Stop];
+    pub const ALL: [Self; 7] = [Self::Pause, Self::Resume, Self::CancelAll, Self::Flatten, Self::CleanupSlots, Self::Resync, Self::Stop];
 
     /// The word in paths and answers.
     pub const fn as_str(self) -> &'static str {

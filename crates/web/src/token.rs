@@ -52,7 +52,9 @@ pub enum TokenError {
         mode: u32,
     },
     /// It does not hold one token.
-    #[error("the admin token file {path} does not hold one token of {TEXT_MIN} to {TEXT_MAX} printable characters: delete it to get a new one")]
+    #[error(
+        "the admin token file {path} does not hold one token of {TEXT_MIN} to {TEXT_MAX} printable characters: delete it to get a new one"
+    )]
     Malformed {
         /// The file.
         path: PathBuf,

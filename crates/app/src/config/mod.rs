@@ -211,8 +211,7 @@ impl Config {
     /// # Errors
     /// All mistakes at once.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let value: Value = serde_saphyr::from_str(text)
-            .map_err(|e| ConfigError::Yaml { path: path.to_owned(), text: e.to_string() })?;
+        let value: Value = serde_saphyr::from_str(text).map_err(|e| ConfigError::Yaml { path: path.to_owned(), text: e.to_string() })?;
         let Value::Object(map) = value else {
             return Err(ConfigError::Yaml { path: path.to_owned(), text: "the document is not a mapping of keys".to_owned() });
         };

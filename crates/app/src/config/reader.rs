@@ -88,7 +88,9 @@ fn unknown(map: &Map<String, Value>, keys: &[Key], elsewhere: &[&str], section: 
         match value {
             Value::Object(map) if is_section => unknown(map, keys, elsewhere, &path, prefix, mistakes),
             Value::Null if is_section => {}
-            _ if is_section => mistakes.push(Mistake { key: format!("{prefix}{path}"), what: format!("{value} is no section; it must contain keys") }),
+            _ if is_section => {
+                mistakes.push(Mistake { key: format!("{prefix}{path}"), what: format!("{value} is no section; it must contain keys") })
+            }
             _ => {
                 let hint = nearest(&path, keys.iter().map(|k| k.path).chain(elsewhere.iter().copied()));
                 let what = hint.map_or_else(|| "is no known key".to_owned(), |h| format!("is no known key; did you mean {h}?"));
@@ -163,17 +165,16 @@ fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
     let refuse = || format!("{text:?} is not allowed; allowed: {}", allowed(kind));
     match kind {
         Kind::Choice(words) => words.contains(&text.as_str()).then_some(Checked::Text(text.clone())).ok_or_else(refuse),
-        Kind::Int { min, max } => {
-            text.parse().ok().filter(|n| (min..=max).contains(n)).map(Checked::Int).ok_or_else(refuse)
-        }
+        Kind::Int { min, max } => text.parse().ok().filter(|n| (min..=max).contains(n)).map(Checked::Int).ok_or_else(refuse),
         Kind::Decimal { min, max } => {
             let units = |t: &str| parse_units(t, 8, Round::Exact).ok();
             let range = units(min).zip(units(max)).ok_or_else(refuse)?;
             units(&text).filter(|u| (range.0..=range.1).contains(u)).map(Checked::Units).ok_or_else(refuse)
         }
-        Kind::Duration { min_ms, max_ms } => {
-            duration_ms(&text).filter(|ms| (min_ms..=max_ms).contains(ms)).map(|ms| Checked::Duration(Duration::from_millis(ms))).ok_or_else(refuse)
-        }
+        Kind::Duration { min_ms, max_ms } => duration_ms(&text)
+            .filter(|ms| (min_ms..=max_ms).contains(ms))
+            .map(|ms| Checked::Duration(Duration::from_millis(ms)))
+            .ok_or_else(refuse),
         Kind::Bytes { min, max } => {
             let bytes = size_bytes(&text).filter(|b| (min..=max).contains(b)).ok_or_else(refuse)?;
             i64::try_from(bytes).map(Checked::Int).map_err(|_| refuse())

@@ -32,7 +32,9 @@ fn object(keys: &[Key]) -> Value {
             Some(section) => {
                 let sections = root.pointer_mut("/properties").and_then(Value::as_object_mut);
                 sections.and_then(|s| {
-                    s.entry(section).or_insert_with(|| json!({ "type": "object", "additionalProperties": false, "properties": {} })).as_object_mut()
+                    s.entry(section)
+                        .or_insert_with(|| json!({ "type": "object", "additionalProperties": false, "properties": {} }))
+                        .as_object_mut()
                 })
             }
             None => root.as_object_mut(),

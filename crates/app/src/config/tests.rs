@@ -71,7 +71,10 @@ fn broken_yaml_and_double_keys_are_refused() {
     assert_eq!(mistakes("exchange: [").len(), 1);
     assert_eq!(mistakes("exchange: local\nexchange: binance\n").len(), 1);
     assert_eq!(mistakes("just text").len(), 1);
-    assert_eq!(mistakes(&format!("{GOOD}    - {{ symbol: BTCUSDT, price_interval: 60, order_quantity: 200 }}\n")), ["trading.symbols[1].symbol: BTCUSDT is listed twice"]);
+    assert_eq!(
+        mistakes(&format!("{GOOD}    - {{ symbol: BTCUSDT, price_interval: 60, order_quantity: 200 }}\n")),
+        ["trading.symbols[1].symbol: BTCUSDT is listed twice"]
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The three lanes that lead into a symbol's loop, in the order they are drained: control, account, market.
 
 use crate::limits::{ACCOUNT_LANE, CONTROL_LANE, MARKET_LANE};
-use plimsoll_bounded::{Class, Grants, Line, LossyReceiver, LossySender, NotPlanned, Plan, Receiver, Refused, Sender, WhenFull, channel, lossy};
+use plimsoll_bounded::{
+    Class, Grants, Line, LossyReceiver, LossySender, NotPlanned, Plan, Receiver, Refused, Sender, WhenFull, channel, lossy,
+};
 use plimsoll_market::{Event, FillPage, OrderReport, Snapshot};
 use plimsoll_storage::Stored;
 use std::sync::Arc;

@@ -60,6 +60,9 @@ impl Keeper {
         match request {
             KeeperRequest::Commit { symbol, record } => {
                 if let Some((key, _)) = self.symbols.get(*symbol) {
+                    // What was recorded before the state must be there with it: above all the trade from which on a new
+                    // symbol's fills are ours, without which a crash in the first seconds would lose them.
+                    self.store.flush().await?;
                     self.store.commit(*key, **record).await?;
                 }
                 Ok((*symbol, Control::Event(Event::Committed { version: record.version })))

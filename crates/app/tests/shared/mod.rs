@@ -153,7 +153,8 @@ pub fn until(longest: Duration, what: &str, mut done: impl FnMut() -> bool) {
 
 /// The folder of recorded data, or `None` with a line that says what was left out.
 pub fn shared(what: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let root =
+        std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let path = root.join(what);
     if path.exists() {
         return Some(path);

@@ -11,12 +11,12 @@ use crate::class::{Class, Outcome};
 use plimsoll_market::{CancelFailure, ClientId, Event, OrderReport, Reject, Request, Source, Time};
 
 /// Why a request brought nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Trouble {
     /// No answer.
     Silent(Sent),
     /// The exchange, or something before it, said no.
-    Refused(ApiError),
+    Refused(Box<ApiError>),
     /// The answer cannot be understood.
     Malformed,
 }
@@ -26,7 +26,7 @@ pub(super) type Answer<'a> = Result<&'a [u8], Trouble>;
 
 impl Trouble {
     /// Whether it may be tried again without a change.
-    pub(super) fn is_retry(self) -> bool {
+    pub(super) fn is_retry(&self) -> bool {
         match self {
             Self::Silent(_) => true,
             Self::Malformed => false,
@@ -49,13 +49,13 @@ impl core::fmt::Display for Trouble {
 /// How the answer to an order's request is told.
 enum Verdict {
     /// It was taken: the order stands so.
-    Done(OrderReport),
+    Done(Box<OrderReport>),
     /// It may have been taken.
     Unknown,
     /// It was not looked at: too many requests, or the exchange is busy.
     NotTaken,
     /// It was refused.
-    Refused(ApiError),
+    Refused(Box<ApiError>),
 }
 
 impl Session {
@@ -63,7 +63,7 @@ impl Session {
     pub(super) fn judge<'a>(&self, reply: &Reply<'a>) -> Answer<'a> {
         match reply.status {
             200..=299 => Ok(reply.body),
-            status => Err(Trouble::Refused(ApiError::from_reply(status, reply.retry_after, reply.body))),
+            status => Err(Trouble::Refused(Box::new(ApiError::from_reply(status, reply.retry_after, reply.body)))),
         }
     }
 
@@ -89,7 +89,7 @@ impl Session {
     }
 
     /// Measures the clock anew when the exchange complains about it.
-    pub(super) fn mend_clock(&mut self, now: Time, trouble: Trouble) {
+    pub(super) fn mend_clock(&mut self, now: Time, trouble: &Trouble) {
         if let Trouble::Refused(error) = trouble
             && error.is_clock()
         {
@@ -115,7 +115,7 @@ impl Session {
 
     /// Hands an answer to whoever asked.
     pub(super) fn answered(&mut self, now: Time, pending: &Pending, answer: Answer<'_>, out: &mut Outputs) {
-        if let Err(trouble) = answer {
+        if let Err(trouble) = &answer {
             self.mend_clock(now, trouble);
         }
         let symbol = pending.symbol;
@@ -123,7 +123,7 @@ impl Session {
             Job::Place(place) => self.placed(pending, place.id, answer, out),
             Job::Cancel(id) => {
                 let event = match self.verdict(id, answer, Source::Reply) {
-                    Verdict::Done(report) => Event::Order(Box::new(report)),
+                    Verdict::Done(report) => Event::Order(report),
                     Verdict::Unknown => Event::Unknown { id, request: Request::Cancel },
                     Verdict::NotTaken => Event::NotSent { id, request: Request::Cancel },
                     Verdict::Refused(error) => Event::CancelFailed { id, reason: error.cancel_failure() },
@@ -134,7 +134,7 @@ impl Session {
                 let event = match self.verdict(id, answer, Source::Query) {
                     Verdict::Done(report) => {
                         let _settled = self.uncertain.remove(&id);
-                        Event::Order(Box::new(report))
+                        Event::Order(report)
                     }
                     Verdict::Unknown => Event::Unknown { id, request: Request::Query },
                     Verdict::NotTaken => Event::NotSent { id, request: Request::Query },
@@ -153,8 +153,12 @@ impl Session {
             // The session has ended for everything but the answers to orders.
             _ if matches!(self.phase, Phase::Stopping(_) | Phase::Stopped) => {}
             Job::Clock => self.clock_answered(now, pending, answer, out),
-            Job::PositionMode | Job::MultiAssets | Job::SymbolConfig | Job::Fees | Job::Leverage(_) => self.boot_answered(now, pending, answer, out),
-            Job::ExchangeInfo | Job::Balances | Job::ListenKey if self.phase == Phase::Booting => self.boot_answered(now, pending, answer, out),
+            Job::PositionMode | Job::MultiAssets | Job::SymbolConfig | Job::Fees | Job::Leverage(_) => {
+                self.boot_answered(now, pending, answer, out)
+            }
+            Job::ExchangeInfo | Job::Balances | Job::ListenKey if self.phase == Phase::Booting => {
+                self.boot_answered(now, pending, answer, out)
+            }
             Job::ExchangeInfo => self.refreshed(now, answer, out),
             Job::Balances => self.balances_answered(now, answer, out),
             Job::ListenKey | Job::KeepAlive => self.listen_answered(now, pending.job, answer, out),
@@ -176,7 +180,7 @@ impl Session {
         let verdict = self.verdict(id, answer, Source::Reply);
         let open = matches!(verdict, Verdict::Done(_) | Verdict::Unknown);
         let event = match verdict {
-            Verdict::Done(report) => Event::Order(Box::new(report)),
+            Verdict::Done(report) => Event::Order(report),
             Verdict::Unknown => {
                 self.stats.places_unknown += 1;
                 let settled = pending.sent_at + self.config.recv_window + SETTLE_MARGIN;
@@ -203,7 +207,7 @@ impl Session {
     fn verdict(&mut self, id: ClientId, answer: Answer<'_>, source: Source) -> Verdict {
         match answer {
             Ok(body) => match decode::order(body, &self.instruments, source) {
-                Ok(order) if order.report.id == Some(id) => Verdict::Done(self.own(order.symbol, order.report)),
+                Ok(order) if order.report.id == Some(id) => Verdict::Done(Box::new(self.own(order.symbol, order.report))),
                 Ok(_) | Err(_) => {
                     self.stats.replies_malformed += 1;
                     Verdict::Unknown
@@ -236,7 +240,7 @@ impl Session {
                 let at = now + self.retries.next(&mut self.random);
                 self.offset.failed(at);
                 if self.phase == Phase::Booting {
-                    self.boot_trouble(now, Job::Clock, pending.symbol, trouble, out);
+                    self.boot_trouble(now, Job::Clock, pending.symbol, &trouble, out);
                 }
             }
         }

@@ -121,7 +121,7 @@ impl Session {
                     self.booted(now, out);
                 }
             }
-            Err(trouble) => self.boot_trouble(now, pending.job, pending.symbol, trouble, out),
+            Err(trouble) => self.boot_trouble(now, pending.job, pending.symbol, &trouble, out),
         }
     }
 
@@ -262,7 +262,7 @@ impl Session {
     }
 
     /// Tries a step again, or gives the boot up.
-    pub(super) fn boot_trouble(&mut self, now: Time, job: Job, symbol: SymbolIndex, trouble: Trouble, out: &mut Outputs) {
+    pub(super) fn boot_trouble(&mut self, now: Time, job: Job, symbol: SymbolIndex, trouble: &Trouble, out: &mut Outputs) {
         let attempts = self.boot.attempts.failures() + 1;
         if trouble.is_retry() && attempts < BOOT_ATTEMPTS {
             let asked = match trouble {

@@ -152,11 +152,8 @@ impl Budget {
     /// Settles a charge by what the answer said.
     pub(crate) fn settle(&mut self, at: Time, charge: Charge, settled: Settled) {
         let Charge { cost, windows: [weight, ten, minute] } = charge;
-        let windows = [
-            (&mut self.weight, weight, cost.weight),
-            (&mut self.orders_10s, ten, cost.orders),
-            (&mut self.orders_1m, minute, cost.orders),
-        ];
+        let windows =
+            [(&mut self.weight, weight, cost.weight), (&mut self.orders_10s, ten, cost.orders), (&mut self.orders_1m, minute, cost.orders)];
         let used = match settled {
             Settled::Free => None,
             Settled::Paid(used) => Some([used.weight_1m, used.orders_10s, used.orders_1m]),
@@ -230,7 +227,7 @@ mod tests {
     const ORDER: Cost = Cost { weight: 0, orders: 1 };
 
     fn at(ms: u64) -> Time {
-        Time::from_millis(1_700_000_040_000 + ms)
+        Time::from_millis(1_700_000_080_000 + ms)
     }
 
     fn paid(weight: u32) -> Settled {

@@ -7,9 +7,9 @@ use super::io::{ConnId, HttpRequest, Input, Lane, Output, Outputs, Reply, Reques
 use super::jobs::{Job, Pending};
 use super::lanes::Lanes;
 use super::limits::{
-    BOOK_CHANGES_WAITING, BOOK_LEVELS, BOOK_UPDATES_WAITING, CONNS_MAX, INSTRUMENTS_EVERY, ORDER_IDS_KEPT, ORDER_REQUESTS_KEPT, ORDER_REQUESTS_MAX, OTHER_REQUESTS_KEPT, OTHER_REQUESTS_MAX,
-    REQUESTS_DOWN_AFTER, REQUESTS_MAX, RESYNCS_ACTIVE, SENT_PER_TURN, STOP_WAIT, SYMBOLS_MAX, SYMBOLS_PER_CONN, TIMEOUT_GRACE,
-    UNCERTAIN_KEPT,
+    BOOK_CHANGES_WAITING, BOOK_LEVELS, BOOK_UPDATES_WAITING, CONNS_MAX, INSTRUMENTS_EVERY, ORDER_IDS_KEPT, ORDER_REQUESTS_KEPT,
+    ORDER_REQUESTS_MAX, OTHER_REQUESTS_KEPT, OTHER_REQUESTS_MAX, REQUESTS_DOWN_AFTER, REQUESTS_MAX, RESYNCS_ACTIVE, STOP_WAIT, SYMBOLS_MAX,
+    SYMBOLS_PER_CONN, TIMEOUT_GRACE, UNCERTAIN_KEPT,
 };
 use super::offset::Offset;
 use super::random::Random;
@@ -176,7 +176,13 @@ impl Session {
         let ids = symbols * ORDER_IDS_KEPT;
         plan.add(Map::<(SymbolIndex, OrderId), Option<ClientId>>::line(&name("session.order_ids"), ids, drop, Class::BestEffort))?;
         plan.add(Line::of::<Page>(&name("session.pages"), RESYNCS_ACTIVE, refuse, Class::BestEffort).with_heap(PAGE_BYTES))?;
-        plan.add(Line { name: &name("session.books"), capacity: symbols, item_bytes: BOOK_BYTES, policy: refuse, class: Class::LatestWins })?;
+        plan.add(Line {
+            name: &name("session.books"),
+            capacity: symbols,
+            item_bytes: BOOK_BYTES,
+            policy: refuse,
+            class: Class::LatestWins,
+        })?;
         Lanes::plan(plan, owner, symbols)
     }
 
@@ -331,20 +337,15 @@ impl Session {
     /// Sends what may be sent, the most urgent lane first.
     fn pump(&mut self, now: Time, out: &mut Outputs) {
         self.retry_at = None;
-        let mut sent = 0;
+        // Bounded by the requests that can be on their way at once.
         for lane in [Lane::Cancel, Lane::Reduce, Lane::Reconcile, Lane::Open, Lane::Info] {
             while self.has_connection(lane) {
-                if sent == SENT_PER_TURN {
-                    self.retry_at = Some(now);
-                    return;
-                }
                 let Some((job, symbol)) = self.next_job(lane, now) else { break };
                 let at = self.offset.exchange_time(now);
                 match self.budget.take(at, lane, job.cost()) {
                     Ok(charge) => {
                         self.started(job, symbol, now);
                         self.send(now, job, symbol, charge, out);
-                        sent += 1;
                     }
                     Err(until) => {
                         // Beyond the exchange's window, so that the two clocks need not agree to the nanosecond.
@@ -461,8 +462,7 @@ impl Session {
         let id = RequestId(self.next_request);
         self.next_request += 1;
         let timeout = job.timeout();
-        let pending =
-            Pending { id, job, symbol, sent_at: now, deadline: now + timeout + TIMEOUT_GRACE, charge, cancel_asked: false };
+        let pending = Pending { id, job, symbol, sent_at: now, deadline: now + timeout + TIMEOUT_GRACE, charge, cancel_asked: false };
         let pushed = self.pending.push(pending).is_ok();
         assert!(pushed, "more requests on the way than connections for them");
         match job {

@@ -239,9 +239,9 @@ pub struct BootFailure {
 /// What one input caused, in order. The gateway takes everything out before the next input.
 ///
 /// # Bounds
-/// The grant's capacity, which [`Outputs::line`] computes from the worst single input; requests beyond
-/// [`super::limits::SENT_PER_TURN`] wait for an immediate wake. An output that does not fit would be a bug in that sum and
-/// panics: an answer silently lost could double an order.
+/// The grant's capacity, which [`Outputs::line`] computes from the worst single input; what is asked for beyond the requests that
+/// may be on their way waits in its lane. An output that does not fit would be a bug in that sum and panics: an answer silently
+/// lost could double an order.
 pub struct Outputs {
     items: Ring<Output>,
 }

@@ -76,11 +76,11 @@ fn take<T: Copy>(ring: &mut Ring<Waiting<T>>, fits: impl Fn(&Waiting<T>) -> bool
     let found = ring.get(at).copied();
     // Turns the ring once round, dropping the one found.
     for n in 0..ring.len() {
-        if let Some(item) = ring.pop_front() {
-            if n != at {
-                // A place was just freed.
-                let _room = ring.push(item);
-            }
+        if let Some(item) = ring.pop_front()
+            && n != at
+        {
+            // A place was just freed.
+            let _room = ring.push(item);
         }
     }
     found

@@ -167,13 +167,11 @@ pub const REQUESTS_DOWN_AFTER: u8 = 3;
 /// How long orders already sent may still be answered after a stop.
 pub const STOP_WAIT: Duration = Duration::from_secs(3);
 
-/// Requests written by one input; the rest follows at an immediate wake.
-pub const SENT_PER_TURN: usize = 64;
-
 /// Outputs one input may cause, beside those counted per symbol and connection.
 ///
-/// Requests of the turn, a thousand fills in pages of a hundred, an account's balances, and a handful more.
-pub const OUTPUTS_BASE: usize = SENT_PER_TURN + TRADES_PAGE as usize / 100 + 1 + 2 * BALANCES_MAX + 16;
+/// All requests that can be on their way, a thousand fills in pages of a hundred, an account's balances and positions, and a
+/// handful more.
+pub const OUTPUTS_BASE: usize = REQUESTS_MAX + TRADES_PAGE as usize / 100 + 1 + 2 * BALANCES_MAX + 16;
 
 /// Outputs one input may cause for each symbol: all its queued requests answered at a stop, and links, gaps and snapshots.
 pub const OUTPUTS_PER_SYMBOL: usize = CANCELS_WAITING + 2 * PLACES_WAITING + QUERIES_WAITING + 8;

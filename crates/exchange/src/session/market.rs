@@ -152,9 +152,7 @@ impl Session {
             ConnState::Down(_) => return,
             ConnState::Closing(at) => at,
             // Whatever the reason is: it was not asked for, so it is lost.
-            ConnState::Open | ConnState::Opening(_) => {
-                conn.retry_at(now, &mut self.random)
-            }
+            ConnState::Open | ConnState::Opening(_) => conn.retry_at(now, &mut self.random),
         };
         conn.state = ConnState::Down(None);
         if before == ConnState::Open {
@@ -241,7 +239,7 @@ impl Session {
 
     fn message(&mut self, now: Time, message: Message<'_>, out: &mut Outputs) {
         match message {
-            Message::BookTicker(ticker) => self.book_ticker(&ticker, out),
+            Message::BookTicker(ticker) => self.book_ticker(now, &ticker, out),
             Message::Depth(update) => self.depth_update(now, update, out),
             Message::AggTrade(trade) => out.event(trade.symbol, Event::Trade(trade.trade)),
             Message::Mark(mark) => out.event(mark.symbol, Event::Mark(mark.price)),
@@ -281,11 +279,12 @@ impl Session {
     }
 
     /// The fast word about the best prices: believed when it is newer than what the book said.
-    fn book_ticker(&mut self, ticker: &BookTicker, out: &mut Outputs) {
+    fn book_ticker(&mut self, now: Time, ticker: &BookTicker, out: &mut Outputs) {
         let Some(state) = self.symbols.get_mut(ticker.symbol.usize()) else { return };
         if state.book.last_id() == Some(ticker.update_id) && state.book.top().is_some_and(|top| !same(&top, &ticker.top)) {
+            state.book.reset();
             self.stats.book_mismatches += 1;
-            self.book_gap(ticker.symbol, out);
+            self.book_gap(now, ticker.symbol, out);
             return;
         }
         if let Some(top) = state.newer_top(ticker.update_id, ticker.top) {
@@ -302,10 +301,10 @@ impl Session {
             BookStep::Waiting => {
                 if state.book_fetch == Fetch::None && state.book.wants_snapshot() {
                     state.book_fetch = Fetch::Wanted(now);
-                    self.dirty = true;
                 }
+                self.dirty |= matches!(state.book_fetch, Fetch::Wanted(at) if at <= now);
             }
-            BookStep::Gap(_) => self.book_gap_at(now, symbol, out),
+            BookStep::Gap(_) => self.book_gap(now, symbol, out),
         }
     }
 
@@ -317,8 +316,9 @@ impl Session {
         }
         let (Some(id), Some(top)) = (state.book.last_id(), state.book.top()) else { return };
         if state.top_id == id && state.top.is_some_and(|known| !same(&known, &top)) {
+            state.book.reset();
             self.stats.book_mismatches += 1;
-            self.book_gap_at(now, symbol, out);
+            self.book_gap(now, symbol, out);
             return;
         }
         if let Some(top) = state.newer_top(id, top) {
@@ -326,17 +326,8 @@ impl Session {
         }
     }
 
-    fn book_gap(&mut self, symbol: SymbolIndex, out: &mut Outputs) {
-        // The time matters only for the wait before the next snapshot, which the next update sets.
-        if let Some(state) = self.symbols.get_mut(symbol.usize()) {
-            state.forget_book();
-        }
-        self.stats.book_gaps += 1;
-        out.event(symbol, Event::Gap(Feed::Market));
-    }
-
     /// A book is worthless: tells it, and plans a snapshot, at once after a long time of peace and later and later otherwise.
-    fn book_gap_at(&mut self, now: Time, symbol: SymbolIndex, out: &mut Outputs) {
+    fn book_gap(&mut self, now: Time, symbol: SymbolIndex, out: &mut Outputs) {
         let Some(state) = self.symbols.get_mut(symbol.usize()) else { return };
         if state.book_synced_at.is_some_and(|at| now.since(at) >= BOOK_STABLE) {
             state.book_backoff.reset();
@@ -356,7 +347,7 @@ impl Session {
 
     /// The next book that needs a snapshot.
     pub(super) fn next_book(&self, now: Time) -> Option<(Job, SymbolIndex)> {
-        let wants = |state: &SymbolState| matches!(state.book_fetch, Fetch::Wanted(at) if at <= now) && state.market_up;
+        let wants = |state: &SymbolState| matches!(state.book_fetch, Fetch::Wanted(at) if at <= now) && state.book.wants_snapshot();
         let n = self.symbols.iter().position(wants)?;
         Some((Job::BookSnapshot, SymbolIndex(n as u16)))
     }

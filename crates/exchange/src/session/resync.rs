@@ -23,13 +23,9 @@ impl Session {
                 resync.after = after;
                 resync.enter(Stage::Queued);
             }
-            Stage::Baseline
-            | Stage::Trades(_)
-            | Stage::Lookup
-            | Stage::Due
-            | Stage::Position
-            | Stage::Orders
-            | Stage::Batch => resync.again = Some(after),
+            Stage::Baseline | Stage::Trades(_) | Stage::Lookup | Stage::Due | Stage::Position | Stage::Orders | Stage::Batch => {
+                resync.again = Some(after)
+            }
         }
     }
 
@@ -144,7 +140,7 @@ impl Session {
             if matches!(trouble, Trouble::Malformed) {
                 self.stats.replies_malformed += 1;
             }
-            self.resync_trouble(now, pending.job, symbol, trouble, out);
+            self.resync_trouble(now, pending.job, symbol, &trouble, out);
         }
     }
 
@@ -336,7 +332,7 @@ impl Session {
     }
 
     /// Tries a request again, or gives the catch-up up.
-    fn resync_trouble(&mut self, now: Time, job: Job, symbol: SymbolIndex, trouble: Trouble, out: &mut Outputs) {
+    fn resync_trouble(&mut self, now: Time, job: Job, symbol: SymbolIndex, trouble: &Trouble, out: &mut Outputs) {
         let clock = matches!(trouble, Trouble::Refused(error) if error.is_clock());
         let retry = trouble.is_retry() || clock;
         if matches!(job, Job::AllPositions | Job::AllOpenOrders) {

@@ -201,7 +201,7 @@ impl Session {
             if payment.time <= state.funding_after {
                 continue;
             }
-            if out.len() + super::limits::SENT_PER_TURN + 1 >= out.room() {
+            if out.len() + super::limits::REQUESTS_MAX + 1 >= out.room() {
                 // The rest is fetched again: it is after what was told.
                 self.funding.at = Some(now);
                 break;

@@ -168,7 +168,8 @@ impl MatchBook {
         let range = self.range(side, price);
         self.touch(side, price);
         let list = self.list_mut(side);
-        let found = list.as_mut_slice().get_mut(range.clone()).and_then(|at| at.iter_mut().enumerate().find(|(_, r)| r.order_id == order_id));
+        let found =
+            list.as_mut_slice().get_mut(range.clone()).and_then(|at| at.iter_mut().enumerate().find(|(_, r)| r.order_id == order_id));
         if let Some((at, order)) = found {
             order.remaining -= qty;
             if order.remaining.is_zero() {
@@ -188,6 +189,20 @@ impl MatchBook {
         for order in self.list_mut(side).as_mut_slice().get_mut(range).unwrap_or_default() {
             order.ahead = order.ahead.min(qty);
         }
+    }
+
+    /// Drops outside levels of both sides that overlap, as a recording with a hole in it makes them; returns how many.
+    /// Their next updates bring them back.
+    pub(crate) fn uncross(&mut self) -> u64 {
+        let (Some(bid), Some(ask)) = (self.best_outside(Side::Buy), self.best_outside(Side::Sell)) else { return 0 };
+        let mut dropped = 0;
+        for (side, reach) in [(Side::Buy, ask.price), (Side::Sell, bid.price)] {
+            while let Some(level) = self.best_outside(side).filter(|l| at_least(side, l.price, reach)) {
+                self.set_outside(side, level.price, Qty::ZERO);
+                dropped += 1;
+            }
+        }
+        dropped
     }
 
     /// Takes outside liquidity from the front of a level's queue.
@@ -262,8 +277,14 @@ impl MatchBook {
     pub(crate) fn reachable(&self, side: Side, limit: Option<Price>, except: Option<AccountId>) -> Qty {
         let within = |price: Price| limit.is_none_or(|limit| at_least(side, price, limit));
         let outside: Qty = self.outside.levels(side).take_while(|l| within(l.price)).map(|l| l.qty).sum();
-        let orders: Qty =
-            self.resting(side).iter().rev().take_while(|r| within(r.price)).filter(|r| Some(r.account) != except).map(|r| r.remaining).sum();
+        let orders: Qty = self
+            .resting(side)
+            .iter()
+            .rev()
+            .take_while(|r| within(r.price))
+            .filter(|r| Some(r.account) != except)
+            .map(|r| r.remaining)
+            .sum();
         outside + orders
     }
 

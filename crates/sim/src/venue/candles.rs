@@ -122,7 +122,7 @@ impl Candles {
     pub(crate) fn push(&mut self, trade: &Trade) -> Option<Candle> {
         let closed = self.builder.push(trade);
         if let Some(candle) = closed {
-            self.closed.roll(candle);
+            self.keep(candle);
         }
         self.last = Some(trade.price);
         self.changed = true;
@@ -141,9 +141,23 @@ impl Candles {
                 flat(open_time, self.last?)
             }
         };
-        self.closed.roll(candle);
+        self.keep(candle);
         self.changed = false;
         Some(candle)
+    }
+
+    /// Remembers a closed candle, after flat ones for minutes that were slept through.
+    fn keep(&mut self, candle: Candle) {
+        for _ in 0..CANDLES_MAX {
+            let Some((next, close)) = self.closed.last().map(|c| (Time::from_millis(c.open_time.millis() + MINUTE_MS), c.close)) else {
+                break;
+            };
+            if next >= candle.open_time {
+                break;
+            }
+            self.closed.roll(flat(next, close));
+        }
+        self.closed.roll(candle);
     }
 
     /// The open candle when it changed since the last call.

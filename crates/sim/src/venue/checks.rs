@@ -25,7 +25,8 @@ impl Venue {
         let mut resting = 0;
         for market in &self.markets {
             let symbol = market.instrument.symbol.as_str();
-            let broken = |what, account: u16, found: i128, expected: i128| Broken { what, account, symbol: symbol.to_owned(), found, expected };
+            let broken =
+                |what, account: u16, found: i128, expected: i128| Broken { what, account, symbol: symbol.to_owned(), found, expected };
             for (side, order) in market.book.all_resting() {
                 resting += 1;
                 let row = self.open.get(&order.order_id).filter(|row| row.side == side && row.price == order.price);

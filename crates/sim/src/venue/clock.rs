@@ -3,6 +3,7 @@
 use core::time::Duration;
 use plimsoll_market::{Bps, MarkPrice, RefPrice, Side, Time};
 
+use super::book::MatchBook;
 use super::types::{MarketEvent, Sink, VenueEvent};
 use super::{Market, Venue};
 use crate::limits::{STEPS_PER_TURN, TICK_MS};
@@ -92,7 +93,7 @@ impl Venue {
     fn step_source(&mut self, market: usize, at: Time, out: &mut Sink<'_>) {
         self.now = self.now.max(at);
         let Some(m) = self.markets.get_mut(market) else { return };
-        let mut events = Vec::new();
+        let mut events = core::mem::take(&mut self.scratch);
         m.source.step(m.book.outside(), &mut events);
         let mut levels = false;
         for event in &events {
@@ -109,7 +110,15 @@ impl Venue {
                 SourceEvent::Mark { mark, index, funding } => self.set_mark(market, mark, index, Some(funding), out),
             }
         }
+        events.clear();
+        self.scratch = events;
         if levels {
+            let dropped = self.book_mut(market, MatchBook::uncross).unwrap_or(0);
+            if dropped > 0
+                && let Some(MarketSource::Replay(replay)) = self.markets.get_mut(market).map(|m| &mut m.source)
+            {
+                replay.note_crossed(dropped);
+            }
             self.cross(market, out);
         }
         let Some(m) = self.markets.get_mut(market) else { return };

@@ -127,15 +127,18 @@ impl Venue {
     /// # Errors
     /// An unknown symbol or account.
     pub fn income(
-        &self, account: AccountId, symbol: Option<Symbol>, kind: Option<IncomeKind>, page: Page,
+        &self,
+        account: AccountId,
+        symbol: Option<Symbol>,
+        kind: Option<IncomeKind>,
+        page: Page,
     ) -> Result<Vec<IncomeRow>, VenueError> {
         if let Some(symbol) = symbol {
             self.find(symbol)?;
         }
         let held = self.account(account).ok_or(VenueError::UnknownAccount)?;
         let of_trade = |t: &TradeRow| {
-            let row =
-                |kind, amount| IncomeRow { id: t.trade_id, symbol: t.symbol, kind, amount, trade_id: Some(t.trade_id), time: t.time };
+            let row = |kind, amount| IncomeRow { id: t.trade_id, symbol: t.symbol, kind, amount, trade_id: Some(t.trade_id), time: t.time };
             let profit = (t.realized != 0).then(|| row(IncomeKind::RealizedPnl, t.realized));
             [profit, Some(row(IncomeKind::Commission, -t.commission))].into_iter().flatten()
         };

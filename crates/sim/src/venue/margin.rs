@@ -7,7 +7,8 @@ use core::fmt::Write;
 use plimsoll_market::{Bps, Instrument, Notional, OrderStatus, OrderType, Price, RefPrice, Round, Side, Time};
 
 use super::types::{
-    AccountEvent, AccountId, BalanceRow, Bracket, ClientText, Execution, IncomeKind, Origin, OrderRow, PositionRow, Reason, SelfTrade, Sink, Tif,
+    AccountEvent, AccountId, BalanceRow, Bracket, ClientText, Execution, IncomeKind, OrderRow, Origin, PositionRow, Reason, SelfTrade,
+    Sink, Tif,
 };
 use super::{Market, Venue};
 use crate::error::VenueError;
@@ -321,7 +322,12 @@ impl Venue {
     /// # Errors
     /// Out of range, too little margin for it, or an isolated position.
     pub fn set_leverage(
-        &mut self, now: Time, account: AccountId, symbol: plimsoll_market::Symbol, leverage: u16, out: &mut Sink<'_>,
+        &mut self,
+        now: Time,
+        account: AccountId,
+        symbol: plimsoll_market::Symbol,
+        leverage: u16,
+        out: &mut Sink<'_>,
     ) -> Result<i128, VenueError> {
         self.run_to(now, out);
         let market = self.find(symbol)?;
@@ -359,7 +365,12 @@ impl Venue {
     /// # Errors
     /// Unchanged, or the symbol has open orders or a position.
     pub fn set_margin_type(
-        &mut self, now: Time, account: AccountId, symbol: plimsoll_market::Symbol, margin: super::MarginType, out: &mut Sink<'_>,
+        &mut self,
+        now: Time,
+        account: AccountId,
+        symbol: plimsoll_market::Symbol,
+        margin: super::MarginType,
+        out: &mut Sink<'_>,
     ) -> Result<(), VenueError> {
         self.run_to(now, out);
         let market = self.find(symbol)?;

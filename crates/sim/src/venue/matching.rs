@@ -55,7 +55,15 @@ impl Market {
 impl Venue {
     /// Takes up to `qty` at `limit` or better from the side opposite to `side`, for an order of an account or for the
     /// outside. Returns what was taken.
-    pub(crate) fn take(&mut self, market: usize, side: Side, qty: Qty, limit: Option<Price>, taker: Option<u64>, out: &mut Sink<'_>) -> Qty {
+    pub(crate) fn take(
+        &mut self,
+        market: usize,
+        side: Side,
+        qty: Qty,
+        limit: Option<Price>,
+        taker: Option<u64>,
+        out: &mut Sink<'_>,
+    ) -> Qty {
         let from = side.opposite();
         let mut taken = Qty::ZERO;
         for _ in 0..MATCHES_PER_ORDER_MAX {

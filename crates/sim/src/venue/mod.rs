@@ -28,7 +28,7 @@ use crate::limits::{
     ACCOUNTS_MAX, BRACKETS_MAX, GENERATED_LEVELS_MAX, INSTRUMENTS_MAX, OPEN_TOTAL_MAX, PUBLIC_TRADES_MAX, REPLAYED_LEVELS_MAX,
 };
 use crate::replay::Replay;
-use crate::source::MarketSource;
+use crate::source::{MarketSource, SourceEvent};
 use account::{Account, Position};
 use book::MatchBook;
 use candles::Candles;
@@ -37,9 +37,9 @@ use step::Step;
 pub use candles::Interval;
 pub use margin::default_brackets;
 pub use types::{
-    AccountEvent, AccountId, AccountSpec, AggTrade, BalanceRow, Bracket, Cadence, ClientText, DepthDiff, DepthSnapshot, Execution, IncomeKind,
-    IncomeRow, Journal, MarginType, MarketEvent, MarketSpec, NewOrder, OrderRef, OrderRow, Origin, Page, PositionRow, Reason, SelfTrade, Sink,
-    SourceSpec, Ticker, Tif, TradeRow, VenueConfig, VenueEvent,
+    AccountEvent, AccountId, AccountSpec, AggTrade, BalanceRow, Bracket, Cadence, ClientText, DepthDiff, DepthSnapshot, Execution,
+    IncomeKind, IncomeRow, Journal, MarginType, MarketEvent, MarketSpec, NewOrder, OrderRef, OrderRow, Origin, Page, PositionRow, Reason,
+    SelfTrade, Sink, SourceSpec, Ticker, Tif, TradeRow, VenueConfig, VenueEvent,
 };
 
 /// A contract of the venue with everything that is public about it.
@@ -96,6 +96,8 @@ pub struct Venue {
     journal: Journal,
     commits: u64,
     step: Step,
+    /// What a source's step did, kept for its memory; empty between steps.
+    scratch: Vec<SourceEvent>, // tidy: bounded by one step of a source: twice the levels of its book
 }
 
 impl Venue {
@@ -158,6 +160,7 @@ impl Venue {
             journal,
             commits: 0,
             step: Step::default(),
+            scratch: Vec::new(),
         })
     }
 
@@ -276,7 +279,10 @@ impl Market {
         let symbol = instrument.symbol;
         let brackets = if brackets.is_empty() { default_brackets() } else { brackets };
         let ordered = brackets.is_sorted_by(|a, b| {
-            a.notional_max < b.notional_max && a.leverage_max > b.leverage_max && a.maintenance <= b.maintenance && a.deduction <= b.deduction
+            a.notional_max < b.notional_max
+                && a.leverage_max > b.leverage_max
+                && a.maintenance <= b.maintenance
+                && a.deduction <= b.deduction
         });
         if !ordered || brackets.len() > BRACKETS_MAX {
             return Err(ConfigError::Brackets(symbol));

@@ -245,7 +245,12 @@ impl Venue {
     /// # Errors
     /// [`VenueError::UnknownOrder`] when none is open by that name.
     pub fn cancel(
-        &mut self, now: Time, account: AccountId, symbol: Symbol, order: OrderRef, out: &mut Sink<'_>,
+        &mut self,
+        now: Time,
+        account: AccountId,
+        symbol: Symbol,
+        order: OrderRef,
+        out: &mut Sink<'_>,
     ) -> Result<OrderRow, VenueError> {
         self.run_to(now, out);
         let market = self.find(symbol)?;
@@ -287,7 +292,14 @@ impl Venue {
     /// A broken filter, too little margin, nothing changed, too many changes: the order stays as it was.
     #[expect(clippy::too_many_arguments, reason = "mirrors the exchange's call; the types cannot be swapped")]
     pub fn amend(
-        &mut self, now: Time, account: AccountId, symbol: Symbol, order: OrderRef, price: Price, qty: Qty, out: &mut Sink<'_>,
+        &mut self,
+        now: Time,
+        account: AccountId,
+        symbol: Symbol,
+        order: OrderRef,
+        price: Price,
+        qty: Qty,
+        out: &mut Sink<'_>,
     ) -> Result<OrderRow, VenueError> {
         self.run_to(now, out);
         let market = self.find(symbol)?;
@@ -334,7 +346,12 @@ impl Venue {
     /// # Errors
     /// An unknown symbol or account.
     pub fn countdown_cancel_all(
-        &mut self, now: Time, account: AccountId, symbol: Symbol, after: Option<Duration>, out: &mut Sink<'_>,
+        &mut self,
+        now: Time,
+        account: AccountId,
+        symbol: Symbol,
+        after: Option<Duration>,
+        out: &mut Sink<'_>,
     ) -> Result<(), VenueError> {
         self.run_to(now, out);
         let market = self.find(symbol)?;

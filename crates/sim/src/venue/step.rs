@@ -4,7 +4,7 @@ use plimsoll_market::Symbol;
 
 use super::types::{AccountEvent, AccountId, Execution, IncomeKind, IncomeRow, Journal, OrderRow, Sink, TradeRow, VenueEvent};
 use super::{Reserved, Venue};
-use crate::limits::IDS_RESERVED;
+use crate::limits::{IDS_LEFT, IDS_RESERVED};
 use crate::rows::Row;
 
 /// What one step changed. Emptied at its end, so it never holds more than one command or market event can cause.
@@ -80,7 +80,8 @@ impl Venue {
             let symbol = m.instrument.symbol;
             m.book.flush(now, &mut |event| out(VenueEvent::Market { symbol, event }));
             let (used, kept) = (Reserved { trade: m.next_trade, agg: m.next_agg, update: m.book.last_update() }, m.reserved);
-            if used.trade >= kept.trade || used.agg >= kept.agg || used.update >= kept.update {
+            let low = |used: u64, kept: u64| used + IDS_LEFT >= kept;
+            if low(used.trade, kept.trade) || low(used.agg, kept.agg) || low(used.update, kept.update) {
                 self.step.touch_market(market);
             }
         }
@@ -96,7 +97,8 @@ impl Venue {
             return;
         }
         let step = core::mem::take(&mut self.step);
-        if self.next_order >= self.reserved_orders {
+        let reserve = self.next_order + IDS_LEFT >= self.reserved_orders;
+        if reserve {
             self.reserved_orders = self.next_order + IDS_RESERVED;
         }
         for &market in &step.markets {
@@ -109,7 +111,7 @@ impl Venue {
             }
         }
         if self.journal == Journal::On {
-            self.write(&step, &mut |row| out(VenueEvent::Row(row)));
+            self.write(&step, reserve, &mut |row| out(VenueEvent::Row(row)));
         }
         for (account, event) in &step.events {
             out(VenueEvent::Account { account: *account, event });
@@ -124,7 +126,7 @@ impl Venue {
         self.step.markets.clear();
     }
 
-    fn write(&mut self, step: &Step, out: &mut dyn FnMut(&Row)) {
+    fn write(&mut self, step: &Step, reserve: bool, out: &mut dyn FnMut(&Row)) {
         for (at, order) in step.orders.iter().enumerate() {
             let told_later = step.orders.get(at + 1..).unwrap_or_default().iter().any(|later| later.order_id == order.order_id);
             if !told_later {
@@ -152,7 +154,9 @@ impl Venue {
                 out(&row);
             }
         }
-        out(&Row::Ids { next_order: self.reserved_orders.to_string() });
+        if reserve {
+            out(&Row::Ids { next_order: self.reserved_orders.to_string() });
+        }
         self.commits += 1;
         out(&Row::Commit { seq: self.commits });
     }

@@ -20,12 +20,7 @@ fn check(script: &[&str], expected: &[&str]) {
 #[test]
 fn better_prices_and_earlier_orders_fill_first() {
     check(
-        &[
-            "a sell 10 @ 60000 a1",
-            "b sell 10 @ 60000 b1",
-            "b sell 10 @ 59990 b2",
-            "c buy 25 @ 60000 c1",
-        ],
+        &["a sell 10 @ 60000 a1", "b sell 10 @ 60000 b1", "b sell 10 @ 59990 b2", "c buy 25 @ 60000 c1"],
         &[
             "a NEW a1 new 0/10",
             "b NEW b1 new 0/10",
@@ -110,13 +105,7 @@ fn self_trades_are_prevented_as_asked() {
 fn reduce_only_never_flips() {
     check(&["a sell 5 @ 60000 ro a1"], &["error -2022"]);
     check(
-        &[
-            "b sell 10 @ 60000 b1",
-            "a buy 10 @ 60000 a1",
-            "a sell 8 @ 60100 ro a2",
-            "a sell 8 @ 60200 ro a3",
-            "b buy 16 @ 60200 b2",
-        ],
+        &["b sell 10 @ 60000 b1", "a buy 10 @ 60000 a1", "a sell 8 @ 60100 ro a2", "a sell 8 @ 60200 ro a3", "b buy 16 @ 60200 b2"],
         &[
             "b NEW b1 new 0/10",
             "a NEW a1 new 0/10",
@@ -210,13 +199,7 @@ fn cancels_and_the_dead_mans_switch() {
     );
     check(
         &["a buy 10 @ 60000 a1", "a sell 10 @ 61000 a2", "b buy 10 @ 59000 b1", "a all"],
-        &[
-            "a NEW a1 new 0/10",
-            "a NEW a2 new 0/10",
-            "b NEW b1 new 0/10",
-            "a CANCELED a1 canceled 0/10",
-            "a CANCELED a2 canceled 0/10",
-        ],
+        &["a NEW a1 new 0/10", "a NEW a2 new 0/10", "b NEW b1 new 0/10", "a CANCELED a1 canceled 0/10", "a CANCELED a2 canceled 0/10"],
     );
     check(
         &["a buy 10 @ 60000 a1", "a countdown 5000", "wait 4000", "a countdown 5000", "wait 4900", "wait 300"],
@@ -365,7 +348,10 @@ fn funding_moves_between_long_and_short() {
     let funding: Vec<&str> = world.heard.log.iter().map(String::as_str).filter(|l| l.contains("FUNDING")).collect();
     assert_eq!(funding, ["a FUNDING_FEE -60000000", "b FUNDING_FEE 60000000"]);
     let income = world.venue.income(AccountId(0), None, None, plimsoll_sim::venue::Page::latest(9)).unwrap();
-    assert_eq!(income.iter().map(|i| (i.kind.as_str(), i.amount)).collect::<Vec<_>>(), [("COMMISSION", -120_000_000), ("FUNDING_FEE", -60_000_000)]);
+    assert_eq!(
+        income.iter().map(|i| (i.kind.as_str(), i.amount)).collect::<Vec<_>>(),
+        [("COMMISSION", -120_000_000), ("FUNDING_FEE", -60_000_000)]
+    );
     assert_eq!(world.venue.funding_rates(btc().symbol, plimsoll_sim::venue::Page::latest(9)).unwrap().len(), 1);
 }
 
@@ -373,7 +359,7 @@ fn funding_moves_between_long_and_short() {
 fn whoever_runs_out_of_margin_is_liquidated() {
     let mut world = World::of(config(vec![market(btc(), SourceSpec::Empty)], 400 * USDT));
     // b trades with small steps; c provides the falling market, a holds 0.1 BTC with 400 USDT behind it.
-    for line in ["b sell 100 @ 60000 b1", "a buy 100 @ 60000 a1", "a buy 2 @ 58000 a2"] {
+    for line in ["b sell 100 @ 60000 b1", "a buy 100 @ 60000 a1", "a sell 2 @ 61000 ro a2"] {
         world.line(line);
     }
     let liquidation = world.venue.position(AccountId(0), btc().symbol).unwrap().liquidation;

@@ -4,8 +4,8 @@ use core::time::Duration;
 use plimsoll_market::{Instrument, Name, OrderType, Price, Qty, Side, Symbol, Time};
 use plimsoll_sim::rows::Row;
 use plimsoll_sim::venue::{
-    AccountEvent, AccountId, AccountSpec, ClientText, Execution, Journal, MarketEvent, MarketSpec, NewOrder, OrderRef, SelfTrade, SourceSpec,
-    Tif, Venue, VenueConfig, VenueEvent,
+    AccountEvent, AccountId, AccountSpec, ClientText, Execution, Journal, MarketEvent, MarketSpec, NewOrder, OrderRef, SelfTrade,
+    SourceSpec, Tif, Venue, VenueConfig, VenueEvent,
 };
 
 pub const START: Time = Time::from_millis(1_700_000_000_000);
@@ -212,7 +212,9 @@ impl World {
             }
             "amend" => {
                 let (qty, price) = (words[3].parse().unwrap(), words[5].parse::<i64>().unwrap() * 100);
-                self.venue.amend(now, account, symbol, client(words[2]), Price::from_units(price), Qty::from_units(qty), &mut out).map(|_| ())
+                self.venue
+                    .amend(now, account, symbol, client(words[2]), Price::from_units(price), Qty::from_units(qty), &mut out)
+                    .map(|_| ())
             }
             side => {
                 let side = if side == "buy" { Side::Buy } else { Side::Sell };

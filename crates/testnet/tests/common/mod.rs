@@ -48,6 +48,13 @@ pub fn config() -> TestnetConfig {
     TestnetConfig::new(7, vec![AccountConfig::parse("testkey:testsecret:100000").unwrap()])
 }
 
+/// The folder of recorded data, if it is there.
+pub fn shared() -> Option<std::path::PathBuf> {
+    let root = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| root.join("../shared"), std::path::PathBuf::from);
+    folder.join("data/market/hftbacktest/usdm").is_dir().then_some(folder)
+}
+
 pub fn now_ms() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }

@@ -143,7 +143,8 @@ impl World {
             if let Some(Booked { fill, .. }) = market.fills.get(before).copied()
                 && market.fills.len().is_multiple_of(7)
             {
-                let text = format!("{} {} filled at {}", fill.side.as_str(), market.instrument.symbol, market.instrument.show_price(fill.price));
+                let text =
+                    format!("{} {} filled at {}", fill.side.as_str(), market.instrument.symbol, market.instrument.show_price(fill.price));
                 let alert = Alert::new(Severity::Info, AlertCode::Gate, now, &text);
                 let symbol = Some(market.instrument.symbol.to_string());
                 self.events.push(event(&alert, symbol));
@@ -447,7 +448,10 @@ impl Source for MadeUp {
 fn page<T, U>(rows: &[T], request: PageRequest, write: impl Fn(&T) -> U) -> Page<U> {
     let until = request.before.and_then(|before| before.parse().ok()).map_or(rows.len(), |before: usize| rows.len().min(before));
     let from = until.saturating_sub(request.limit);
-    Page { items: rows[from..until].iter().rev().map(write).collect(), next: (from > 0).then(|| plimsoll_web::Cursor::from(&from.to_string()).unwrap_or_default()) }
+    Page {
+        items: rows[from..until].iter().rev().map(write).collect(),
+        next: (from > 0).then(|| plimsoll_web::Cursor::from(&from.to_string()).unwrap_or_default()),
+    }
 }
 
 #[async_trait]

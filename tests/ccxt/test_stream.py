@@ -73,7 +73,9 @@ class Public(Streams):
             # ccxt itself refuses a diff whose `pu` is not the last `u`, and a refusal ends this loop.
             while True:
                 book = await self.client.watch_order_book(BTC)
-                books.append((book["nonce"], book["bids"][:5], book["asks"][:5], len(book["bids"]), len(book["asks"])))
+                # Copied level by level: ccxt changes the quantities of its lists in place with the next update.
+                bids, asks = ([tuple(level) for level in book[side][:5]] for side in ("bids", "asks"))
+                books.append((book["nonce"], bids, asks, len(book["bids"]), len(book["asks"])))
 
         async def watch_best():
             while True:

@@ -3,6 +3,7 @@ use crate::dial::{Dialer, Stream};
 use crate::limits::{CLOSE_TIMEOUT, CONNECT_TIMEOUT, MESSAGE_MAX, READ_BUFFER, WRITE_BUFFER_MAX};
 use crate::work::{Done, Work};
 use futures_util::StreamExt;
+use futures_util::sink::Sink as _;
 use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::Stream as _;
 use plimsoll_exchange::session::limits::CONNS_MAX;
@@ -170,7 +171,12 @@ impl Sockets {
             let Poll::Ready(next) = Pin::new(&mut **socket).poll_next(cx) else { continue };
             let incoming = match next {
                 Some(Ok(Message::Text(text))) => Incoming::Text(text),
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => Incoming::Alive,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Incoming::Alive,
+                Some(Ok(Message::Close(_))) => {
+                    // Nothing more comes. The answer to it is written if that needs no waiting; the exchange is not waited for.
+                    let _flushed = Pin::new(&mut **socket).poll_flush(cx);
+                    Incoming::Ended(None, Closed::Remote)
+                }
                 Some(Ok(Message::Binary(_) | Message::Frame(_))) => Incoming::Dropped(Dropped::Malformed),
                 Some(Err(error)) => broken(&error),
                 None => Incoming::Ended(None, Closed::Remote),

@@ -26,6 +26,7 @@ mod convert;
 pub mod dto;
 mod error;
 mod guard;
+mod impatient;
 pub mod limits;
 mod live;
 mod ports;

@@ -5,7 +5,7 @@ use core::time::Duration;
 /// Connections served at once when the configuration does not say; one beyond it is told 503 and closed.
 ///
 /// A dashboard opens at most 7 (six of HTTP, one live); Prometheus, `ctl` and a few readers more. Each costs at worst
-/// [`CONNECTION_BYTES`]: 64 × 64 KiB = 4 MiB.
+/// [`CONNECTION_BYTES`] and its future: 64 × 107 KiB = 7 MiB.
 pub const CONNECTIONS_DEFAULT: usize = 64;
 
 /// Most connections that may be configured.
@@ -14,7 +14,7 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 /// Bytes an HTTP connection takes at worst: hyper's read buffer, its write buffer, the socket's task.
 ///
 /// Bodies larger than this are streamed in [`CHUNK_BYTES`] and counted in the line of history pages instead.
-pub const CONNECTION_BYTES: usize = READ_BUFFER_BYTES + 2 * CHUNK_BYTES + 16 * 1024;
+pub const CONNECTION_BYTES: usize = READ_BUFFER_BYTES + 2 * CHUNK_BYTES + PAGE_SMALL * ROW_BYTES;
 
 /// Bytes of request head that are read before the answer is 431: every head we understand fits in a quarter of it.
 pub const READ_BUFFER_BYTES: usize = 16 * 1024;
@@ -30,7 +30,7 @@ pub const BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// Live subscribers when the configuration does not say; when a further one comes, the oldest leaves.
 ///
-/// A desk has a handful of open dashboards. Each costs at worst [`SUBSCRIBER_BYTES`]: 16 × 320 KiB = 5 MiB.
+/// A desk has a handful of open dashboards. Each costs at worst [`SUBSCRIBER_BYTES`]: 24 × 236 KiB = 6 MiB.
 pub const SUBSCRIBERS_DEFAULT: usize = 16;
 
 /// Most live subscribers that may be configured.
@@ -127,16 +127,19 @@ const _: () = assert!(SAMPLE_INTERVAL.as_millis() % FRAME_INTERVAL.as_millis() =
 /// Rows of a page when the request does not say.
 pub const PAGE_DEFAULT: usize = 100;
 
-/// Most rows of a page; a larger `limit` is refused. 10,000 × [`ROW_BYTES`] = 5 MB while it is sent.
+/// Most rows of a page; a larger `limit` is refused. 10,000 × [`ROW_BYTES`] = 10 MB while it is made and sent.
 pub const PAGE_MAX: usize = 10_000;
 
-/// Bytes a row takes at worst as a value and as JSON.
-pub const ROW_BYTES: usize = 768;
+/// Bytes a row takes at worst: a dozen short texts as a value, and the same as JSON.
+pub const ROW_BYTES: usize = 1_024;
 
-/// Pages that are made or sent at the same time; a further request waits its turn within its timeout.
-pub const PAGES_AT_ONCE: usize = 2;
+/// Rows up to which a page needs no turn; its bytes are the connection's.
+pub const PAGE_SMALL: usize = 50;
 
-/// Points of an equity line when the request does not say.
+/// Larger pages that are made or sent at the same time; a further request waits its turn within its timeout.
+pub const PAGES_AT_ONCE: usize = 1;
+
+/// Points of an equity line when the request does not say. A point takes a tenth of a row.
 pub const POINTS_DEFAULT: usize = 500;
 
 /// Most points of an equity line.
@@ -155,7 +158,11 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time after which a connection is asked to end; clients connect again without noticing. Bounds what a slow reader holds.
-pub const CONNECTION_LIFE: Duration = Duration::from_secs(600);
+pub const CONNECTION_LIFE: Duration = Duration::from_secs(300);
+
+/// Time a client may leave an answer lying without taking a byte of it; then the connection is cut.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(15);
+const _: () = assert!(STALL_TIMEOUT.as_secs() > SEND_TIMEOUT.as_secs());
 
 /// Time a connection has to end once asked: at its end of life and when the server stops.
 pub const CONNECTION_GRACE: Duration = Duration::from_secs(3);

@@ -19,7 +19,7 @@ use crate::dto::{DetailDto, DoneDto, EquityDto, HealthDto, LedgerDto, PageDto, S
 use crate::error::ApiError;
 use crate::guard::{Doorkeeper, Hosts, gate, shield, too_large};
 use crate::limits::{
-    BODY_BYTES_MAX, CHUNK_BYTES, CLIENT_MESSAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT, RANGE_MAX,
+    BODY_BYTES_MAX, CHUNK_BYTES, CLIENT_MESSAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, PAGE_SMALL, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT, RANGE_MAX,
     WATCH_MAX, WRITE_BUFFER_BYTES,
 };
 use crate::live::Live;
@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) ledger: LedgerHandle,
     /// One permit a page that is being made or sent.
     pub(crate) pages: Arc<Semaphore>,
+    /// The line of those pages.
     pub(crate) pages_grant: Grant,
 }
 
@@ -93,31 +94,36 @@ async fn slots(State(shared): App, Path(id): Path<String>, Query(query): Query<P
     let next = (until < items.len()).then(|| until.to_string());
     items.truncate(until);
     items.drain(..from);
-    shared.send_page(shared.turn().await?, &PageDto { items, next })
+    shared.send_page(shared.turn(request.limit).await?, &PageDto { items, next })
 }
 
 async fn orders(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
     let (symbol, _) = shared.find(&id)?;
-    let (request, turn) = (query.page()?, shared.turn().await?);
+    let request = query.page()?;
+    let turn = shared.turn(request.limit).await?;
     let page = shared.ports.history.orders(&symbol, request).await?;
     shared.send_page(turn, &written(page, request))
 }
 
 async fn fills(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
     let (symbol, _) = shared.find(&id)?;
-    let (request, turn) = (query.page()?, shared.turn().await?);
+    let request = query.page()?;
+    let turn = shared.turn(request.limit).await?;
     let page = shared.ports.history.fills(&symbol, request).await?;
     shared.send_page(turn, &written(page, request))
 }
 
 async fn events(State(shared): App, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
-    let (request, turn) = (query.page()?, shared.turn().await?);
+    let request = query.page()?;
+    let turn = shared.turn(request.limit).await?;
     let page = shared.ports.history.events(request).await?;
     shared.send_page(turn, &written(page, request))
 }
 
 async fn equity(State(shared): App, Query(query): Query<EquityQuery>) -> Result<Response, ApiError> {
-    let (range, turn) = (query.range(shared.ports.source.now())?, shared.turn().await?);
+    let range = query.range(shared.ports.source.now())?;
+    // Ten points make a row.
+    let turn = shared.turn(range.points / 10).await?;
     let mut line = shared.ports.history.equity(range).await?;
     line.points.truncate(range.points);
     let (since_ms, until_ms) = (range.since.millis(), range.until.millis());
@@ -125,9 +131,10 @@ async fn equity(State(shared): App, Query(query): Query<EquityQuery>) -> Result<
 }
 
 async fn ledger(State(shared): App) -> Result<Response, ApiError> {
-    // Thousands of lines with hundreds of symbols: as large as a page.
-    let turn = shared.turn().await?;
-    shared.send_page(turn, &LedgerDto::new(shared.ledger.budget(), shared.ledger.total_bytes(), &shared.ledger.lines()))
+    let lines = shared.ledger.lines();
+    // Thousands of lines with hundreds of symbols: as large as a page. A line is half a row.
+    let turn = shared.turn(lines.len() / 2).await?;
+    shared.send_page(turn, &LedgerDto::new(shared.ledger.budget(), shared.ledger.total_bytes(), &lines))
 }
 
 async fn metrics(State(shared): App) -> Json<crate::dto::MetricsDto> {
@@ -299,15 +306,16 @@ fn written<T>(mut page: Page<T>, request: PageRequest) -> PageDto<T> {
     PageDto { items: page.items, next: page.next.map(|next| next.to_string()) }
 }
 
-/// The right to make and send one large answer.
+/// The right to make and send one large answer; a small one needs none.
 struct Turn {
-    _permit: OwnedSemaphorePermit,
-    gauge: Gauge,
+    large: Option<(OwnedSemaphorePermit, Gauge)>,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.gauge.sub(1);
+        if let Some((_, gauge)) = &self.large {
+            gauge.sub(1);
+        }
     }
 }
 
@@ -317,13 +325,16 @@ impl Shared {
         found.ok_or_else(|| ApiError::unknown_symbol(id, self.live.symbols().iter().map(|now| now.status.symbol.to_string())))
     }
 
-    /// Waits for the turn to make a large answer; the request's timeout bounds the wait.
-    async fn turn(&self) -> Result<Turn, ApiError> {
+    /// Waits for the turn to make an answer of so many rows; the request's timeout bounds the wait.
+    async fn turn(&self, rows: usize) -> Result<Turn, ApiError> {
+        if rows <= PAGE_SMALL {
+            return Ok(Turn { large: None });
+        }
         let stopping = |_| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the process is stopping");
         let permit = Arc::clone(&self.pages).acquire_owned().await.map_err(stopping)?;
         let gauge = self.pages_grant.gauge();
         gauge.add(1);
-        Ok(Turn { _permit: permit, gauge })
+        Ok(Turn { large: Some((permit, gauge)) })
     }
 
     /// Sends JSON piece by piece, holding the turn until the last piece has left.

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::WebConfig;
 use crate::error::WebError;
 use crate::guard::{Doorkeeper, Hosts};
+use crate::impatient::Impatient;
 use crate::limits::{ACCEPT_PAUSE, CONNECTION_GRACE, CONNECTION_LIFE, HEAD_TIMEOUT, HEADERS_MAX, PAGES_AT_ONCE, READ_BUFFER_BYTES};
 use crate::live::{Hub, Live};
 use crate::ports::Ports;
@@ -216,7 +217,7 @@ async fn serve(stream: TcpStream, router: Router, task: Task) {
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(READ_BUFFER_BYTES)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(Impatient::new(stream)), TowerToHyperService::new(router))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

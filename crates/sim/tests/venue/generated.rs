@@ -91,10 +91,10 @@ fn trade_grid(seed: u64, duration: Duration) -> (Option<Duration>, usize) {
 fn a_grid_makes_round_trips_within_minutes() {
     let results: Vec<_> = (0..12).map(|seed| trade_grid(seed, Duration::from_secs(300))).collect();
     let trips: usize = results.iter().map(|(_, trips)| trips).sum();
-    eprintln!("XX {results:?}");
-    assert!(trips >= 6 * 3, "{results:?}");
+
+    assert!(trips >= 12 * 5, "{results:?}");
     let early = results.iter().filter(|(first, _)| first.is_some_and(|f| f < Duration::from_secs(30))).count();
-    assert!(early >= 3, "half of the grids see a fill within half a minute: {results:?}");
+    assert!(early >= 9, "three quarters of the grids see a fill within half a minute: {results:?}");
 }
 
 #[test]

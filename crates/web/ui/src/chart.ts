@@ -34,6 +34,7 @@ interface Palette {
 const GUTTER = 78;
 const FOOT = 20;
 const FLASH_MS = 1_400;
+const WINDOW_MS_MIN = 60_000;
 /** Orders on each side that the scale makes room for, unless all are wanted. */
 const NEAREST = 4;
 
@@ -170,7 +171,10 @@ export class PriceChart {
       return;
     }
     const until = Math.max(scene.now, prices.time(prices.length - 1));
-    const since = until - scene.windowMs;
+    // A page just opened has little to show: the stretch grows with it up to the one chosen.
+    const span = Math.min(scene.windowMs, Math.max(WINDOW_MS_MIN, (until - prices.time(0)) * 1.05));
+    scene.windowMs = span;
+    const since = until - span;
     const last = prices.value(prices.length - 1);
     const [low, high] = this.range(scene, since, last);
     if (this.low === this.high || this.calm.matches) {
@@ -477,7 +481,7 @@ export class ProfitChart {
       context.strokeStyle = zero ? colors.muted : colors.grid;
       line(context, 0, at, right, at);
       context.fillStyle = colors.muted;
-      context.fillText(plain((zero ? 0 : value).toFixed(digits)), right + 8, at);
+      if (at > 6) context.fillText(plain((zero ? 0 : value).toFixed(digits)), right + 8, at);
     }
     const every = timeStep(until - since, right / 90);
     const shift = new Date(until).getTimezoneOffset() * 60_000;

@@ -165,8 +165,7 @@ function showTotals(next: Totals, timeMs: number): void {
     put("unrealized", money(pnl.unrealized), trend(pnl.unrealized));
     if (equity.length === 0 || timeMs - equity.time(equity.length - 1) >= EQUITY_EVERY_MS) {
       equity.push(timeMs, Number(pnl.net));
-      profit.draw();
-      put("equity-range", `last ${span(timeMs - equity.time(0))}`);
+      showProfit();
     }
   }
   put("equity", next.equity ? money(next.equity.amount) : "–");
@@ -244,11 +243,14 @@ function showSymbol(): void {
 /** How far each order is from the price; only this moves with every tick. */
 function away(value: number): void {
   for (const element of Array.from(byId("orders").children) as HTMLElement[]) {
-    const level = Number(element.dataset["price"]);
     const cell = element.children[3];
-    if (!cell || !(value > 0) || Number.isNaN(level)) continue;
-    const share = ((level - value) / value) * 100;
-    text(cell, element.dataset["key"] === "price" ? "" : `${share < 0 ? "−" : "+"}${Math.abs(share).toFixed(2)} %`);
+    if (!cell || !(value > 0)) continue;
+    if (element.dataset["key"] === "price") {
+      cells(element, ["price", byId("price").textContent ?? ""]);
+      continue;
+    }
+    const share = ((Number(element.dataset["price"]) - value) / value) * 100;
+    text(cell, `${share < 0 ? "−" : "+"}${Math.abs(share).toFixed(2)} %`);
   }
 }
 
@@ -341,7 +343,7 @@ function showMetrics(metrics: Metrics): void {
 async function slowly(): Promise<void> {
   if (document.hidden) return;
   const ledger = ask<{ lines: LedgerLine[] }>("api/ledger").then(({ lines }) => {
-    const largest = lines.sort((a, b) => b.bytes - a.bytes).slice(0, 6);
+    const largest = lines.sort((a, b) => b.bytes - a.bytes).slice(0, 9);
     reconcile(
       byId("ledger"),
       largest,
@@ -379,7 +381,12 @@ async function pastProfit(): Promise<void> {
   equity.clear();
   for (const point of past.points) equity.push(point.time_ms, Number(point.net));
   for (const [time, value] of later) equity.push(time, value);
+  showProfit();
+}
+
+function showProfit(): void {
   profit.draw();
+  put("equity-range", equity.length < 2 ? "" : `last ${span(equity.time(equity.length - 1) - equity.time(0))}`);
 }
 
 function showLife(): void {

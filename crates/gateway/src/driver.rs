@@ -28,6 +28,8 @@ pub(crate) struct Driver<S> {
     pub(crate) orders: Receiver<Order>,
     pub(crate) stats: WatchSender<GatewayStats>,
     pub(crate) stats_at: Instant,
+    /// Whether something happened since the figures were published.
+    pub(crate) stats_old: bool,
     pub(crate) counts: Counts,
     pub(crate) work: Work,
     /// The memory that sockets, answers and the work under way take at worst; given back when the driver ends.
@@ -71,7 +73,8 @@ impl<S: Sink> Driver<S> {
                 // The session may ask for the next turn at once; orders and answers still come first.
             } else {
                 let wake = self.session.wake_at().map(|at| now + at.since(self.clock.at(now)));
-                let wake = [wake, self.http.wake_at()].into_iter().flatten().min().unwrap_or(now + SLEEP_MAX);
+                let stats = self.stats_old.then(|| self.stats_at + STATS_EVERY);
+                let wake = [wake, self.http.wake_at(), stats].into_iter().flatten().min().unwrap_or(now + SLEEP_MAX);
                 if timer_at != Some(wake) {
                     timer.as_mut().reset(wake.into());
                     timer_at = Some(wake);
@@ -177,6 +180,7 @@ impl<S: Sink> Driver<S> {
 
     fn input(&mut self, input: Input<'_>) {
         let now = self.clock.now();
+        self.stats_old = true;
         self.session.on_input(now, input, &mut self.outputs);
         self.carry_out(now);
     }
@@ -232,10 +236,11 @@ impl<S: Sink> Driver<S> {
     }
 
     fn publish(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.stats_at) < STATS_EVERY {
+        if !self.stats_old || now.saturating_duration_since(self.stats_at) < STATS_EVERY {
             return;
         }
         self.stats_at = now;
+        self.stats_old = false;
         let [work, ..] = &self.grants;
         work.gauge().set_len(self.work.len());
         self.stats.put(GatewayStats {

@@ -95,6 +95,7 @@ impl Gateway {
             orders,
             stats,
             stats_at: now,
+            stats_old: true,
             counts: Counts::default(),
             work: Work::new(),
             grants: [grants.take("gateway.work")?, grants.take("gateway.sockets")?, grants.take("gateway.bodies")?],

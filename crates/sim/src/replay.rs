@@ -86,7 +86,7 @@ struct Depth {
     first: u64,
     last: u64,
     previous: u64,
-    levels: Vec<(Side, Price, Qty)>,
+    levels: Vec<(Side, Price, Qty)>, // tidy: bounded by the line it was read from
 }
 
 #[derive(Clone, Copy)]
@@ -286,9 +286,9 @@ struct RawDepth<'a> {
     u: u64,
     pu: u64,
     #[serde(borrow)]
-    b: Vec<[&'a str; 2]>,
+    b: Vec<[&'a str; 2]>, // tidy: bounded by the line it is read from; lives as long as the call
     #[serde(borrow)]
-    a: Vec<[&'a str; 2]>,
+    a: Vec<[&'a str; 2]>, // tidy: bounded by the line it is read from; lives as long as the call
 }
 
 #[derive(Deserialize)]
@@ -296,9 +296,9 @@ struct RawSnapshot<'a> {
     #[serde(rename = "lastUpdateId")]
     last_update: u64,
     #[serde(borrow)]
-    bids: Vec<[&'a str; 2]>,
+    bids: Vec<[&'a str; 2]>, // tidy: bounded by the line it is read from; lives as long as the call
     #[serde(borrow)]
-    asks: Vec<[&'a str; 2]>,
+    asks: Vec<[&'a str; 2]>, // tidy: bounded by the line it is read from; lives as long as the call
 }
 
 #[derive(Deserialize)]

@@ -21,9 +21,9 @@ pub struct TestnetConfig {
     pub speed_milli: u32,
     /// Recordings to play instead of made-up markets, in hftbacktest's format, gzipped or plain; consecutive files of a
     /// symbol are joined in the order given.
-    pub replay: Vec<PathBuf>,
+    pub replay: Vec<PathBuf>, // tidy: bounded by the command line
     /// The accounts.
-    pub accounts: Vec<AccountConfig>,
+    pub accounts: Vec<AccountConfig>, // tidy: bounded by ACCOUNTS_MAX of the venue
     /// Folder that keeps accounts and orders over restarts; `None` keeps nothing.
     pub state_dir: Option<PathBuf>,
     /// Whether what the folder keeps is thrown away first.
@@ -31,7 +31,7 @@ pub struct TestnetConfig {
     /// Whether a stream is refused on an address that the exchange would not serve it on, and addresses without a route are.
     pub strict_routes: bool,
     /// The contracts.
-    pub listings: Vec<Listing>,
+    pub listings: Vec<Listing>, // tidy: bounded by INSTRUMENTS_MAX of the venue
     /// What clients may ask for.
     pub limits: RateLimits,
     /// Life of a listen key without renewal.

@@ -3,6 +3,7 @@
 //! Prices, quantities and money are decimal text, never floats: prices and quantities with the symbol's decimals, money
 //! and averages with eight. Times are milliseconds since the Unix epoch, UTC; ids are text. `null` means not known.
 
+// tidy: short-lived, answers of the API; each list is cut by its route's limit
 use serde::{Deserialize, Serialize};
 
 /// Answer of `/api/status`: the whole system at a glance.

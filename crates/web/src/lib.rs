@@ -20,6 +20,9 @@
 //! # }
 //! ```
 
+#[cfg(test)]
+extern crate self as plimsoll_web;
+
 mod assets;
 mod config;
 mod convert;
@@ -29,6 +32,9 @@ mod guard;
 mod impatient;
 pub mod limits;
 mod live;
+#[cfg(test)]
+#[path = "../examples/made_up/mod.rs"]
+mod made_up;
 mod ports;
 mod routes;
 mod server;

@@ -133,9 +133,9 @@ pub struct System {
     /// The account's equity, once known.
     pub equity: Option<Amount>,
     /// Connections to the exchange.
-    pub links: Vec<LinkNow>,
+    pub links: Vec<LinkNow>, // tidy: bounded by the number of feeds
     /// What a person may want to do next.
-    pub hints: Vec<String>,
+    pub hints: Vec<String>, // tidy: bounded by the symbols refused and one hint a mode
     /// Whether the process is stopping.
     pub stopping: bool,
 }
@@ -199,9 +199,9 @@ pub struct SystemMetrics {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Health {
     /// Why it should be started again; empty when it lives.
-    pub dead: Vec<String>,
+    pub dead: Vec<String>, // tidy: bounded by the tasks that must live; lives as long as its request
     /// Why it is not ready; empty when it is.
-    pub unready: Vec<String>,
+    pub unready: Vec<String>, // tidy: bounded by the symbols; lives as long as its request
 }
 
 /// A place in a list, in the words of whoever keeps it; printable ASCII.

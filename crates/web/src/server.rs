@@ -241,6 +241,56 @@ async fn serve(stream: TcpStream, router: Router, task: Task) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::Frame;
+    use crate::made_up::MadeUp;
+    use crate::token::AdminToken;
+    use futures_util::StreamExt;
+    use plimsoll_bounded::Grant;
+    use plimsoll_market::Time;
+    use std::time::Duration;
+    use tokio_tungstenite::tungstenite::Message;
+
+    #[tokio::test]
+    async fn a_slow_subscriber_loses_frames_and_is_told_how_many() {
+        let market = MadeUp::new(3, Time::from_millis(1_700_000_000_000), Duration::from_secs(60));
+        let config = WebConfig::new(AdminToken::random().unwrap());
+        let ledger = Ledger::open(64_000_000);
+        let mut grants = ledger.admit(&config.plan().unwrap()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (server, live) = assemble(&config, market.ports(), &ledger, addr, &mut grants).unwrap();
+        let tasks = Tasks::new(Grant::detached(Tasks::line("tasks", 2, 8 * 1024)));
+        let server = spawn(&tasks, "server", |task| server.run(listener, task)).unwrap();
+
+        let (mut client, _) = tokio_tungstenite::connect_async(format!("ws://{addr}/ws")).await.unwrap();
+        while live.frames.subscribers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        // Far more than the sockets' buffers hold, while the client takes nothing.
+        let frames = 400;
+        let filler = "x".repeat(60_000);
+        for number in 0..frames {
+            let text = format!("{{\"type\":\"filler\",\"number\":{number},\"x\":\"{filler}\"}}").into();
+            live.frames.publish(&Frame { watchers_of: None, text });
+            tokio::task::yield_now().await;
+        }
+        let (mut got, mut lost, mut greeted) = (0, 0, 0);
+        while got + lost < frames {
+            let message = tokio::time::timeout(Duration::from_secs(20), client.next()).await.unwrap().unwrap().unwrap();
+            let Message::Text(text) = message else { continue };
+            let frame: serde_json::Value = serde_json::from_str(&text).unwrap();
+            match frame["type"].as_str().unwrap() {
+                "filler" => got += 1,
+                "lost" => lost += frame["frames"].as_u64().unwrap(),
+                "hello" => greeted += 1,
+                _ => {}
+            }
+        }
+        assert!(lost > 0 && got > 0 && got + lost == frames, "{got} came, {lost} were lost");
+        assert!(greeted >= 2, "after a loss the whole picture is told again");
+        drop(client);
+        server.stop_and_join(Duration::from_secs(10)).await.unwrap();
+    }
 
     #[test]
     fn the_busy_answer_has_its_length_right() {

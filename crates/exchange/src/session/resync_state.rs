@@ -83,7 +83,7 @@ pub(crate) struct Page {
     /// In order of their trade ids; those not yet known have no id.
     pub(crate) fills: Vec<Fill>, // tidy: bounded by TRADES_PAGE
     /// Which of them are settled, ours or not.
-    known: Vec<bool>, // tidy: as long as fills
+    known: Vec<bool>, // tidy: bounded by the page of fills beside it
     pub(crate) last: bool,
     lookups: u8,
     /// Orders below this were all listed; what was not among them is asked for by itself.

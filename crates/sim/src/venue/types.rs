@@ -45,7 +45,7 @@ pub struct MarketSpec {
     /// The contract, with its fees.
     pub instrument: Instrument,
     /// Brackets in growing order; empty means [`super::default_brackets`].
-    pub brackets: Vec<Bracket>,
+    pub brackets: Vec<Bracket>, // tidy: bounded by the configuration; checked when the venue opens
     /// Where its market comes from.
     pub source: SourceSpec,
 }
@@ -63,9 +63,9 @@ pub enum SourceSpec {
 /// How a venue is to be.
 pub struct VenueConfig {
     /// The contracts; all settle in one asset.
-    pub markets: Vec<MarketSpec>,
+    pub markets: Vec<MarketSpec>, // tidy: bounded by INSTRUMENTS_MAX; checked when the venue opens
     /// The accounts.
-    pub accounts: Vec<AccountSpec>,
+    pub accounts: Vec<AccountSpec>, // tidy: bounded by ACCOUNTS_MAX; checked when the venue opens
     /// When the venue opens.
     pub start: Time,
     /// Time between fundings; Binance's is eight hours. They fall on its multiples since the epoch.
@@ -593,9 +593,9 @@ pub struct DepthSnapshot {
     /// `lastUpdateId`: the first diff to apply has `U` at or below and `u` at or above it.
     pub last_update_id: u64,
     /// Bids, best first.
-    pub bids: Vec<plimsoll_market::Level>,
+    pub bids: Vec<plimsoll_market::Level>, // tidy: bounded by the limit asked for; an answer
     /// Asks, best first.
-    pub asks: Vec<plimsoll_market::Level>,
+    pub asks: Vec<plimsoll_market::Level>, // tidy: bounded by the limit asked for; an answer
     /// The book's last change.
     pub time: Time,
 }

@@ -2,6 +2,8 @@
 //!
 //! It is for looking at the page and for tests; nothing of it is in the library.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "made-up data may stop at once")]
+
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 

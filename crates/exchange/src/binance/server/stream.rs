@@ -36,7 +36,7 @@ pub struct SocketUrl {
     /// Stream names and listen keys given, as sent.
     pub names: Vec<String>, // tidy: bounded by the address's length, lives as long as the handshake
     /// Kinds of the owner's events wanted; empty is all.
-    pub events: Vec<String>, // tidy: as above
+    pub events: Vec<String>, // tidy: bounded by the length of an address
 }
 
 /// Reads an address; `None` when it is none of the stream addresses.

@@ -1,0 +1,259 @@
+//! The server on real sockets: live updates, its limits, and stopping.
+
+mod common;
+#[path = "../examples/made_up/mod.rs"]
+mod made_up;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use made_up::MadeUp;
+use plimsoll_bounded::{Grant, Tasks};
+use plimsoll_web::{Web, WebConfig, WebHandle};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// Longer than anything here takes; a test that gets there has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Site {
+    web: WebHandle,
+    market: Arc<MadeUp>,
+    tasks: Tasks,
+    ledger: plimsoll_bounded::Ledger<plimsoll_bounded::Sealed>,
+}
+
+async fn site(change: impl FnOnce(&mut WebConfig)) -> Site {
+    let market = common::market();
+    let (mut config, _) = common::config();
+    change(&mut config);
+    let ledger = common::ledger().seal().unwrap();
+    let tasks = Tasks::new(Grant::detached(Tasks::line("tasks", 4, 8 * 1024)));
+    let web = Web::start(config, market.ports(), &tasks, &ledger).await.unwrap();
+    Site { web, market, tasks, ledger }
+}
+
+struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Client {
+    async fn open(site: &Site, query: &str) -> Self {
+        let url = format!("ws://{}/ws{query}", site.web.addr());
+        Self(timeout(PATIENCE, connect_async(url)).await.unwrap().unwrap().0)
+    }
+
+    /// The next JSON frame; `None` when the server has closed.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.expect("no frame in time")? {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(_)) => return None,
+                Ok(_) => {}
+                Err(Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(_) | Error::Io(_)) => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Frames up to the first of a kind.
+    async fn until(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.next().await.unwrap_or_else(|| panic!("closed before {kind}"));
+            if frame["type"] == kind {
+                return frame;
+            }
+        }
+    }
+
+    async fn say(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_subscriber_is_told_everything_and_then_what_changes() {
+    let site = site(|_| {}).await;
+    let mut client = Client::open(&site, "").await;
+    let hello = client.next().await.unwrap();
+    assert_eq!((hello["type"].as_str(), hello["status"]["exchange"].as_str()), (Some("hello"), Some("made-up market (example)")));
+    assert!(hello["metrics"]["goroutines"].is_u64());
+    let first = client.next().await.unwrap();
+    assert_eq!((first["type"].as_str(), first["symbols"].as_array().unwrap().len()), (Some("pulse"), 2));
+
+    client.say(&json!({"watch": ["ETHUSDT"]})).await;
+    let opening = client.until("symbol").await;
+    assert_eq!(opening["symbol"], "ETHUSDT");
+    for section in ["orders", "slots", "fills", "prices"] {
+        assert!(opening[section].is_array(), "{section}");
+    }
+    // The market moves: a pulse carries the new price.
+    site.market.advance(Duration::from_secs(5));
+    let moved = loop {
+        let pulse = client.until("pulse").await;
+        let price = pulse["symbols"].as_array().unwrap().iter().find(|symbol| symbol["symbol"] == "ETHUSDT").map(|s| s["price"].clone());
+        if let Some(price) = price.filter(|price| *price != first["symbols"][1]["price"]) {
+            break price;
+        }
+    };
+    assert!(moved.is_string());
+    // Sequence numbers of what is broadcast grow by one.
+    let (a, b) = (client.until("pulse").await, client.until("pulse").await);
+    assert!(a["seq"].as_u64() < b["seq"].as_u64());
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn a_watch_can_begin_with_the_connection_and_ends_with_another() {
+    let site = site(|_| {}).await;
+    let mut client = Client::open(&site, "?watch=BTCUSDT,ETHUSDT").await;
+    let (a, b) = (client.until("symbol").await, client.until("symbol").await);
+    assert_eq!((a["symbol"].as_str(), b["symbol"].as_str()), (Some("BTCUSDT"), Some("ETHUSDT")));
+    let watched = || site.ledger.lines().into_iter().find(|line| &*line.name == "web.live.watched").unwrap().len;
+    assert_eq!(watched(), 2);
+    for (wish, detail) in [
+        (json!({"watch": ["A", "B", "C", "D", "E"]}), "too many symbols"),
+        (json!({"watch": ["DOGEUSDT"]}), "not traded here"),
+        (json!({"wash": []}), "say {"),
+    ] {
+        client.say(&wish).await;
+        let error = client.until("error").await;
+        assert!(error["detail"].as_str().unwrap().contains(detail), "{error}");
+    }
+    client.say(&json!({"watch": ["BTCUSDT"]})).await;
+    client.until("symbol").await;
+    assert_eq!(watched(), 1);
+    site.web.stop().await;
+    assert_eq!(watched_after(&site), 0);
+}
+
+/// Lines still granted under the live watch after a stop.
+fn watched_after(site: &Site) -> usize {
+    site.ledger.lines().into_iter().find(|line| &*line.name == "web.live.watched").map_or(0, |line| line.len)
+}
+
+#[tokio::test]
+async fn the_oldest_subscriber_leaves_when_one_too_many_comes() {
+    let site = site(|config| config.subscribers = 2).await;
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = Client::open(&site, "").await;
+        client.until("pulse").await;
+        clients.push(client);
+    }
+    let mut third = Client::open(&site, "").await;
+    third.until("pulse").await;
+    let bye = clients[0].until("bye").await;
+    assert_eq!(bye["reason"], "replaced_by_newer");
+    assert_eq!(clients[0].next().await, None);
+    clients[1].until("pulse").await;
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn a_subscriber_that_talks_too_much_is_let_go() {
+    let site = site(|_| {}).await;
+    let mut client = Client::open(&site, "").await;
+    client.until("pulse").await;
+    for _ in 0..41 {
+        client.say(&json!({"watch": []})).await;
+    }
+    assert_eq!(client.until("bye").await["reason"], "too_many_messages");
+    let mut client = Client::open(&site, "").await;
+    client.until("pulse").await;
+    client.0.send(Message::text("x".repeat(5_000))).await.unwrap();
+    while client.next().await.is_some() {}
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_cannot_listen() {
+    let site = site(|_| {}).await;
+    let mut request = format!("ws://{}/ws", site.web.addr()).into_client_request().unwrap();
+    request.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
+    match timeout(PATIENCE, connect_async(request)).await.unwrap() {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 403),
+        other => panic!("{other:?}"),
+    }
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_told_so() {
+    let site = site(|config| config.connections = 4).await;
+    let addr = site.web.addr();
+    let mut kept = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200");
+        kept.push(stream);
+    }
+    let mut fifth = TcpStream::connect(addr).await.unwrap();
+    let mut told = String::new();
+    timeout(PATIENCE, fifth.read_to_string(&mut told)).await.unwrap().unwrap();
+    assert!(told.starts_with("HTTP/1.1 503") && told.contains("too many connections"), "{told}");
+    // The way back: one leaves, another is served.
+    drop(kept.pop());
+    loop {
+        let mut again = TcpStream::connect(addr).await.unwrap();
+        // The server may have closed already: then the write or the read fails and the next attempt tells.
+        let written = again.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        let mut answer = String::new();
+        let read = timeout(PATIENCE, again.read_to_string(&mut answer)).await.unwrap();
+        if written.is_ok() && read.is_ok() && answer.starts_with("HTTP/1.1 200") {
+            break;
+        }
+    }
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn heads_have_a_limit() {
+    let site = site(|_| {}).await;
+    let mut stream = TcpStream::connect(site.web.addr()).await.unwrap();
+    let head = format!("GET /livez HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(20_000));
+    // The server may answer and close before all is written.
+    drop(stream.write_all(head.as_bytes()).await);
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 431");
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn a_taken_port_is_said_with_what_to_do() {
+    let site = site(|_| {}).await;
+    let (mut config, _) = common::config();
+    config.listen = site.web.addr();
+    let error = Web::start(config, site.market.ports(), &site.tasks, &common::ledger()).await.unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("is taken by another process") && said.contains("web.listen"), "{said}");
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_says_good_bye_and_joins_everything() {
+    let site = site(|_| {}).await;
+    let addr = site.web.addr();
+    let mut client = Client::open(&site, "").await;
+    client.until("pulse").await;
+    let mut idle = TcpStream::connect(addr).await.unwrap();
+    let lines = site.ledger.lines().len();
+    let (stopped, bye) = tokio::join!(timeout(PATIENCE, site.web.stop()), client.until("bye"));
+    stopped.unwrap();
+    assert_eq!(bye["reason"], "stopping");
+    assert_eq!(site.tasks.counts().live, 0);
+    let mut rest = Vec::new();
+    // Closed or reset: either way it has ended.
+    drop(timeout(PATIENCE, idle.read_to_end(&mut rest)).await.unwrap());
+    assert!(TcpStream::connect(addr).await.is_err());
+    // Every grant of the plan has come back.
+    assert_eq!(site.ledger.lines().len(), lines - 7);
+}

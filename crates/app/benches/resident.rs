@@ -1,7 +1,7 @@
 //! Resident memory of the bot with two symbols on the made-up market at real speed: with the local exchange inside, and
 //! with it in another process. Prints both; bounded: about two minutes.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a benchmark")]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
 #[path = "../tests/shared/mod.rs"]
 mod shared;

@@ -1,6 +1,7 @@
 //! The bot on a testnet in another process: when it stops, its books and the exchange's agree to the last unit.
 //!
 //! A short run by default; `PLIMSOLL_BOOKS_SECONDS=600` trades for ten minutes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "helpers of tests may panic as tests do")]
 
 mod shared;
 

@@ -1,4 +1,5 @@
 //! The life of the bot on its own local exchange: start, stop, start again, and what it says when it cannot.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "helpers of tests may panic as tests do")]
 
 mod shared;
 

@@ -1,4 +1,5 @@
 //! The account: leases, equity, drawdown.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 
 use plimsoll_engine::{Account, AccountAction, AccountConfig, AccountInput};
 use plimsoll_market::*;

@@ -1,4 +1,5 @@
 //! After warm-up the path from a market event to an order allocates nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 #![allow(unsafe_code, reason = "a counting allocator cannot be written without")]
 
 use plimsoll_engine::{Boot, Engine, EngineConfig};

@@ -1,4 +1,5 @@
 //! Scripts: events in, actions out, as text.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 
 use plimsoll_engine::{Boot, Engine, EngineConfig};
 use plimsoll_market::*;
@@ -110,6 +111,7 @@ impl World {
         Event::Order(Box::new(self.report(Self::id(leg, side, generation), price, qty, "0", OrderStatus::New, Source::Stream)))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a line of a script")]
     fn fill(&mut self, leg: i32, side: Side, generation: u64, price: &str, of: &str, qty: &str, status: OrderStatus) -> Event {
         let id = Self::id(leg, side, generation);
         let mut report = self.report(id, price, of, qty, status, Source::Stream);

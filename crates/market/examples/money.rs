@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let budget = 250 * 100_000_000; // 250 USDT in units of 1e-8
     let qty = btc.qty_for(budget, price);
     let value = btc.amount(price * qty, Round::Exact)?;
-    println!("{} buys {} BTC at {}: {value}", "250 USDT", btc.show_qty(qty), btc.show_price(price));
+    println!("250 USDT buys {} BTC at {}: {value}", btc.show_qty(qty), btc.show_price(price));
     println!("maker fee: {}", btc.fee(price * qty, btc.maker_fee));
     println!("allowed: {:?}", btc.check_limit(price, qty, false));
     Ok(())

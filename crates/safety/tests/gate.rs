@@ -1,4 +1,5 @@
 //! The gate: both sides of every limit, and the way back.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 
 use plimsoll_market::*;
 use plimsoll_position::{Position, PositionConfig};

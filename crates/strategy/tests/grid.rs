@@ -1,4 +1,5 @@
 //! What a grid wants, and when it cannot run.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 
 use plimsoll_market::*;
 use plimsoll_strategy::GridConfig;

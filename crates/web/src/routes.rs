@@ -19,8 +19,8 @@ use crate::dto::{DetailDto, DoneDto, EquityDto, HealthDto, LedgerDto, PageDto, S
 use crate::error::ApiError;
 use crate::guard::{Doorkeeper, Hosts, gate, shield, too_large};
 use crate::limits::{
-    BODY_BYTES_MAX, CHUNK_BYTES, CLIENT_MESSAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, PAGE_SMALL, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT, RANGE_MAX,
-    WATCH_MAX, WRITE_BUFFER_BYTES,
+    BODY_BYTES_MAX, CHUNK_BYTES, CLIENT_MESSAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, PAGE_SMALL, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT,
+    RANGE_MAX, WATCH_MAX, WRITE_BUFFER_BYTES,
 };
 use crate::live::Live;
 use crate::ports::{Cursor, EquityRange, Page, PageRequest, Ports, SymbolNow, Verb};

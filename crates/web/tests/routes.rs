@@ -140,7 +140,9 @@ async fn status_adds_up() {
 async fn metrics_carry_the_ten_original_names_and_the_ledger() {
     let site = site();
     let metrics = check(&site, "GET /api/system/metrics/current", &[], (200, "")).await.json();
-    for name in "alloc_mb sys_mb heap_alloc_mb heap_sys_mb heap_inuse_mb heap_idle_mb num_gc next_gc_mb gc_cpu_fraction goroutines".split(' ') {
+    for name in
+        "alloc_mb sys_mb heap_alloc_mb heap_sys_mb heap_inuse_mb heap_idle_mb num_gc next_gc_mb gc_cpu_fraction goroutines".split(' ')
+    {
         assert!(metrics[name].is_number(), "{name}");
     }
     let ledger = check(&site, "GET /api/ledger", &[], (200, "")).await.json();
@@ -364,8 +366,7 @@ async fn dashboard_is_embedded_cached_and_whole() {
     check(&site, "GET /", &[("if-none-match", "\"other\"")], (200, "")).await;
 
     let html = String::from_utf8(page.body).unwrap();
-    let files: Vec<&str> =
-        html.split(['"']).filter(|part| part.starts_with("./")).map(|part| part.trim_start_matches('.')).collect();
+    let files: Vec<&str> = html.split(['"']).filter(|part| part.starts_with("./")).map(|part| part.trim_start_matches('.')).collect();
     assert!(files.len() >= 3, "{files:?}");
     for file in files {
         let answer = check(&site, &format!("GET {file}"), &[], (200, "")).await;

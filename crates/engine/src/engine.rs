@@ -63,6 +63,20 @@ enum Goal {
     Stop(StopMode),
 }
 
+/// What an earlier process or engine may have sent and the exchange not yet taken: until the receive window is over an order
+/// can appear that no snapshot has shown, and its leg must not get a second one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Quiet {
+    /// Nothing was ever sent before.
+    Over,
+    /// To begin with the first event.
+    Due,
+    /// Nothing is placed before then.
+    Until(Time),
+    /// The window is over; a snapshot asked for since then must come.
+    Asked(Time),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verify {
     No,
@@ -86,6 +100,7 @@ pub struct Engine {
     phase: Phase,
     goal: Goal,
     verify: Verify,
+    quiet: Quiet,
     state: StateRecord,
     committed: u64,
     anchored: bool,
@@ -133,6 +148,7 @@ impl Engine {
             phase: if state.halted { Phase::Halted } else { Phase::Booting },
             goal: Goal::Trade,
             verify: Verify::No,
+            quiet: if boot.state.is_some() { Quiet::Due } else { Quiet::Over },
             state,
             committed: state.version,
             anchored,
@@ -182,6 +198,11 @@ impl Engine {
         if let Event::Lease(_) = event {
             self.budget.set_rate(self.gate.orders_per_10s(now));
         }
+        // A deadline that has come is spent; what still waits sets it anew.
+        let due = self.retry_at.is_some_and(|t| t <= now);
+        if due {
+            self.retry_at = None;
+        }
         self.live(now, event, out);
         // 3: what is wanted.
         let intent = self.intend(now, event, changes);
@@ -189,13 +210,11 @@ impl Engine {
             self.quotes.clear();
             self.dirty = true;
         }
-        let due = self.retry_at.is_some_and(|t| t <= now);
         self.dirty |= intent == Intent::Want || mode_changed || due || changes.any(Changes::FREED.and(Changes::RULES));
         self.dirty |= self.blocked && changes.any(Changes::ACKED);
         if !self.dirty || !matches!(self.phase, Phase::Trading | Phase::Draining) {
             return;
         }
-        self.retry_at = None;
         if out.room() < RECONCILE_ROOM {
             self.retry_at = Some(now);
             return;
@@ -212,7 +231,7 @@ impl Engine {
         self.dirty = false;
         if outcome.throttled {
             self.dirty = true;
-            self.retry_at = Some(now + RETRY);
+            self.retry_at = Time::earliest(self.retry_at, Some(now + RETRY));
         }
     }
 
@@ -283,7 +302,7 @@ impl Engine {
             | Event::Wake => {}
         }
         match self.phase {
-            Phase::Booting => self.boot(now, out),
+            Phase::Booting => self.boot(now, event, out),
             Phase::Draining => self.drain(now, event, out),
             Phase::Trading if self.goal == Goal::Flatten => {
                 let view = self.position.view(now);
@@ -295,7 +314,33 @@ impl Engine {
         }
     }
 
-    fn boot(&mut self, now: Time, out: &mut Actions) {
+    /// Whether whatever was sent before us has arrived or never will.
+    fn is_quiet(&mut self, now: Time, event: &Event, out: &mut Actions) -> bool {
+        match (self.quiet, event) {
+            (Quiet::Over, _) => return true,
+            (Quiet::Due, _) => {
+                let until = now + Duration::from_millis(self.cfg.position.recv_window_ms) + RETRY * 2;
+                self.quiet = Quiet::Until(until);
+                self.retry_at = Some(until);
+            }
+            (Quiet::Until(until), _) if now < until => self.retry_at = Some(until),
+            (Quiet::Until(_), _) if self.position.view(now).in_step => {
+                self.quiet = Quiet::Asked(now);
+                self.position.compare_now(now, out);
+            }
+            (Quiet::Asked(at), Event::Snapshot(snapshot)) if snapshot.asked_at >= at => {
+                self.quiet = Quiet::Over;
+                return true;
+            }
+            (Quiet::Until(_) | Quiet::Asked(_), _) => {}
+        }
+        false
+    }
+
+    fn boot(&mut self, now: Time, event: &Event, out: &mut Actions) {
+        if !self.is_quiet(now, event, out) {
+            return;
+        }
         let view = self.position.view(now);
         let Some(top) = view.top.filter(|_| view.in_step) else { return };
         if !self.anchored {
@@ -374,12 +419,12 @@ impl Engine {
             (_, Verify::No, _) => {
                 self.verify = Verify::Asked(now);
                 out.push(Action::Resync { after: view.totals.watermark });
-                self.retry_at = Some(now + RETRY * 4);
+                self.retry_at = Time::earliest(self.retry_at, Some(now + RETRY * 4));
             }
             (_, Verify::Asked(at), _) if now.since(at) > RETRY * 3 => {
                 self.verify = Verify::Asked(now);
                 out.push(Action::Resync { after: view.totals.watermark });
-                self.retry_at = Some(now + RETRY * 4);
+                self.retry_at = Time::earliest(self.retry_at, Some(now + RETRY * 4));
             }
             (_, Verify::Asked(_), _) => self.retry_at = Time::earliest(self.retry_at, Some(now + RETRY)),
         }

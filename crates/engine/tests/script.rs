@@ -286,10 +286,17 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
     let open = w.report(old(-1, 2), "59900", "0.003", "0", OrderStatus::New, Source::Query);
     w.check(w.snapshot("0.003", vec![open]), &[]);
     w.check(w.lease(), &[]);
-    w.check(
-        w.top("59950.0", "59950.1"),
-        &["alert started", "place 0:S+0#1 0.003 60100.00", "place 0:B-2#2 0.003 59800.00", "place 0:B-3#3 0.003 59700.00"],
-    );
+    w.check(w.top("59950.0", "59950.1"), &[]);
+    // A request of the dead process may still be taken: nothing is placed before its window is over and all is seen again.
+    w.now = w.now + Duration::from_millis(5_999);
+    w.check(Event::Wake, &[]);
+    w.now = w.now + Duration::from_millis(1);
+    w.check(Event::Wake, &["resync 1001"]);
+    w.check(World::page(vec![], None), &[]);
+    w.feed(w.top("59950.0", "59950.1"));
+    let open = w.report(old(-1, 2), "59900", "0.003", "0", OrderStatus::New, Source::Query);
+    let placed = ["alert started", "place 0:S+0#1 0.003 60100.00", "place 0:B-2#2 0.003 59800.00", "place 0:B-3#3 0.003 59700.00"];
+    w.check(w.snapshot("0.003", vec![open]), &placed);
     // The stream repeats the fill after the reconnect: it is booked already.
     report.id = Some(old(0, 1));
     w.check(Event::Order(report), &[]);

@@ -1,4 +1,5 @@
 //! The gateway against a small exchange on loopback.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

@@ -130,8 +130,8 @@ impl Session {
 
     async fn forward(&mut self, socket: &mut WebSocket, frame: Frame, missed: u64) -> Result<(), End> {
         if missed > 0 {
-            // What was lost is not kept: the whole picture is told again.
-            send(socket, Live::lost(missed)).await?;
+            // The whole picture is told again, newer than this frame, which therefore goes too.
+            send(socket, Live::lost(missed + 1)).await?;
             let watched: arrayvec::ArrayVec<Symbol, WATCH_MAX> = self.watches.symbols().iter().copied().collect();
             self.watches.replace(&[]);
             return self.greet(socket, &watched).await;

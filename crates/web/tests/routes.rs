@@ -147,7 +147,7 @@ async fn metrics_carry_the_ten_original_names_and_the_ledger() {
     }
     let ledger = check(&site, "GET /api/ledger", &[], (200, "")).await.json();
     assert_eq!(ledger["budget_bytes"], metrics["ledger_budget_bytes"]);
-    assert!(ledger["lines"].as_array().unwrap().iter().any(|line| line["name"] == "web.connections"));
+    assert!(ledger["lines"].as_array().unwrap().iter().any(|line| line["name"] == "web.live.frames"));
     let text = check(&site, "GET /metrics", &[], (200, "")).await;
     assert_eq!(text.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     assert!(text.body.starts_with(b"# TYPE"));

@@ -352,6 +352,17 @@ impl Position {
         }
     }
 
+    /// Asks the exchange for executions, position and open orders, while the stream's executions are booked on.
+    pub fn compare_now(&mut self, now: Time, out: &mut Actions) {
+        let state = self.sync.state;
+        self.resync(now, out);
+        // Only a lost stream stops the booking.
+        if matches!(state, SyncState::InStep | SyncState::Settling) {
+            self.sync.state = state;
+        }
+        self.compare_at = now + COMPARE_EVERY;
+    }
+
     fn resync(&mut self, now: Time, out: &mut Actions) {
         self.sync.state = SyncState::Fetching;
         self.sync.asked = true;
@@ -371,13 +382,7 @@ impl Position {
         let due = self.sync.ask_at.is_some_and(|t| t <= now);
         let routine = self.sync.state == SyncState::InStep && self.compare_at <= now;
         if self.account_up && (due || routine) {
-            // A routine comparison keeps the stream's executions flowing; only a lost stream stops them.
-            let state = self.sync.state;
-            self.resync(now, out);
-            if matches!(state, SyncState::InStep | SyncState::Settling) {
-                self.sync.state = state;
-            }
-            self.compare_at = now + COMPARE_EVERY;
+            self.compare_now(now, out);
         }
         let mut short = false;
         for at in 0..crate::limits::WORKING_MAX as u8 {

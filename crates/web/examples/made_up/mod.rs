@@ -447,13 +447,15 @@ impl Source for MadeUp {
 }
 
 /// Rows newest first; the cursor is the number of older rows.
-fn page<T, U>(rows: &[T], request: PageRequest, write: impl Fn(&T) -> U) -> Page<U> {
-    let until = request.before.and_then(|before| before.parse().ok()).map_or(rows.len(), |before: usize| rows.len().min(before));
+fn page<T, U>(rows: &[T], request: PageRequest, write: impl Fn(&T) -> U) -> Result<Page<U>, HistoryError> {
+    let until = match request.before {
+        Some(before) => before.parse::<u64>().map_err(|_| HistoryError::Refused { reason: format!("cursor {before} is not ours") })?,
+        None => u64::MAX,
+    };
+    let until = rows.len().min(usize::try_from(until).unwrap_or(usize::MAX));
     let from = until.saturating_sub(request.limit);
-    Page {
-        items: rows[from..until].iter().rev().map(write).collect(),
-        next: (from > 0).then(|| plimsoll_web::Cursor::from(&from.to_string()).unwrap_or_default()),
-    }
+    let next = (from > 0).then(|| plimsoll_web::Cursor::from(&from.to_string()).unwrap());
+    Ok(Page { items: rows[from..until].iter().rev().map(write).collect(), next })
 }
 
 #[async_trait]
@@ -462,18 +464,18 @@ impl History for MadeUp {
         let world = self.lock();
         let market = world.markets.iter().find(|market| market.instrument.symbol == *symbol);
         let market = market.ok_or_else(|| HistoryError::Refused { reason: "no such symbol".to_owned() })?;
-        Ok(page(&market.stored, request, |order| OrderDto::new(order, &market.instrument)))
+        page(&market.stored, request, |order| OrderDto::new(order, &market.instrument))
     }
 
     async fn fills(&self, symbol: &Symbol, request: PageRequest) -> Result<Page<FillDto>, HistoryError> {
         let world = self.lock();
         let market = world.markets.iter().find(|market| market.instrument.symbol == *symbol);
         let market = market.ok_or_else(|| HistoryError::Refused { reason: "no such symbol".to_owned() })?;
-        Ok(page(&market.fills, request, |booked| FillDto::new(booked, &market.instrument)))
+        page(&market.fills, request, |booked| FillDto::new(booked, &market.instrument))
     }
 
     async fn events(&self, request: PageRequest) -> Result<Page<EventDto>, HistoryError> {
-        Ok(page(&self.lock().events, request, EventDto::clone))
+        page(&self.lock().events, request, EventDto::clone)
     }
 
     async fn equity(&self, range: EquityRange) -> Result<EquityLine, HistoryError> {

@@ -55,7 +55,7 @@ fn main() {
     };
     let boot = [
         Event::Link(Link { feed: Feed::Account, up: true }),
-        Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true })),
+        Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true, asked_at: now })),
         Event::Snapshot(Box::new(Snapshot { asked_at: now, position, open: vec![] })),
         Event::Lease(Lease { exposure_max: 10_000_000 * 100_000_000, orders_per_10s: 10_000, until: now + Duration::from_secs(1_000_000) }),
         top(6_000_000, now),

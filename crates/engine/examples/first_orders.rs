@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (bid, ask) = (btc.parse_price("61659.7", Round::Exact)?, btc.parse_price("61659.8", Round::Exact)?);
     let story = [
         Event::Link(Link { feed: Feed::Account, up: true }),
-        Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true })),
+        Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true, asked_at: now })),
         Event::Snapshot(Box::new(Snapshot { asked_at: now, position: flat, open: vec![] })),
         Event::Lease(Lease { exposure_max: 10_000 * 100_000_000, orders_per_10s: 50, until: now + Duration::from_secs(60) }),
         Event::Top(Top { bid, bid_qty: qty, ask, ask_qty: qty, time: now }),

@@ -76,8 +76,8 @@ impl World {
         Event::Snapshot(Box::new(Snapshot { asked_at: self.now, position, open }))
     }
 
-    fn page(fills: Vec<Fill>, baseline: Option<u64>) -> Event {
-        Event::Fills(Box::new(FillPage { fills, baseline: baseline.map(TradeId), last: true }))
+    fn page(&self, fills: Vec<Fill>, baseline: Option<u64>) -> Event {
+        Event::Fills(Box::new(FillPage { fills, baseline: baseline.map(TradeId), last: true, asked_at: self.now }))
     }
 
     fn lease(&self) -> Event {
@@ -136,7 +136,7 @@ impl World {
     fn trading() -> Self {
         let mut w = Self::new(&Boot::default());
         w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync -"]);
-        w.check(Self::page(vec![], Some(1_000)), &[]);
+        w.check(w.page(vec![], Some(1_000)), &[]);
         w.check(w.snapshot("0", vec![]), &[]);
         w.check(w.lease(), &[]);
         w.check(w.top("60000.0", "60000.1"), &["commit 1 anchor Some(\"60000.00\")"]);
@@ -261,7 +261,7 @@ fn stop_with_cancel_is_done_only_when_the_exchange_says_so() {
     let gone = w.report(World::id(-2, Side::Buy, 3), "59800", "0.003", "0", OrderStatus::Canceled, Source::Reply);
     w.check(Event::Order(Box::new(gone)), &["resync 1000"]);
     assert_eq!(w.engine.phase(), Phase::Draining);
-    w.check(World::page(vec![], None), &[]);
+    w.check(w.page(vec![], None), &[]);
     w.check(w.snapshot("0", vec![]), &[]);
     assert_eq!(w.engine.phase(), Phase::Drained);
 }
@@ -282,7 +282,7 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
     let fill = report.fill.as_mut().unwrap();
     fill.id = Some(old(0, 1));
     let fill = *fill;
-    w.check(World::page(vec![fill], None), &[]);
+    w.check(w.page(vec![fill], None), &[]);
     let open = w.report(old(-1, 2), "59900", "0.003", "0", OrderStatus::New, Source::Query);
     w.check(w.snapshot("0.003", vec![open]), &[]);
     w.check(w.lease(), &[]);
@@ -292,7 +292,7 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
     w.check(Event::Wake, &[]);
     w.now = w.now + Duration::from_millis(1);
     w.check(Event::Wake, &["resync 1001"]);
-    w.check(World::page(vec![], None), &[]);
+    w.check(w.page(vec![], None), &[]);
     w.feed(w.top("59950.0", "59950.1"));
     let open = w.report(old(-1, 2), "59900", "0.003", "0", OrderStatus::New, Source::Query);
     let placed = ["alert started", "place 0:S+0#1 0.003 60100.00", "place 0:B-2#2 0.003 59800.00", "place 0:B-3#3 0.003 59700.00"];
@@ -335,7 +335,7 @@ fn a_lost_account_stream_keeps_orders_but_opens_nothing() {
     w.check(Event::Link(Link { feed: Feed::Account, up: false }), &[]);
     w.check(w.top("60150.0", "60150.1"), &["cancel 0:B-2#3"]);
     w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync 1000"]);
-    w.check(World::page(vec![], None), &[]);
+    w.check(w.page(vec![], None), &[]);
     let keep = [(0, 1, "60000"), (-1, 2, "59900")].map(|(leg, generation, price)| {
         w.report(World::id(leg, Side::Buy, generation), price, "0.003", "0", OrderStatus::New, Source::Query)
     });
@@ -351,4 +351,19 @@ fn exposure_lent_is_never_passed() {
     // An order on its way out still counts: with it, only the nearest of the new window fits.
     let moved = w.top("60150.0", "60150.1");
     w.check(moved, &["cancel 0:B+0#1", "cancel 0:B-1#2", "place 0:B+1#4 0.003 60100.00"]);
+}
+
+#[test]
+fn an_answer_from_before_a_gap_does_not_close_it() {
+    let mut w = World::trading();
+    w.check(Event::Link(Link { feed: Feed::Account, up: false }), &[]);
+    w.now = w.now + Duration::from_secs(1);
+    let early = w.page(vec![], None);
+    w.now = w.now + Duration::from_secs(1);
+    w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync 1000"]);
+    w.check(early, &[]);
+    // A fill by the stream now: the gap is still open, so it is noted, not booked.
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
+    w.check(fill, &[]);
+    assert!(w.engine.status(w.now).holding.is_flat());
 }

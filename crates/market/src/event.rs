@@ -184,6 +184,8 @@ pub struct FillPage {
     pub baseline: Option<TradeId>,
     /// Whether this was the last page.
     pub last: bool,
+    /// When the request for this page was sent: what was executed later may be missing in it.
+    pub asked_at: Time,
 }
 
 /// The exchange's view of a symbol's position.

@@ -30,6 +30,10 @@ pub(crate) struct Sync {
     ahead: Option<TradeId>,
     /// Whether a catch-up is on its way.
     pub(crate) asked: bool,
+    /// Since when the stream is whole again: only a page asked for later closes the gap.
+    pub(crate) since: Time,
+    /// When the last page of the last complete catch-up was asked for: every execution before then is booked.
+    pub(crate) complete_to: Time,
     /// When to ask again.
     pub(crate) ask_at: Option<Time>,
     /// Failures in a row.
@@ -47,7 +51,16 @@ pub(crate) enum Verdict {
 
 impl Sync {
     pub(crate) const fn new(watermark: Option<TradeId>) -> Self {
-        Self { state: SyncState::Lost, watermark, ahead: None, asked: false, ask_at: None, failures: 0 }
+        Self {
+            state: SyncState::Lost,
+            watermark,
+            ahead: None,
+            asked: false,
+            since: Time::ZERO,
+            complete_to: Time::ZERO,
+            ask_at: None,
+            failures: 0,
+        }
     }
 
     /// Judges an execution from the stream.

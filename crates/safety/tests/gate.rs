@@ -33,7 +33,7 @@ impl World {
             leverage: 5,
         };
         world.feed(Event::Link(Link { feed: Feed::Account, up: true }));
-        world.feed(Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true })));
+        world.feed(Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true, asked_at: world.now })));
         world.feed(Event::Snapshot(Box::new(Snapshot { asked_at: world.now, position: flat, open: vec![] })));
         world.feed(world.lease(1_000));
         world.feed(world.top());

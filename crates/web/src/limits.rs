@@ -122,7 +122,7 @@ pub const HISTORY_POINTS_MAX: usize = 900;
 
 /// Time between two price samples of a symbol.
 pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
-const _: () = assert!(SAMPLE_INTERVAL.as_millis() % FRAME_INTERVAL.as_millis() == 0);
+const _: () = assert!(SAMPLE_INTERVAL.as_millis().is_multiple_of(FRAME_INTERVAL.as_millis()));
 
 /// Rows of a page when the request does not say.
 pub const PAGE_DEFAULT: usize = 100;

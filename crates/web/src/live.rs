@@ -1,6 +1,6 @@
 //! The live view: one task that turns the latest status into frames, and what subscribers share.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
@@ -113,9 +113,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn mark(value: &impl Hash) -> u64 {
-    let mut hasher = FixedState.build_hasher();
-    value.hash(&mut hasher);
-    hasher.finish()
+    FixedState.hash_one(value)
 }
 
 fn mark_json(value: &impl Serialize) -> u64 {

@@ -78,7 +78,7 @@ async fn symbols(State(shared): App) -> Json<Vec<SummaryDto>> {
 }
 
 async fn symbol(State(shared): App, Path(id): Path<String>) -> Answer<DetailDto> {
-    Ok(Json(DetailDto::new(&*shared.find(&id)?.1)))
+    Ok(Json(DetailDto::new(&shared.find(&id)?.1)))
 }
 
 async fn slots(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {

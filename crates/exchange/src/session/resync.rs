@@ -112,6 +112,9 @@ impl Session {
         }
         let Some(state) = self.symbols.get_mut(symbol.usize()) else { return };
         let resync = &mut state.resync;
+        if matches!(job, Job::Trades(_) | Job::Baseline) {
+            resync.page_asked_at = now;
+        }
         match (resync.stage, job) {
             (Stage::Queued, Job::Trades(_)) => resync.enter(Stage::Trades(resync.after.unwrap_or_default())),
             (Stage::Queued, _) => resync.enter(Stage::Baseline),
@@ -152,7 +155,8 @@ impl Session {
             Job::Baseline => {
                 let trades = read(decode::user_trades(body, &self.instruments))?;
                 let baseline = trades.items.iter().map(|t| t.fill.trade_id).max();
-                out.event(symbol, Event::Fills(Box::new(FillPage { fills: Vec::new(), baseline, last: true })));
+                let asked_at = self.page_asked_at(symbol);
+                out.event(symbol, Event::Fills(Box::new(FillPage { fills: Vec::new(), baseline, last: true, asked_at })));
                 self.enter(symbol, Stage::Due);
             }
             Job::Trades(from) => {
@@ -277,18 +281,23 @@ impl Session {
         self.stats.fills_unattributed += page.unknown().count() as u64;
         let Page { fills, last, .. } = page;
         let newest = fills.last().map(|f| f.trade_id);
+        let asked_at = self.page_asked_at(symbol);
         let mut chunks = fills.chunks(FILL_PAGE_MAX).peekable();
         if chunks.peek().is_none() {
-            out.event(symbol, Event::Fills(Box::new(FillPage { fills: Vec::new(), baseline: None, last })));
+            out.event(symbol, Event::Fills(Box::new(FillPage { fills: Vec::new(), baseline: None, last, asked_at })));
         }
         while let Some(chunk) = chunks.next() {
             let last = last && chunks.peek().is_none();
-            out.event(symbol, Event::Fills(Box::new(FillPage { fills: chunk.to_vec(), baseline: None, last })));
+            out.event(symbol, Event::Fills(Box::new(FillPage { fills: chunk.to_vec(), baseline: None, last, asked_at })));
         }
         match (last, newest) {
             (false, Some(newest)) => self.enter(symbol, Stage::Trades(newest)),
             _ => self.enter(symbol, Stage::Due),
         }
+    }
+
+    fn page_asked_at(&self, symbol: SymbolIndex) -> Time {
+        self.symbols.get(symbol.usize()).map_or(Time::ZERO, |s| s.resync.page_asked_at)
     }
 
     /// The position of a symbol; flat when the exchange does not list it.

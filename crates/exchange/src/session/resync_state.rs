@@ -40,6 +40,8 @@ pub(crate) struct Resync {
     pub(crate) in_flight: bool,
     pub(crate) not_before: Time,
     pub(crate) backoff: Backoff,
+    /// When the request for the last page of executions was sent.
+    pub(crate) page_asked_at: Time,
     /// When the first request of the snapshot was sent.
     pub(crate) asked_at: Time,
     pub(crate) position: Option<PositionReport>,
@@ -54,6 +56,7 @@ impl Resync {
             in_flight: false,
             not_before: Time::ZERO,
             backoff: Backoff::default(),
+            page_asked_at: Time::ZERO,
             asked_at: Time::ZERO,
             position: None,
         }

@@ -213,7 +213,11 @@ impl Position {
                 changes.add(self.book(now, fill, id, None, out));
             }
         }
-        if page.last && self.sync.state == SyncState::Fetching {
+        if page.last && page.asked_at >= self.sync.since {
+            self.sync.complete_to = page.asked_at;
+        }
+        // An answer to a question from before the gap closes nothing: the one that follows will.
+        if page.last && self.sync.state == SyncState::Fetching && page.asked_at >= self.sync.since {
             if !self.sync.pages_done(page.baseline) {
                 self.ask_again(now);
             } else if self.totals.watermark.is_none() {

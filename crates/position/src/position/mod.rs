@@ -364,6 +364,9 @@ impl Position {
     }
 
     fn resync(&mut self, now: Time, out: &mut Actions) {
+        if self.sync.state == SyncState::Lost {
+            self.sync.since = now;
+        }
         self.sync.state = SyncState::Fetching;
         self.sync.asked = true;
         // Without an answer the question is repeated.

@@ -63,7 +63,8 @@ impl Position {
             self.sync.failures = 0;
             self.sync.ask_at = None;
             self.compare_at = now + COMPARE_EVERY;
-            return self.trim_slots(now, out);
+            let settled = self.settle_short(now);
+            return self.trim_slots(now, out).and(settled);
         }
         // Nothing was ever booked: what the account holds was there before us, and is not ours to trade.
         let first = self.totals.fills == 0 && self.totals.holding.is_flat();
@@ -98,6 +99,20 @@ impl Position {
         self.compare_at = now + COMPARE_EVERY;
         out.push(Action::Record(Box::new(self.record(None, None, None))));
         self.trim_slots(now, out).and(Changes::INVENTORY)
+    }
+
+    /// The positions agree and every execution up to the catch-up is booked: an order that still seems short of one was
+    /// booked before it came into the table, by an answer older than its fill.
+    fn settle_short(&mut self, now: Time) -> Changes {
+        let mut changes = Changes::NONE;
+        for at in 0..crate::limits::WORKING_MAX as u8 {
+            let Some(order) = self.orders.get_mut(at) else { continue };
+            if order.short_since != Time::ZERO && order.short_since < self.sync.complete_to {
+                order.booked = order.reported;
+                changes.add(self.settle(now, at));
+            }
+        }
+        changes
     }
 
     /// Slots may not hold more than the account does: the highest levels give way first.

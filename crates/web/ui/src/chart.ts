@@ -60,7 +60,7 @@ export function fit(canvas: HTMLCanvasElement): { context: CanvasRenderingContex
   const width = canvas.clientWidth;
   const height = canvas.clientHeight;
   const context = canvas.getContext("2d");
-  if (!context || width < 40 || height < 40) return null;
+  if (!context || width < 16 || height < 16) return null;
   const scale = Math.min(window.devicePixelRatio || 1, 3);
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);

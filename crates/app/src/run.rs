@@ -253,7 +253,12 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
             index: symbol.index,
             instrument: symbol.instrument,
             engine: EngineConfig {
-                position: PositionConfig { tag, run, recv_window_ms: u64::try_from(venue.recv_window.as_millis()).unwrap_or(u64::MAX) },
+                position: PositionConfig {
+                    tag,
+                    run,
+                    series: symbol.index.0,
+                    recv_window_ms: u64::try_from(venue.recv_window.as_millis()).unwrap_or(u64::MAX),
+                },
                 gate: GateConfig { stale_after: config.stale_after, exposure_max: config.risk.max_exposure },
                 interval,
             },
@@ -333,8 +338,13 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
         monitor,
         stopping,
     });
+    let ports = Ports {
+        source: Arc::new(NowSource(Arc::clone(&now))),
+        history: Arc::new(StoredHistory { reader, account: config.account, now: Arc::clone(&now) }),
+        control: Arc::new(Commands { now: Arc::clone(&now), account: account_in, stopper }),
+    };
     let web = match config.web_listen {
-        Some(listen) => Some(serve(&config, listen, &now, reader, &stopper, account_in, &edge_tasks, &ledger).await?),
+        Some(listen) => Some(serve(&config, listen, ports, &edge_tasks, &ledger).await?),
         None => None,
     };
     housekeeping(&config, &store, &now, clock, &edge_tasks)?;
@@ -475,10 +485,7 @@ fn housekeeping(config: &Config, store: &Store, now: &Arc<Now>, clock: Clock, ta
 async fn serve(
     config: &Config,
     listen: std::net::SocketAddr,
-    now: &Arc<Now>,
-    reader: plimsoll_storage::Reader,
-    stopper: &Arc<Stopper>,
-    account: plimsoll_bounded::Sender<Feedback>,
+    ports: Ports,
     tasks: &Tasks,
     ledger: &Ledger<Sealed>,
 ) -> anyhow::Result<WebHandle> {
@@ -487,11 +494,6 @@ async fn serve(
     if matches!(origin, Origin::Created) {
         screen::say(&format!("admin token, told once and kept in {}: {}", path.display(), token.reveal()));
     }
-    let ports = Ports {
-        source: Arc::new(NowSource(Arc::clone(now))),
-        history: Arc::new(StoredHistory { reader, account: config.account, now: Arc::clone(now) }),
-        control: Arc::new(Commands { now: Arc::clone(now), account, stopper: Arc::clone(stopper) }),
-    };
     let mut web = WebConfig::new(token);
     web.listen = listen;
     web.hosts.clone_from(&config.web_hosts);

@@ -62,6 +62,9 @@ fn trades_within_half_a_minute_stops_clean_and_goes_on_where_it_stopped() {
         let (status, body) = http("GET", &api, path, &[]).unwrap();
         assert!(status == 200 && body.contains(needle), "{path}: {status} {body:.300}");
     }
+    // Ids of the two symbols never meet: the exchange refuses none of them as used already.
+    let rejected = get(&api, "/api/status").unwrap()["totals"]["orders_rejected"].as_u64().unwrap();
+    assert!(rejected < 5, "{rejected} orders were refused");
     // A second instance on the same data is refused.
     let (code, text) = told(&["run", "--config", &file]);
     assert!(code == Some(2) && text.contains("in use by"), "{code:?} {text}");

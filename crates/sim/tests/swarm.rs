@@ -409,6 +409,7 @@ fn engine(btc: Instrument, run: u64, disk: &Disk) -> Engine {
     Engine::new(btc, cfg, Box::new(grid), &disk.boot()).unwrap()
 }
 
+#[expect(clippy::large_enum_variant, reason = "lives for one step")]
 enum Heard {
     Market(Event),
     Order(OrderRow, Option<TradeRow>),

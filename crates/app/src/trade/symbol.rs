@@ -234,6 +234,9 @@ impl SymbolLoop {
 
     fn step(&mut self, event: &Event) {
         let now = self.parts.clock.now();
+        if let Event::Rejected { id, request, reason } = event {
+            tracing::debug!(symbol = %self.parts.instrument.symbol, ?id, ?request, ?reason, "refused");
+        }
         if let Event::Order(report) = event
             && report.status.is_final()
             && let Some(id) = report.id

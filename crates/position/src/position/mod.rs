@@ -30,6 +30,11 @@ const REFUSAL_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Pause between routine comparisons with the exchange.
 const COMPARE_EVERY: Duration = Duration::from_secs(60);
 
+/// Orders that a symbol can place in one run: 2^28, or eight a second for a year. Of the 37 bits of a generation the rest tells
+/// the symbol.
+const SERIES_BITS: u32 = 28;
+const _: () = assert!((512_u64 << SERIES_BITS) - 1 <= ClientId::GENERATION_MAX);
+
 /// What a symbol's books must know of the installation.
 #[derive(Clone, Copy, Debug)]
 pub struct PositionConfig {
@@ -37,6 +42,8 @@ pub struct PositionConfig {
     pub tag: Tag,
     /// This start's number; on disk before the first order.
     pub run: u64,
+    /// The symbol's number within the run, 0 to 511: keeps its client ids apart from those of the account's other symbols.
+    pub series: u16,
     /// How long the exchange may still take a request after it was stamped, milliseconds: until then "no such order"
     /// is no proof that an order will not appear.
     pub recv_window_ms: u64,
@@ -136,7 +143,7 @@ impl Position {
             account_up: false,
             top: None,
             mark: None,
-            generation: 0,
+            generation: u64::from(cfg.series) << SERIES_BITS,
             inventory_epoch: 0,
             mismatch: None,
             foreign_orders: 0,

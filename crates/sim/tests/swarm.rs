@@ -402,7 +402,7 @@ fn engine(btc: Instrument, run: u64, disk: &Disk) -> Engine {
     let interval = btc.parse_price("40", Round::Exact).unwrap();
     let grid = Grid::new(GridConfig { interval, order_quote: 250 * 100_000_000, buy_window: 8, sell_window: 8 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(7), run, recv_window_ms: RECV_WINDOW_MS },
+        position: PositionConfig { tag: Tag(7), run, series: 0, recv_window_ms: RECV_WINDOW_MS },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 50_000 * 100_000_000 },
         interval,
     };

@@ -7,7 +7,7 @@ use plimsoll_bounded::{Class, Grant, Grants, Ledger, Line, LineStatus, Open, Pla
 use plimsoll_engine::Engine;
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::Gateway;
-use plimsoll_market::{ClientId, Status, limits::QUOTES_MAX};
+use plimsoll_market::{ClientId, Status, Time, limits::QUOTES_MAX};
 use plimsoll_monitor::{Cgroup, ExporterGrants, Sample, Sampler};
 use plimsoll_position::Position;
 use plimsoll_position::limits::{SLOTS, WORKING_MAX};
@@ -101,7 +101,7 @@ fn symbol_plan(owner: &str) -> Result<Plan, Refused> {
         size_of::<SymbolNow>() + SLOTS * size_of::<plimsoll_market::SlotView>() + QUOTES_MAX * size_of::<plimsoll_market::OrderView>();
     let view = Line::of::<Option<Arc<SymbolNow>>>("", 1, WhenFull::Conflate, Class::LatestWins).with_heap(3 * shown + size_of::<Status>());
     plan.add(Line { name: &name("app.view"), ..view })?;
-    plan.add(Line::of::<ClientId>(&name("app.mirror"), WORKING_MAX * 2, WhenFull::Refuse, Class::MustKeep))?;
+    plan.add(Line::of::<(ClientId, Time)>(&name("app.mirror"), WORKING_MAX * 2, WhenFull::Refuse, Class::MustKeep))?;
     plan.add(FillTape::line(&name("web.tape")))?;
     Ok(plan)
 }

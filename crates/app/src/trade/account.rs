@@ -19,6 +19,10 @@ const STORE_EVERY: Duration = Duration::from_secs(5);
 pub enum Feedback {
     /// Something happened.
     Input(AccountInput),
+    /// Data of a feed was lost.
+    Gap(Feed),
+    /// An order was answered after so long.
+    Answered(Duration),
 }
 
 /// The account's worth, for display.
@@ -61,6 +65,8 @@ impl AccountLoop {
                 () = task.stop.stopped() => return,
                 got = lane.recv() => match got {
                     Some(Feedback::Input(input)) => self.input(&input),
+                    Some(Feedback::Gap(feed)) => self.metrics.gap(feed),
+                    Some(Feedback::Answered(took)) => self.metrics.request(took),
                     None => return,
                 },
                 () = tokio::time::sleep_until(wake.into()) => self.input(&AccountInput::Wake),

@@ -52,12 +52,22 @@ impl Router {
     ) -> Self {
         Self { inlets: inlets.into_boxed_slice(), account, links, booted: Some(booted) }
     }
+
+    fn tell(&self, feedback: Feedback) {
+        // A balance that is lost for want of room is told again with the next; a figure is only a figure.
+        if self.account.try_send(feedback).is_err() {
+            tracing::debug!("account lane is full");
+        }
+    }
 }
 
 impl Sink for Router {
     fn event(&mut self, symbol: SymbolIndex, _now: Time, event: Event) {
         if let Event::Link(link) = &event {
             self.links.of(link.feed).store(link.up, Ordering::Relaxed);
+        }
+        if let Event::Gap(feed) = &event {
+            self.tell(Feedback::Gap(*feed));
         }
         if let Some(inlet) = self.inlets.get(symbol.usize()) {
             inlet.deliver(event);
@@ -68,10 +78,7 @@ impl Sink for Router {
         if let AccountEvent::Link(link) = &event {
             self.links.of(link.feed).store(link.up, Ordering::Relaxed);
         }
-        // A balance that is lost for want of room is told again with the next.
-        if self.account.try_send(Feedback::Input(AccountInput::Event(event))).is_err() {
-            tracing::debug!("account lane is full");
-        }
+        self.tell(Feedback::Input(AccountInput::Event(event)));
     }
 
     fn booted(&mut self, _now: Time, report: Result<BootReport, BootFailure>) {

@@ -9,7 +9,7 @@ use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Cancel, ClientId, Event, Feed, Instrument, Phase, Request, Severity, StopMode, Time,
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Event, Feed, Instrument, Phase, Request, Severity, Source, StopMode, Time,
 };
 use plimsoll_monitor::SymbolMetrics;
 use plimsoll_position::Restored;
@@ -50,8 +50,8 @@ pub struct SymbolParts {
     pub tape: Arc<FillTape>,
     /// Where the symbol shows itself.
     pub view: WatchSender<Option<Arc<SymbolNow>>>,
-    /// Ids of orders that may be open, kept outside the engine: what a fault leaves behind is withdrawn by it.
-    pub mirror: List<ClientId>,
+    /// Orders that may be open and when they were sent, kept outside the engine: what a fault leaves behind is withdrawn by it.
+    pub mirror: List<(ClientId, Time)>,
     /// The engine's line in the ledger, held as long as it lives.
     pub memory: Grant,
     /// Why it does not trade after all: set when the first price shows that the grid cannot run.
@@ -214,6 +214,12 @@ impl SymbolLoop {
         self.parts.refusal.get().is_none()
     }
 
+    fn feed_back(&self, feedback: Feedback) {
+        if self.parts.account.try_send(feedback).is_err() {
+            tracing::debug!("account lane is full");
+        }
+    }
+
     fn alert(&self, alert: Alert) {
         let key = self.parts.recorder.key();
         self.parts.history.event(HistoryEvent { account: Some(key.account), symbol: Some(key.symbol), alert });
@@ -238,13 +244,25 @@ impl SymbolLoop {
             tracing::debug!(symbol = %self.parts.instrument.symbol, ?id, ?request, ?reason, "refused");
         }
         if let Event::Order(report) = event
+            && report.source == Source::Reply
+            && let Some(sent) = self.parts.mirror.as_slice().iter().find(|(id, _)| Some(*id) == report.id).map(|(_, at)| *at)
+        {
+            self.feed_back(Feedback::Answered(now.since(sent)));
+        }
+        if let Event::Top(top) = event {
+            self.parts.metrics.event_age().record(now.since(top.time));
+        }
+        if let Event::Order(report) = event
             && report.status.is_final()
             && let Some(id) = report.id
         {
-            self.parts.mirror.retain(|open| *open != id);
+            self.parts.mirror.retain(|(open, _)| *open != id);
         }
-        if let Event::Rejected { id, request: Request::Place, .. } | Event::NotFound { id } = event {
-            self.parts.mirror.retain(|open| open != id);
+        if let Event::Rejected { id, request: Request::Place, .. }
+        | Event::NotSent { id, request: Request::Place }
+        | Event::NotFound { id } = event
+        {
+            self.parts.mirror.retain(|(open, _)| open != id);
         }
         let (engine, actions) = (&mut self.engine, &mut self.actions);
         let began = Instant::now();
@@ -267,7 +285,7 @@ impl SymbolLoop {
             match action {
                 Action::Place(_) | Action::Cancel(_) | Action::Query { .. } => {
                     if let (Action::Place(place), Some(_)) = (&action, request)
-                        && self.parts.mirror.push(place.id).is_err()
+                        && self.parts.mirror.push((place.id, self.parts.clock.now())).is_err()
                     {
                         tracing::error!(symbol = %self.parts.instrument.symbol, "mirror of orders is full");
                     }
@@ -322,7 +340,7 @@ impl SymbolLoop {
         tracing::error!(symbol = %self.parts.instrument.symbol, faults = self.faults, "engine failed; withdrawing its orders");
         drop(self.actions.drain());
         self.echoes.clear();
-        for id in self.parts.mirror.as_slice() {
+        for (id, _) in self.parts.mirror.as_slice() {
             if self.parts.orders.try_send(self.parts.index, Action::Cancel(Cancel { id: *id })).is_err() {
                 tracing::error!(%id, "cancel found no room");
             }
@@ -363,9 +381,7 @@ impl SymbolLoop {
         let now = self.parts.clock.now();
         let status = self.engine.status(now);
         let input = AccountInput::Unrealized { symbol: self.parts.index.0, units: status.pnl.unrealized };
-        if self.parts.account.try_send(Feedback::Input(input)).is_err() {
-            tracing::debug!("account lane is full");
-        }
+        self.feed_back(Feedback::Input(input));
         self.parts.metrics.observe(&status, &self.parts.instrument);
         self.parts.view.put(Some(Arc::new(SymbolNow { instrument: self.parts.instrument, status })));
     }

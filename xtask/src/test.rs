@@ -94,7 +94,10 @@ fn examples(workspace: &Workspace) -> Result<Outcome> {
     let mut failed = Vec::new();
     for example in workspace.packages.iter().flat_map(|package| &package.examples) {
         let binary = workspace.target.join("debug/examples").join(example);
-        if let Outcome::Failed(why) = step_within(Command::new(binary), EXAMPLE_MAX)? {
+        let mut command = Command::new(binary);
+        // Servers among them end by themselves then.
+        command.env("PLIMSOLL_EXAMPLE_SECONDS", "3");
+        if let Outcome::Failed(why) = step_within(command, EXAMPLE_MAX)? {
             failed.push(why);
         }
     }

@@ -17,8 +17,11 @@ mod books;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let path = std::env::args().nth(1).ok_or("usage: ledger_of_fills DATABASE [FILLS]")?;
-    let fills_max = std::env::args().nth(2).map_or(Ok(u64::MAX), |text| text.parse())?;
+    // Without a place of its own it shows itself: a few fills in a database that is gone afterwards.
+    let shown = std::env::temp_dir().join(format!("ledger_of_fills-{}.db", std::process::id()));
+    let own = std::env::args().nth(1);
+    let path = own.clone().unwrap_or_else(|| shown.display().to_string());
+    let fills_max = std::env::args().nth(2).map_or(Ok(if own.is_some() { u64::MAX } else { 700 }), |text| text.parse())?;
     let config = StoreConfig::of_url(format!("sqlite:{path}"))?;
     let ledger = Ledger::open(64 << 20);
     let grants = StoreGrants::take(&ledger, &config)?;
@@ -44,5 +47,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     store.stop(Duration::from_secs(5)).await?;
     writeln!(out, "{ledger:?}, {:?}", store.counts())?;
+    if own.is_none() {
+        for suffix in ["", "-wal", "-shm", ".lock"] {
+            // What is not there need not go.
+            std::fs::remove_file(format!("{}{suffix}", shown.display())).ok();
+        }
+    }
     Ok(())
 }

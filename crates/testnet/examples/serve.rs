@@ -28,10 +28,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Asked to stop first: an exchange that ended by itself is the rarer case.
         biased;
         signal = tokio::signal::ctrl_c() => signal?,
+        () = demonstration() => {}
         exit = exchange.ended() => return Err(format!("the exchange ended by itself: {exit}").into()),
     }
     exchange.stop(Duration::from_secs(5)).await?;
     Ok(())
+}
+
+/// Ends after so many seconds when the environment says so: for runs that only show that it starts.
+async fn demonstration() {
+    match std::env::var("PLIMSOLL_EXAMPLE_SECONDS").ok().and_then(|text| text.parse().ok()) {
+        Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn read(mut words: impl Iterator<Item = String>) -> Result<TestnetConfig, Box<dyn Error>> {

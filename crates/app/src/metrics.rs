@@ -18,10 +18,13 @@ pub struct Monitor {
     exporter: Exporter,
     latest: WatchReceiver<Option<Sample>>,
     trading: Tasks,
+    symbols: usize,
 }
 
 /// What the monitor is made of.
 pub struct MonitorParts {
+    /// Loops of symbols that must live.
+    pub symbols: usize,
     /// All metrics.
     pub exporter: Exporter,
     /// Memory of samples.
@@ -38,7 +41,7 @@ impl Monitor {
     /// # Errors
     /// When a task or line was not planned.
     pub fn start(parts: MonitorParts, common: &mut Grants, ledger: &Ledger<Sealed>, edge: &Tasks, trading: &Tasks) -> anyhow::Result<Self> {
-        let MonitorParts { exporter, history, clock, store } = parts;
+        let MonitorParts { symbols, exporter, history, clock, store } = parts;
         let (shown, latest) = watch(common.take("app.sample")?, None);
         let mut sampler = Sampler::new(history, ledger.handle(), [edge.clone(), trading.clone()], exporter.clone());
         let figures = exporter.storage();
@@ -67,7 +70,7 @@ impl Monitor {
                 }
             })
         })?;
-        Ok(Self { exporter, latest, trading: trading.clone() })
+        Ok(Self { exporter, latest, trading: trading.clone(), symbols })
     }
 
     /// All metrics in Prometheus' text format.
@@ -100,7 +103,11 @@ impl Monitor {
 
     /// Why the process should be started again: tasks of the trading thread that ended though they should not.
     pub fn dead(&self) -> Vec<String> {
-        let ended = |group: &str| self.trading.live_in(group) == 0;
-        ["gateway", "account"].into_iter().filter(|group| ended(group)).map(|group| format!("the {group} has ended")).collect()
+        let missing = |group: &str, wanted: usize| self.trading.live_in(group) < wanted;
+        [("gateway", 1), ("account", 1), ("symbols", self.symbols)]
+            .into_iter()
+            .filter(|(group, wanted)| missing(group, *wanted))
+            .map(|(group, wanted)| format!("of the {wanted} tasks of {group} at least one has ended"))
+            .collect()
     }
 }

@@ -129,14 +129,18 @@ impl Source for NowSource {
             let name = symbol.instrument.symbol;
             match symbol.view.get() {
                 None => unready.push(format!("{name} has not begun")),
-                Some(view) if view.status.phase != Phase::Trading => unready.push(format!("{name} is {}", view.status.phase.as_str())),
+                Some(view) if view.status.phase != Phase::Trading && symbol.refusal.get().is_none() => {
+                    unready.push(format!("{name} is {}", view.status.phase.as_str()))
+                }
                 Some(_) => {}
             }
         }
         if now.stopping.load(Ordering::Relaxed) {
             unready.push("the process is stopping".to_owned());
         }
-        Health { dead: now.monitor.dead(), unready }
+        // Tasks end while the process stops: that is no death.
+        let dead = if now.stopping.load(Ordering::Relaxed) { Vec::new() } else { now.monitor.dead() };
+        Health { dead, unready }
     }
 
     fn prometheus(&self) -> String {

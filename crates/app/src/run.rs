@@ -9,12 +9,12 @@ use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
 use crate::threads::{Trading, edge};
 use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Refusal, Router, SymbolLoop, SymbolParts,
-    lanes,
+    boot, lanes,
 };
 use crate::{screen, secret};
 use anyhow::{Context, bail};
 use plimsoll_bounded::{Grants, Ledger, List, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch};
-use plimsoll_engine::{Account, AccountConfig, EngineConfig};
+use plimsoll_engine::{Account, AccountConfig, Engine, EngineConfig};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{BootReport, PositionMode, Routing, Session, SessionConfig, SymbolReport};
 use plimsoll_gateway::{Clock, Gateway, GatewayConfig, GatewayHandle};
@@ -64,6 +64,7 @@ pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
 /// # Errors
 /// Whatever stands against the start, with what to do about it.
 pub fn main(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
+    screen::start().context("cannot start threads")?;
     crate::cli::log(&config.log_level);
     if fresh && config.exchange != Exchange::Local {
         bail!("--fresh starts the local exchange anew; with exchange: binance there is nothing to start anew");
@@ -73,7 +74,11 @@ pub fn main(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
         tracing::debug!("a crypto provider was installed before");
     }
     let runtime = edge().context("cannot start threads")?;
-    let done = runtime.block_on(run(config, fresh));
+    let done = runtime.block_on(async {
+        let done = run(config, fresh).await;
+        screen::finish().await;
+        done
+    });
     runtime.shutdown_timeout(PART_TIMEOUT);
     done
 }
@@ -230,7 +235,9 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
     let reader = store.reader();
     let (keeper_in, keeper_lane) = channel::<KeeperRequest>(common.take("app.keeper")?);
     let (equity_in, equity) = watch(common.take("app.equity")?, EquityView { equity: None });
-    let mut traded = Vec::new();
+    let mut traded: Vec<Traded> = Vec::new();
+    // Whether a refused symbol has traded before.
+    let mut known = false;
     let mut loops = Vec::new();
     let mut keys: Vec<(Key, Inlet)> = Vec::new();
     for (seat, symbol) in seats.into_iter().zip(&report.symbols) {
@@ -238,17 +245,28 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
         // The keeper's list is numbered like the symbols, the refused ones included.
         keys.push((key, seat.inlet.clone()));
         let Some(settings) = config.symbols.iter().find(|s| s.symbol == symbol.instrument.symbol) else { continue };
-        let findings = findings(&config, settings, symbol, &report);
-        if !findings.is_empty() {
-            refused.extend(findings);
-            continue;
-        }
+        let mut findings = findings(&config, settings, symbol, &report);
         let stored = store.load(&key).await?;
+        let wanted = price(settings.interval, symbol);
+        if let Some(interval) = wanted
+            && let Err(error) = Engine::check_boot(&symbol.instrument, interval, &boot(&stored))
+        {
+            findings.push(error.to_string());
+        }
+        // A refused symbol still has a loop: what it has at the exchange can be seen, closed and withdrawn, on the grid it was
+        // made on. It opens nothing.
+        let refusal = Arc::new(std::sync::OnceLock::new());
+        let kept = stored.state.map(|state| state.interval).filter(|_| !findings.is_empty());
+        let interval = kept.or(wanted).unwrap_or(symbol.instrument.tick);
+        if !findings.is_empty() {
+            known |= stored.state.is_some();
+            let text = findings.join("; ");
+            tracing::error!("{text}");
+            refusal.get_or_init(|| text);
+        }
         let Seat { inlet, inbox, mut grants } = seat;
         let tape = Arc::new(FillTape::new(grants.take("web.tape")?));
         let (view_in, view) = watch::<Option<Arc<SymbolNow>>>(grants.take("app.view")?, None);
-        let interval = price(settings.interval, symbol).context("price_interval is beyond the symbol's scale")?;
-        let refusal = Arc::new(std::sync::OnceLock::new());
         let parts = SymbolParts {
             index: symbol.index,
             instrument: symbol.instrument,
@@ -257,6 +275,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
                     tag,
                     run,
                     series: symbol.index.0,
+                    placed_before: 0,
                     recv_window_ms: u64::try_from(venue.recv_window.as_millis()).unwrap_or(u64::MAX),
                 },
                 gate: GateConfig { stale_after: config.stale_after, exposure_max: config.risk.max_exposure },
@@ -278,20 +297,17 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
             mirror: List::new(grants.take("app.mirror")?),
             memory: grants.take("engine.state")?,
             refusal: Arc::clone(&refusal),
+            links: Arc::clone(&links),
             metrics: exporter.symbol(&config.account, &symbol.instrument.symbol)?,
             clock,
         };
-        match SymbolLoop::new(parts, inbox, &stored) {
-            Ok(symbol_loop) => loops.push((symbol.instrument.symbol, inlet.clone(), symbol_loop)),
-            Err(error) => {
-                refused.push(error.to_string());
-                continue;
-            }
-        }
+        let symbol_loop = SymbolLoop::new(parts, inbox, &stored)?;
+        loops.push((symbol.instrument.symbol, inlet.clone(), symbol_loop));
         traded.push(Traded { instrument: symbol.instrument, view, tape, inlet, refusal });
     }
-    if traded.is_empty() {
+    if !known && traded.iter().all(|t| t.refusal.get().is_some()) {
         gateway.stop(PART_TIMEOUT).await;
+        refused.extend(traded.iter().filter_map(|t| t.refusal.get().cloned()));
         bail!("no symbol can trade:\n  {}", refused.join("\n  "));
     }
     for why in &refused {
@@ -320,10 +336,10 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
             tracing::debug!("account lane is full");
         }
     }
-    let symbols = trading.within(|| spawn_loops(loops, account, account_lane, &trading_tasks))?;
     // 6. What people look at.
     let stopping = Arc::new(AtomicBool::new(false));
-    let parts = MonitorParts { exporter, history: common.take("monitor.samples")?, clock, store: store.clone() };
+    let symbols_live = loops.len();
+    let parts = MonitorParts { symbols: symbols_live, exporter, history: common.take("monitor.samples")?, clock, store: store.clone() };
     let monitor = Monitor::start(parts, &mut common, &ledger, &edge_tasks, &trading_tasks)?;
     let now = Arc::new(Now {
         exchange: exchange.to_owned(),
@@ -348,6 +364,8 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
         None => None,
     };
     housekeeping(&config, &store, &now, clock, &edge_tasks)?;
+    // 7. Only now the loops: nothing stands against the start any more.
+    let symbols = trading.within(|| spawn_loops(loops, account, account_lane, &trading_tasks))?;
     let dashboard = web.as_ref().map(WebHandle::url);
     let shown = Arc::clone(&now);
     edge_tasks.spawn(TaskSpec { name: "screen", group: "app" }, |task| Box::pin(screen::run(shown, dashboard, task)))?;
@@ -544,7 +562,6 @@ async fn stop(running: Running) -> anyhow::Result<ExitCode> {
         StopMode::Cancel => "withdrawing our orders",
         StopMode::Flatten => "withdrawing our orders and closing positions",
     };
-    screen::say(&format!("stopping: {what} …"));
     let began = Instant::now();
     let deadline = began + config.stop_timeout;
     for (inlet, _) in &symbols {
@@ -552,6 +569,7 @@ async fn stop(running: Running) -> anyhow::Result<ExitCode> {
             tokio::time::sleep(DRAIN_POLL).await;
         }
     }
+    screen::say(&format!("stopping: {what} …"));
     let mut open = Vec::new();
     for (_, handle) in &symbols {
         while handle.exit().is_none() && Instant::now() < deadline {

@@ -1,18 +1,37 @@
 //! What a person sees in the terminal: a few lines that stay in place, with the log scrolling above them.
 
 use crate::ports::Now;
+use plimsoll_bounded::{Class, Grant, Line, LossyReceiver, LossySender, ReplySender, WhenFull, lossy, reply};
 use plimsoll_market::format_units;
 use plimsoll_web::SymbolNow;
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Lines of the block that stands at the bottom of the terminal now.
-static BLOCK: Mutex<usize> = Mutex::new(0);
+/// The way to the writer. A terminal that nobody reads, or a stopped one, blocks the writer alone: what does not fit is lost.
+static WRITER: OnceLock<LossySender<Text>> = OnceLock::new();
+
+/// Texts that may wait for the terminal: a burst of log lines.
+const WAITING: usize = 256;
+/// The longest text that is written; a longer one is cut.
+const TEXT_MAX: usize = 8 * 1024;
+/// How long the last words may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How often a terminal is drawn, and how often a line is written where there is none.
 const DRAW_EVERY: Duration = Duration::from_millis(500);
 const LINE_EVERY: Duration = Duration::from_secs(60);
+
+enum Text {
+    /// To standard output, above the block.
+    Said(String),
+    /// To standard error, above the block.
+    Logged(String),
+    /// The block that stands at the bottom.
+    Block(String),
+    /// Answered when everything before it is written.
+    Mark(ReplySender<()>),
+}
 
 /// Writes log lines above the block.
 #[derive(Clone, Copy, Debug)]
@@ -20,35 +39,94 @@ pub struct LogLines;
 
 impl Write for LogLines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut block = BLOCK.lock().unwrap_or_else(PoisonError::into_inner);
-        if *block > 0 {
-            let mut out = std::io::stdout().lock();
-            erase(&mut out, *block)?;
-            *block = 0;
-        }
-        std::io::stderr().lock().write_all(bytes)?;
+        hand_over(Text::Logged(cut(&String::from_utf8_lossy(bytes))));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().lock().flush()
+        Ok(())
     }
 }
 
-fn erase(out: &mut impl Write, lines: usize) -> std::io::Result<()> {
-    write!(out, "\x1b[{lines}A\x1b[J")?;
-    out.flush()
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_MAX).collect()
+}
+
+fn hand_over(text: Text) {
+    match WRITER.get() {
+        // The oldest goes when it is full; an ended writer means an ending process.
+        Some(writer) => drop(writer.send(text)),
+        None => Pen::default().write(text),
+    }
+}
+
+/// Starts the writer: from here on nobody waits for the terminal but it.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn start() -> std::io::Result<()> {
+    let line = Line::of::<Text>("app.screen", WAITING, WhenFull::DropOldest, Class::BestEffort).with_heap(4 * TEXT_MAX);
+    let (sender, receiver) = lossy(Grant::detached(line));
+    if WRITER.set(sender).is_err() {
+        return Ok(());
+    }
+    crate::threads::writer(move || write_all(receiver))
+}
+
+async fn write_all(mut texts: LossyReceiver<Text>) {
+    let mut pen = Pen::default();
+    while let Some(text) = texts.recv().await {
+        pen.write(text.item);
+    }
+}
+
+/// Waits until what was said is written, but not for a terminal that takes nothing.
+pub async fn finish() {
+    let (done, written) = reply();
+    hand_over(Text::Mark(done));
+    if written.wait(LAST_WORDS).await.is_err() {
+        tracing::debug!("the terminal takes nothing");
+    }
 }
 
 /// Writes a line to standard output, above the block.
 pub fn say(text: &str) {
-    let mut block = BLOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut out = std::io::stdout().lock();
-    let erased = if *block > 0 { erase(&mut out, *block) } else { Ok(()) };
-    *block = 0;
-    // A closed terminal is no reason to stop trading.
-    if erased.and_then(|()| writeln!(out, "{text}")).and_then(|()| out.flush()).is_err() {
-        tracing::debug!("standard output is closed");
+    hand_over(Text::Said(text.to_owned()));
+}
+
+/// Who writes; knows how many lines the block has that stands at the bottom.
+#[derive(Default)]
+struct Pen {
+    block: usize,
+}
+
+impl Pen {
+    fn write(&mut self, text: Text) {
+        let mut out = std::io::stdout().lock();
+        if self.block > 0 && !matches!(text, Text::Mark(_)) {
+            // A closed terminal is no reason to stop trading.
+            if write!(out, "\x1b[{}A\x1b[J", self.block).and_then(|()| out.flush()).is_err() {
+                return;
+            }
+            self.block = 0;
+        }
+        let written = match text {
+            Text::Said(text) => writeln!(out, "{text}").and_then(|()| out.flush()),
+            Text::Logged(text) => std::io::stderr().lock().write_all(text.as_bytes()),
+            Text::Block(text) => {
+                self.block = text.lines().count();
+                write!(out, "{text}").and_then(|()| out.flush())
+            }
+            Text::Mark(done) => {
+                if done.send(()).is_err() {
+                    tracing::debug!("nobody waits for the last words any more");
+                }
+                Ok(())
+            }
+        };
+        if written.is_err() {
+            self.block = 0;
+        }
     }
 }
 
@@ -61,19 +139,11 @@ pub async fn run(now: std::sync::Arc<Now>, dashboard: Option<String>, task: plim
         task.pulse.beat();
         let views = now.views();
         if terminal {
-            draw(&block(&now, &views, dashboard.as_deref()));
+            hand_over(Text::Block(block(&now, &views, dashboard.as_deref())));
         } else if let Some(line) = line(&now, &views) {
             say(&line);
         }
     }
-}
-
-fn draw(text: &str) {
-    let mut block = BLOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut out = std::io::stdout().lock();
-    let erased = if *block > 0 { erase(&mut out, *block) } else { Ok(()) };
-    let drawn = erased.and_then(|()| write!(out, "{text}")).and_then(|()| out.flush());
-    *block = if drawn.is_ok() { text.lines().count() } else { 0 };
 }
 
 /// Two digits are enough for a glance.

@@ -185,3 +185,32 @@ fn books_agree_on_the_recorded_night_of_2023() {
     // The price stays within a few levels of the narrowest grid that earns its fees.
     replay(&["btcusdt_20230404.dat.gz", "btcusdt_20230405.dat.gz"], &[("BTCUSDT", "11.6", "250")], 514, 17, 1);
 }
+
+#[test]
+fn a_symbol_refused_at_a_restart_is_still_withdrawn_at_the_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let account = format!("{KEY}:{SECRET}:100000");
+    let mut exchange = Running::start(&["testnet", "--listen", "127.0.0.1:0", "--speed", "10", "--account", &account], &[]);
+    let address = exchange.first_line.trim_start_matches("http://").to_owned();
+    let web = free_port();
+    let (file, api) = (folder.path().join("plimsoll.yaml"), format!("127.0.0.1:{web}"));
+    let keys = [("PLIMSOLL_BINANCE_API_KEY", KEY), ("PLIMSOLL_BINANCE_API_SECRET", SECRET)];
+    let start = |interval: &str| {
+        std::fs::write(&file, config(folder.path(), &address, web, &[("BTCUSDT", interval, "250")])).unwrap();
+        Running::start(&["run", "--config", file.to_str().unwrap()], &keys)
+    };
+    let mut bot = start("60");
+    until(Duration::from_secs(30), "a fill", || get(&api, "/api/status").is_some_and(|s| s["totals"]["fills"].as_u64() > Some(0)));
+    // Fills reach the disk every half second.
+    std::thread::sleep(Duration::from_millis(1_200));
+    bot.signal("-KILL");
+    bot.wait(Duration::from_secs(5));
+    let mut bot = start("120");
+    until(Duration::from_secs(30), "the refusal", || {
+        get(&api, "/api/status").is_some_and(|s| s["hints"].to_string().contains("set price_interval back to 60"))
+    });
+    assert_ne!(signed(&address, "GET", "/fapi/v1/openOrders", "symbol=BTCUSDT"), serde_json::json!([]));
+    assert_eq!(bot.stop(Duration::from_secs(40)).code(), Some(0));
+    assert_eq!(signed(&address, "GET", "/fapi/v1/openOrders", "symbol=BTCUSDT"), serde_json::json!([]));
+    exchange.stop(Duration::from_secs(10));
+}

@@ -35,7 +35,7 @@ fn main() {
     let interval = btc.parse_price("5", Round::Exact).unwrap();
     let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 10, sell_window: 10 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(7), run: 100, series: 0, recv_window_ms: 5_000 },
+        position: PositionConfig { tag: Tag(7), run: 100, series: 0, placed_before: 0, recv_window_ms: 5_000 },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 10_000_000 * 100_000_000 },
         interval,
     };

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let interval = btc.parse_price("60", Round::Exact)?;
     let grid = Grid::new(GridConfig { interval, order_quote: 250 * 100_000_000, buy_window: 3, sell_window: 3 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(1), run: 1, series: 0, recv_window_ms: 5_000 },
+        position: PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 10_000 * 100_000_000 },
         interval,
     };

@@ -80,6 +80,8 @@ impl Equity {
 pub struct Account {
     cfg: AccountConfig,
     unrealized: Box<[Option<i128>]>,
+    /// Symbols that have not spoken since the wallet changed: their figure may count what the wallet has realised already.
+    stale: Box<[bool]>,
     equity: Equity,
     lend_at: Time,
 }
@@ -94,6 +96,7 @@ impl Account {
         Self {
             cfg,
             unrealized: vec![None; symbols].into_boxed_slice(),
+            stale: vec![false; symbols].into_boxed_slice(),
             equity: Equity { wallet: None, unrealized: 0, peak: 0, stopped: false },
             lend_at: Time::ZERO,
         }
@@ -113,6 +116,11 @@ impl Account {
     pub fn on_input(&mut self, now: Time, input: &AccountInput, mut out: impl FnMut(AccountAction)) {
         match input {
             AccountInput::Event(AccountEvent::Balance(balance)) if balance.asset == self.cfg.quote => {
+                if self.equity.wallet != Some(balance.wallet) {
+                    for (stale, known) in self.stale.iter_mut().zip(&self.unrealized) {
+                        *stale = known.is_some();
+                    }
+                }
                 self.equity.wallet = Some(balance.wallet);
             }
             AccountInput::Event(AccountEvent::MarginCall) => out(AccountAction::Alert(Box::new(Alert::new(
@@ -127,6 +135,9 @@ impl Account {
             AccountInput::Unrealized { symbol, units } => {
                 if let Some(entry) = self.unrealized.get_mut(usize::from(*symbol)) {
                     *entry = *units;
+                }
+                if let Some(stale) = self.stale.get_mut(usize::from(*symbol)) {
+                    *stale = false;
                 }
                 self.equity.unrealized = self.unrealized.iter().flatten().sum();
             }
@@ -144,6 +155,9 @@ impl Account {
     }
 
     fn watch(&mut self, now: Time, out: &mut impl FnMut(AccountAction)) {
+        if self.stale.contains(&true) {
+            return;
+        }
         let Some(total) = self.equity.total() else { return };
         self.equity.peak = self.equity.peak.max(total);
         let fallen = (self.equity.peak - total) * 1_000_000;

@@ -2,8 +2,8 @@ use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
 use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Command, Event, Instrument, Leg, OrderView, Phase, Pnl, Price, Qty, Round, Severity, Side, SlotView,
-    StateRecord, Status, StopMode, Time,
+    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Leg, OrderView, Phase, Pnl, Price, Qty, Round, Severity, Side,
+    SlotView, StateRecord, Status, StopMode, Time,
 };
 use plimsoll_position::limits::CLOSING_STRATEGY;
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
@@ -32,6 +32,8 @@ pub struct Boot {
     pub state: Option<StateRecord>,
     /// Totals and slots.
     pub books: Restored,
+    /// Orders that were open when they were last stored.
+    pub open_orders: usize,
 }
 
 /// Why an engine cannot be built from what was stored.
@@ -39,7 +41,7 @@ pub struct Boot {
 pub enum EngineError {
     /// The interval changed while slots hold something.
     #[error(
-        "{symbol}: price_interval is {now} but {slots} slots hold positions bought at an interval of {stored}; set price_interval back to {stored}, or flatten first"
+        "{symbol}: price_interval is {now} but {slots} slots hold positions and {orders} orders may be open from an interval of {stored}; set price_interval back to {stored}, or flatten first"
     )]
     IntervalChanged {
         /// Symbol.
@@ -50,6 +52,8 @@ pub enum EngineError {
         stored: String,
         /// Slots that hold something.
         slots: usize,
+        /// Orders that may be open.
+        orders: usize,
     },
 }
 
@@ -123,16 +127,8 @@ impl Engine {
     pub fn new(instrument: Instrument, cfg: EngineConfig, mut strategy: Box<dyn Strategy>, boot: &Boot) -> Result<Self, EngineError> {
         let blank = StateRecord { version: 0, anchor: None, interval: cfg.interval, paused: false, halted: false };
         let mut state = boot.state.unwrap_or(blank);
+        Self::check_boot(&instrument, cfg.interval, boot)?;
         if state.interval != cfg.interval {
-            let holding = boot.books.slots.iter().filter(|s| !s.held.is_zero()).count();
-            if holding > 0 {
-                return Err(EngineError::IntervalChanged {
-                    symbol: instrument.symbol.to_string(),
-                    now: instrument.show_price(cfg.interval).to_string(),
-                    stored: instrument.show_price(state.interval).to_string(),
-                    slots: holding,
-                });
-            }
             state = StateRecord { anchor: None, interval: cfg.interval, ..state };
         }
         let anchored = state.anchor.is_some();
@@ -159,6 +155,26 @@ impl Engine {
             placed: 0,
             canceled: 0,
             rejected: 0,
+        })
+    }
+
+    /// Looks whether what was stored fits a configured interval.
+    ///
+    /// # Errors
+    /// When slots hold something, or orders may be open, of another interval.
+    pub fn check_boot(instrument: &Instrument, interval: Price, boot: &Boot) -> Result<(), EngineError> {
+        let Some(state) = boot.state.filter(|state| state.interval != interval) else { return Ok(()) };
+        let slots = boot.books.slots.iter().filter(|s| !s.held.is_zero()).count();
+        // An order that still rests may have filled since: its level means something only on its own grid.
+        if slots == 0 && boot.open_orders == 0 {
+            return Ok(());
+        }
+        Err(EngineError::IntervalChanged {
+            symbol: instrument.symbol.to_string(),
+            now: instrument.show_price(interval).to_string(),
+            stored: instrument.show_price(state.interval).to_string(),
+            slots,
+            orders: boot.open_orders,
         })
     }
 
@@ -212,7 +228,9 @@ impl Engine {
         }
         self.dirty |= intent == Intent::Want || mode_changed || due || changes.any(Changes::FREED.and(Changes::RULES));
         self.dirty |= self.blocked && changes.any(Changes::ACKED);
-        if !self.dirty || !matches!(self.phase, Phase::Trading | Phase::Draining) {
+        // Before it trades an engine sends nothing but what an operator orders: to withdraw, to close.
+        let ordered = self.phase == Phase::Booting && matches!(self.goal, Goal::Idle | Goal::Flatten);
+        if !self.dirty || !(ordered || matches!(self.phase, Phase::Trading | Phase::Draining)) {
             return;
         }
         if out.room() < RECONCILE_ROOM {
@@ -302,15 +320,19 @@ impl Engine {
             | Event::Wake => {}
         }
         match self.phase {
-            Phase::Booting => self.boot(now, event, out),
+            Phase::Booting if self.goal == Goal::Trade => self.boot(now, event, out),
+            Phase::Booting => self.closed(now),
             Phase::Draining => self.drain(now, event, out),
-            Phase::Trading if self.goal == Goal::Flatten => {
-                let view = self.position.view(now);
-                if view.totals.holding.is_flat() && view.orders.is_empty() {
-                    self.goal = Goal::Idle;
-                }
-            }
+            Phase::Trading if self.goal == Goal::Flatten => self.closed(now),
             Phase::Trading | Phase::Drained | Phase::Halted => {}
+        }
+    }
+
+    /// A closing is done when nothing is held and nothing works.
+    fn closed(&mut self, now: Time) {
+        let view = self.position.view(now);
+        if self.goal == Goal::Flatten && view.totals.holding.is_flat() && view.orders.is_empty() {
+            self.goal = Goal::Idle;
         }
     }
 
@@ -413,9 +435,24 @@ impl Engine {
             self.retry_at = Time::earliest(self.retry_at, Some(now + RETRY));
             return;
         }
+        // What was sent before us may still arrive: only then can nothing more appear.
+        match self.quiet {
+            Quiet::Due => self.quiet = Quiet::Until(now + Duration::from_millis(self.cfg.position.recv_window_ms) + RETRY * 2),
+            Quiet::Until(until) if now >= until => self.quiet = Quiet::Over,
+            Quiet::Over | Quiet::Until(_) | Quiet::Asked(_) => {}
+        }
+        if let Quiet::Until(until) = self.quiet {
+            self.retry_at = Time::earliest(self.retry_at, Some(until));
+            return;
+        }
+        let ours = |id: Option<ClientId>| id.is_some_and(|id| id.tag() == self.cfg.position.tag);
         match (mode, self.verify, event) {
             (StopMode::Keep, _, _) => self.phase = Phase::Drained,
-            (_, Verify::Asked(at), Event::Snapshot(snapshot)) if snapshot.asked_at >= at => self.phase = Phase::Drained,
+            (_, Verify::Asked(at), Event::Snapshot(snapshot))
+                if snapshot.asked_at >= at && !snapshot.open.iter().any(|report| ours(report.id)) =>
+            {
+                self.phase = Phase::Drained;
+            }
             (_, Verify::No, _) => {
                 self.verify = Verify::Asked(now);
                 out.push(Action::Resync { after: view.totals.watermark });

@@ -1,7 +1,7 @@
 //! The limits of an engine, each with its reason.
 
 use plimsoll_market::limits::{ACTIONS_MAX, FILL_PAGE_MAX, QUOTES_MAX};
-use plimsoll_position::limits::WORKING_MAX;
+use plimsoll_position::limits::{SLOTS, WORKING_MAX};
 
 /// Symbols one account can trade in one process.
 ///
@@ -10,9 +10,10 @@ pub const SYMBOLS_MAX: usize = 512;
 
 /// Room that the books may use of the actions of one event.
 ///
-/// A full page of fills, each with its record and a slot's, is the most; what the orders need comes on top.
-pub const BOOKS_ROOM: usize = FILL_PAGE_MAX + 32;
-const _: () = assert!(BOOKS_ROOM <= ACTIONS_MAX);
+/// A full page of closing executions: a record for each, and a record for each slot that each of them takes from; every slot
+/// is emptied once, and every execution but the last of a slot takes a part of one.
+pub const BOOKS_ROOM: usize = 2 * FILL_PAGE_MAX + SLOTS + 32;
+const _: () = assert!(BOOKS_ROOM + RECONCILE_ROOM <= ACTIONS_MAX);
 
 /// Room that must be left before orders are compared with what is wanted; with less, it is done at an immediate wake.
 pub const RECONCILE_ROOM: usize = QUOTES_MAX + WORKING_MAX + 8;

@@ -45,7 +45,7 @@ fn market_event_to_order_allocates_nothing() {
     let interval = btc.parse_price("20", Round::Exact).unwrap();
     let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 20, sell_window: 20 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(7), run: 100, series: 0, recv_window_ms: 5_000 },
+        position: PositionConfig { tag: Tag(7), run: 100, series: 0, placed_before: 0, recv_window_ms: 5_000 },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000 },
         interval,
     };

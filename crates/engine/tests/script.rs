@@ -27,7 +27,7 @@ impl World {
         let interval = btc.parse_price("100", Round::Exact).unwrap();
         let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 3, sell_window: 3 }, 0);
         let cfg = EngineConfig {
-            position: PositionConfig { tag: Tag(7), run: 100, series: 0, recv_window_ms: 5_000 },
+            position: PositionConfig { tag: Tag(7), run: 100, series: 0, placed_before: 0, recv_window_ms: 5_000 },
             gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000 },
             interval,
         };
@@ -273,7 +273,7 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
     let interval = btc.parse_price("100", Round::Exact).unwrap();
     let state = StateRecord { version: 5, anchor: Some(anchor), interval, paused: false, halted: false };
     let totals = Totals { watermark: Some(TradeId(1_000)), ..Totals::EMPTY };
-    let boot = Boot { state: Some(state), books: Restored { totals: Some(totals), slots: vec![] } };
+    let boot = Boot { state: Some(state), books: Restored { totals: Some(totals), slots: vec![] }, open_orders: 0 };
     let mut w = World::new(&boot);
     w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync 1000"]);
     // Bought on level 0 while we were away, by an order of the run before.
@@ -366,4 +366,41 @@ fn an_answer_from_before_a_gap_does_not_close_it() {
     let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
     w.check(fill, &[]);
     assert!(w.engine.status(w.now).holding.is_flat());
+}
+
+#[test]
+fn a_page_of_closing_executions_over_many_slots_fits() {
+    let btc = Instrument::example_btcusdt();
+    let anchor = btc.parse_price("60000", Round::Exact).unwrap();
+    let interval = btc.parse_price("100", Round::Exact).unwrap();
+    let state = StateRecord { version: 5, anchor: Some(anchor), interval, paused: false, halted: false };
+    let slots: Vec<SlotRow> = (0..200)
+        .map(|level| SlotRow { leg: Leg::new(0, level).unwrap(), held: Qty::from_units(3), cost: Notional::from_units(18_000_000) })
+        .collect();
+    let totals = Totals {
+        watermark: Some(TradeId(1_000)),
+        holding: Holding::from_units(600),
+        cost: Notional::from_units(200 * 18_000_000),
+        ..Totals::EMPTY
+    };
+    let mut w = World::new(&Boot { state: Some(state), books: Restored { totals: Some(totals), slots }, open_orders: 0 });
+    w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync 1000"]);
+    // While we were away an order of the run before closed all of it, in a hundred executions.
+    let id = ClientId::new(Tag(7), 99, Leg::new(63, 0).unwrap(), Side::Sell, 1);
+    let fills: Vec<Fill> = (0..limits::FILL_PAGE_MAX as u64)
+        .map(|n| Fill {
+            trade_id: TradeId(1_001 + n),
+            order_id: OrderId(9),
+            id: Some(id),
+            side: Side::Sell,
+            price: anchor,
+            qty: Qty::from_units(6),
+            fee: usdt(1),
+            realized: usdt(0),
+            maker: false,
+            time: w.now,
+        })
+        .collect();
+    w.check(w.page(fills, None), &[]);
+    assert!(w.engine.status(w.now).holding.is_flat() && w.engine.status(w.now).slots.is_empty());
 }

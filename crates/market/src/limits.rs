@@ -29,9 +29,10 @@ pub const FILL_PAGE_MAX: usize = 100;
 
 /// Actions one event may cause; the rest follows at an immediate wake.
 ///
-/// Every working order cancelled and as many placed at once, and a handful of records and alerts.
-pub const ACTIONS_MAX: usize = 160;
-const _: () = assert!(ACTIONS_MAX > 2 * QUOTES_MAX);
+/// The most is a page of executions that close a position: a record for each and one for each slot it takes from, then every
+/// working order cancelled and as many placed: 2 × 100 + 256 + 2 × 64 and a handful of alerts. 640 × 48 B = 30 KiB a symbol.
+pub const ACTIONS_MAX: usize = 640;
+const _: () = assert!(ACTIONS_MAX > 2 * FILL_PAGE_MAX + 256 + 2 * QUOTES_MAX + 32);
 
 /// Quotes one engine may want at once: the bits of one `u64` mask.
 pub const QUOTES_MAX: usize = 64;

@@ -10,7 +10,7 @@
 //! use plimsoll_position::{Position, PositionConfig};
 //!
 //! let btc = Instrument::example_btcusdt();
-//! let mut books = Position::new(btc, PositionConfig { tag: Tag(1), run: 1, series: 0, recv_window_ms: 5_000 }, None);
+//! let mut books = Position::new(btc, PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 }, None);
 //! let mut out = Actions::new();
 //! let price = |t| btc.parse_price(t, plimsoll_market::Round::Exact).unwrap();
 //! let qty = btc.parse_qty("1", plimsoll_market::Round::Exact).unwrap();

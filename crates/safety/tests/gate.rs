@@ -20,7 +20,7 @@ impl World {
         let btc = Instrument::example_btcusdt();
         let cfg = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT };
         let mut world = Self {
-            books: Position::new(btc, PositionConfig { tag: Tag(1), run: 1, series: 0, recv_window_ms: 5_000 }, None),
+            books: Position::new(btc, PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 }, None),
             gate: Gate::new(cfg, false, false),
             now: Time::from_millis(1_000_000),
             out: Actions::new(),

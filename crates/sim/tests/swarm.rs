@@ -48,7 +48,7 @@ impl Disk {
 
     fn boot(&self) -> Boot {
         let slots = self.slots.values().filter(|s| !s.held.is_zero()).copied().collect();
-        Boot { state: self.state, books: Restored { totals: self.totals, slots } }
+        Boot { state: self.state, books: Restored { totals: self.totals, slots }, open_orders: 0 }
     }
 }
 
@@ -402,7 +402,7 @@ fn engine(btc: Instrument, run: u64, disk: &Disk) -> Engine {
     let interval = btc.parse_price("40", Round::Exact).unwrap();
     let grid = Grid::new(GridConfig { interval, order_quote: 250 * 100_000_000, buy_window: 8, sell_window: 8 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(7), run, series: 0, recv_window_ms: RECV_WINDOW_MS },
+        position: PositionConfig { tag: Tag(7), run, series: 0, placed_before: 0, recv_window_ms: RECV_WINDOW_MS },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 50_000 * 100_000_000 },
         interval,
     };

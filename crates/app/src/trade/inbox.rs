@@ -89,10 +89,18 @@ impl Inlet {
     /// # Errors
     /// When it is full or the loop has ended.
     pub fn control(&self, control: Control) -> Result<(), Refusal> {
+        self.offer(control).map_err(|(refusal, _)| refusal)
+    }
+
+    /// As [`Inlet::control`], and gives back what was not taken.
+    ///
+    /// # Errors
+    /// When it is full or the loop has ended.
+    pub fn offer(&self, control: Control) -> Result<(), (Refusal, Control)> {
         match self.control.try_send(control) {
             Ok(_) => Ok(()),
-            Err(error) if error.is_full() => Err(Refusal::Full),
-            Err(_) => Err(Refusal::Ended),
+            Err(error) if error.is_full() => Err((Refusal::Full, error.into_item())),
+            Err(error) => Err((Refusal::Ended, error.into_item())),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Puts state on disk for the symbol loops, which never wait, and answers into their control lanes.
 
-use super::inbox::{Control, Inlet};
+use super::inbox::{Control, Inlet, Refusal};
 use plimsoll_bounded::{Receiver, Task};
 use plimsoll_market::{Event, StateRecord};
 use plimsoll_storage::{Key, Store, Stored};
@@ -48,10 +48,19 @@ impl Keeper {
                     return;
                 }
             };
-            if let Some((_, inlet)) = self.symbols.get(symbol)
-                && inlet.control(answer).is_err()
-            {
-                tracing::error!(symbol, "answer of storage found no room in the symbol's lane");
+            let Some((_, inlet)) = self.symbols.get(symbol) else { continue };
+            // The loop waits for this answer: a lane that is full now has room soon.
+            let mut answer = Some(answer);
+            while let Some(waiting) = answer.take() {
+                match inlet.offer(waiting) {
+                    Ok(()) | Err((Refusal::Ended, _)) => {}
+                    Err((Refusal::Full, back)) => {
+                        answer = Some(back);
+                        if task.stop.or(tokio::time::sleep(RETRY)).await.is_none() {
+                            return;
+                        }
+                    }
+                }
             }
         }
     }

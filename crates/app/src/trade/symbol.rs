@@ -3,6 +3,7 @@
 use super::account::Feedback;
 use super::inbox::{Control, Inbox};
 use super::keeper::KeeperRequest;
+use super::sink::LinkState;
 use crate::limits::{EVENTS_PER_TURN, ORDERS_ROOM};
 use plimsoll_bounded::{Grant, List, Sender, Task, WatchSender};
 use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError};
@@ -56,6 +57,8 @@ pub struct SymbolParts {
     pub memory: Grant,
     /// Why it does not trade after all: set when the first price shows that the grid cannot run.
     pub refusal: Arc<OnceLock<String>>,
+    /// Which feeds deliver.
+    pub links: Arc<LinkState>,
     /// The symbol's series.
     pub metrics: SymbolMetrics,
     /// The clock.
@@ -71,6 +74,8 @@ pub struct SymbolLoop {
     /// Events that carrying out actions caused; empty between turns.
     echoes: VecDeque<Event>, // tidy: bounded by the actions of one event
     faults: u32,
+    /// The engine failed and is being built anew: it is told nothing, and asked nothing, until then.
+    faulted: bool,
     loading: bool,
     /// The grid was looked at with a price.
     checked: bool,
@@ -92,6 +97,7 @@ impl SymbolLoop {
             actions: Actions::new(),
             echoes: VecDeque::with_capacity(plimsoll_market::limits::ACTIONS_MAX),
             faults: 0,
+            faulted: false,
             loading: false,
             checked: false,
             stopping: None,
@@ -106,7 +112,7 @@ impl SymbolLoop {
         tokio::pin!(wake);
         let mut armed: Option<Time> = None;
         while self.engine.phase() != Phase::Drained {
-            let due = self.engine.wake_at();
+            let due = if self.faulted { None } else { self.engine.wake_at() };
             if due != armed {
                 armed = due;
                 if let Some(due) = due {
@@ -264,6 +270,9 @@ impl SymbolLoop {
         {
             self.parts.mirror.retain(|(open, _)| open != id);
         }
+        if self.faulted {
+            return;
+        }
         let (engine, actions) = (&mut self.engine, &mut self.actions);
         let began = Instant::now();
         if catch_unwind(AssertUnwindSafe(|| engine.on_event(now, event, actions))).is_err() {
@@ -337,6 +346,7 @@ impl SymbolLoop {
     /// A bug in pure code: our orders are withdrawn by the mirror, the engine is built anew once, then halted.
     fn fault(&mut self) {
         self.faults += 1;
+        self.faulted = true;
         tracing::error!(symbol = %self.parts.instrument.symbol, faults = self.faults, "engine failed; withdrawing its orders");
         drop(self.actions.drain());
         self.echoes.clear();
@@ -359,26 +369,37 @@ impl SymbolLoop {
     /// Builds the engine from what is stored, by the same path as at boot; the exchange tells the rest.
     fn rebuild(&mut self, stored: &Stored) {
         self.loading = false;
+        // Ids are never used twice in a run: the new engine counts on.
+        self.parts.engine.position.placed_before = self.engine.position().placed_in_run();
         match build(&self.parts, stored) {
             Ok(engine) => {
                 self.engine = engine;
+                self.faulted = false;
                 self.parts.recorder.resume();
                 if self.faults > REBUILDS {
                     let now = self.parts.clock.now();
                     self.engine.halt(now, &mut self.actions);
                     self.perform();
                 }
-                self.feed(&Event::Link(plimsoll_market::Link { feed: Feed::Account, up: true }));
+                // A stream that is down tells itself when it is up again.
+                if self.parts.links.is_up(Feed::Account) {
+                    self.feed(&Event::Link(plimsoll_market::Link { feed: Feed::Account, up: true }));
+                }
                 if let Some(mode) = self.stopping {
                     self.feed(&Event::Shutdown(mode));
                 }
             }
-            Err(error) => tracing::error!(%error, "engine cannot be built anew"),
+            Err(error) => tracing::error!(%error, "engine cannot be built anew; the symbol stays closed, its orders are withdrawn"),
         }
     }
 
     fn show(&mut self) {
         let now = self.parts.clock.now();
+        // What ended by a catch-up leaves the mirror here.
+        let view = self.engine.position().view(now);
+        if !self.faulted {
+            self.parts.mirror.retain(|(id, _)| view.orders.find(*id).is_some());
+        }
         let status = self.engine.status(now);
         let input = AccountInput::Unrealized { symbol: self.parts.index.0, units: status.pnl.unrealized };
         self.feed_back(Feedback::Input(input));
@@ -388,6 +409,12 @@ impl SymbolLoop {
 }
 
 fn build(parts: &SymbolParts, stored: &Stored) -> Result<Engine, EngineError> {
-    let boot = Boot { state: stored.state, books: Restored { totals: stored.totals, slots: stored.slots.clone() } };
+    let boot = boot(stored);
     Engine::new(parts.instrument, parts.engine, Box::new(Grid::new(parts.grid, 0)), &boot)
+}
+
+/// What an engine begins with, from what is stored.
+pub fn boot(stored: &Stored) -> Boot {
+    let books = Restored { totals: stored.totals, slots: stored.slots.clone() };
+    Boot { state: stored.state, books, open_orders: stored.open_orders.len() }
 }

@@ -35,7 +35,7 @@ impl Session {
             let job = if self.batch.stage == BatchStage::Positions { Job::AllPositions } else { Job::AllOpenOrders };
             return Some((job, SymbolIndex::ANY));
         }
-        let (mut fetching, mut queued, mut due) = (0, None, 0);
+        let (mut fetching, mut busy, mut queued, mut due) = (0, 0, None, 0);
         let mut ready = None;
         for (n, state) in self.symbols.iter().enumerate() {
             let resync = &state.resync;
@@ -44,6 +44,8 @@ impl Session {
             }
             let symbol = SymbolIndex(n as u16);
             fetching += usize::from(resync.is_fetching());
+            // One that waits after a failure does not hold up the others.
+            busy += usize::from(resync.is_fetching() && (resync.in_flight || resync.not_before <= now));
             due += usize::from(resync.stage == Stage::Due);
             if resync.in_flight || resync.not_before > now {
                 continue;
@@ -75,7 +77,7 @@ impl Session {
             return batch_free.then_some((Job::AllPositions, SymbolIndex::ANY));
         }
         // Few are due: waits for those still fetching, since they may become many.
-        if due > 0 && queued.is_none() && fetching == 0 {
+        if due > 0 && queued.is_none() && busy == 0 {
             let n = self.symbols.iter().position(|s| s.resync.stage == Stage::Due)?;
             return Some((Job::Position, SymbolIndex(n as u16)));
         }

@@ -91,8 +91,15 @@ impl Position {
         let Some(at) = self.orders.find(id) else { return Changes::NONE };
         let Some(order) = self.orders.get_mut(at) else { return Changes::NONE };
         let window = Duration::from_millis(self.cfg.recv_window_ms) + QUERY_PAUSE;
-        if order.state == WorkState::Unknown && now < order.sent_at + window {
-            // The request may still be on its way; the next query follows by the clock.
+        if now < order.sent_at + window {
+            // The request may still be on its way, or has arrived since the question: that proves nothing. An order whose
+            // fate is unknown is asked for again by the clock.
+            order.asked_at = now;
+            return Changes::NONE;
+        }
+        if order.state == WorkState::Live || (order.state == WorkState::Canceling && order.order_id.is_some()) {
+            // The exchange has confirmed it: the answer may be older than that. Asked once more, it is the truth.
+            order.state = WorkState::Unknown;
             order.asked_at = now;
             return Changes::NONE;
         }

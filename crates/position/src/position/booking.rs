@@ -184,7 +184,7 @@ impl Position {
     pub(super) fn close_slots(&mut self, fill: &Fill, out: &mut Actions) -> i128 {
         let mut rest = if fill.side == Side::Sell { fill.qty } else { Qty::ZERO };
         let mut realized = 0;
-        while !rest.is_zero() && out.room() > 8 {
+        while !rest.is_zero() {
             let Some(leg) = self.slots.holding().map(|s| s.leg).max_by_key(|l| l.index()) else { break };
             let Some(slot) = self.slots.get_mut(leg) else { break };
             let take = slot.held.min(rest);

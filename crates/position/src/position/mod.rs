@@ -38,12 +38,14 @@ const _: () = assert!((512_u64 << SERIES_BITS) - 1 <= ClientId::GENERATION_MAX);
 /// What a symbol's books must know of the installation.
 #[derive(Clone, Copy, Debug)]
 pub struct PositionConfig {
-    /// The mark of this installation and account in every client id.
+    /// The mark of this account in every client id.
     pub tag: Tag,
     /// This start's number; on disk before the first order.
     pub run: u64,
     /// The symbol's number within the run, 0 to 511: keeps its client ids apart from those of the account's other symbols.
     pub series: u16,
+    /// Orders that an earlier engine of this run placed for the symbol: an engine built anew counts on from there.
+    pub placed_before: u64,
     /// How long the exchange may still take a request after it was stamped, milliseconds: until then "no such order"
     /// is no proof that an order will not appear.
     pub recv_window_ms: u64,
@@ -143,7 +145,7 @@ impl Position {
             account_up: false,
             top: None,
             mark: None,
-            generation: u64::from(cfg.series) << SERIES_BITS,
+            generation: (u64::from(cfg.series) << SERIES_BITS) + cfg.placed_before,
             inventory_epoch: 0,
             mismatch: None,
             foreign_orders: 0,
@@ -171,6 +173,11 @@ impl Position {
     /// Whether our books are in step with the exchange.
     pub const fn sync_state(&self) -> SyncState {
         self.sync.state
+    }
+
+    /// Orders placed for the symbol in this run, by this engine and those before it.
+    pub const fn placed_in_run(&self) -> u64 {
+        self.generation & ((1 << SERIES_BITS) - 1)
     }
 
     /// Profit of the slots' closed round trips since the start, before fees, units of 1e-8 of the quote asset.

@@ -34,6 +34,9 @@ impl Position {
                         out.push(Action::Query { id });
                     }
                 }
+                // While executions are still being fetched it is not known which of its fills are booked; the next snapshot
+                // takes it over.
+                None if matches!(self.sync.state, SyncState::Lost | SyncState::Fetching) => {}
                 None => changes.add(self.adopt(now, id, report, out)),
             }
         }
@@ -67,7 +70,8 @@ impl Position {
             return self.trim_slots(now, out).and(settled);
         }
         // Nothing was ever booked: what the account holds was there before us, and is not ours to trade.
-        let first = self.totals.fills == 0 && self.totals.holding.is_flat();
+        let ours_open = snapshot.open.iter().any(|r| self.is_ours(r.id).is_some());
+        let first = self.sync.state == SyncState::Settling && self.totals.fills == 0 && self.totals.holding.is_flat() && !ours_open;
         let readings = match self.mismatch {
             Some((holding, n)) if holding == theirs => n.saturating_add(1),
             _ => 1,
@@ -134,7 +138,7 @@ impl Position {
                 self.instrument.show_qty(long)
             ),
         ))));
-        while !excess.is_zero() && out.room() > 8 {
+        while !excess.is_zero() {
             let Some(leg) = self.slots.holding().map(|s| s.leg).max_by_key(|l| l.index()) else { break };
             let Some(slot) = self.slots.get_mut(leg) else { break };
             let take = slot.held.min(excess);

@@ -140,8 +140,8 @@ pub async fn run(now: std::sync::Arc<Now>, dashboard: Option<String>, task: plim
         let views = now.views();
         if terminal {
             hand_over(Text::Block(block(&now, &views, dashboard.as_deref())));
-        } else if let Some(line) = line(&now, &views) {
-            say(&line);
+        } else {
+            say(&line(&now, &views));
         }
     }
 }
@@ -194,11 +194,11 @@ fn block(now: &Now, views: &[std::sync::Arc<SymbolNow>], dashboard: Option<&str>
     text
 }
 
-fn line(now: &Now, views: &[std::sync::Arc<SymbolNow>]) -> Option<String> {
+fn line(now: &Now, views: &[std::sync::Arc<SymbolNow>]) -> String {
     let mut text = format!("up {} s", now.clock.now().since(now.started).as_secs());
     for view in views {
         let status = &view.status;
-        let price = status.top.map(|t| view.instrument.show_price(t.mid()).to_string())?;
+        let price = status.top.map_or_else(|| "…".to_owned(), |t| view.instrument.show_price(t.mid()).to_string());
         let part = format!(
             " · {} {price} {}: {} orders, {} fills, net {}",
             status.symbol,
@@ -209,7 +209,7 @@ fn line(now: &Now, views: &[std::sync::Arc<SymbolNow>]) -> Option<String> {
         );
         text.push_str(&part);
     }
-    Some(text)
+    text
 }
 
 #[cfg(test)]

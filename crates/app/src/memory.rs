@@ -7,7 +7,7 @@ use plimsoll_bounded::{Class, Grant, Grants, Ledger, Line, LineStatus, Open, Pla
 use plimsoll_engine::Engine;
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::Gateway;
-use plimsoll_market::{ClientId, Status, Time, limits::QUOTES_MAX};
+use plimsoll_market::{Action, ClientId, Event, Status, Time, limits::ACTIONS_MAX, limits::QUOTES_MAX};
 use plimsoll_monitor::{Cgroup, ExporterGrants, Sample, Sampler};
 use plimsoll_position::Position;
 use plimsoll_position::limits::{SLOTS, WORKING_MAX};
@@ -59,6 +59,7 @@ pub fn plan(config: &Config, store: &StoreConfig) -> anyhow::Result<Memory> {
     let symbols = config.symbols.len();
     let owner = format!("{}:{}", exchange_name(config), config.account);
     ledger.external("process.baseline", BASELINE_BYTES)?.set_len(BASELINE_BYTES);
+    ledger.external("app.screen", crate::screen::BYTES)?;
     let local = if config.exchange == crate::config::Exchange::Local {
         Some(ledger.admit(&Testnet::plan(&crate::local::testnet(config, false)?)?)?)
     } else {
@@ -92,7 +93,9 @@ pub fn plan(config: &Config, store: &StoreConfig) -> anyhow::Result<Memory> {
 fn symbol_plan(owner: &str) -> Result<Plan, Refused> {
     let mut plan = Plan::new(owner);
     plan_inbox(&mut plan, owner)?;
-    let engine = size_of::<Engine>() + Position::BYTES + size_of::<Grid>();
+    // With it the actions of one event and the echoes they cause.
+    let turn = ACTIONS_MAX * (size_of::<Action>() + size_of::<Event>());
+    let engine = size_of::<Engine>() + Position::BYTES + size_of::<Grid>() + turn;
     let name = |template: &str| format!("{template}/{owner}");
     let fixed = |name, item_bytes| Line { name, capacity: 1, item_bytes, policy: WhenFull::Conflate, class: Class::MustKeep };
     plan.add(fixed(&name("engine.state"), engine))?;

@@ -14,7 +14,9 @@ static WRITER: OnceLock<LossySender<Text>> = OnceLock::new();
 /// Texts that may wait for the terminal: a burst of log lines.
 const WAITING: usize = 256;
 /// The longest text that is written; a longer one is cut.
-const TEXT_MAX: usize = 8 * 1024;
+const TEXT_MAX: usize = 2 * 1024;
+/// Bytes that waiting texts may take: in the plan, though the writer starts before there is a ledger.
+pub const BYTES: usize = WAITING * (size_of::<Text>() + 4 * TEXT_MAX);
 /// How long the last words may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

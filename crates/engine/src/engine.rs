@@ -520,8 +520,8 @@ impl Engine {
             symbol: view.instrument.symbol,
             phase: self.phase,
             closed: self.gate.closed().map(plimsoll_safety::Closed::as_str),
-            top: view.top,
-            mark: view.mark,
+            top: view.top.copied(),
+            mark: view.mark.copied(),
             holding: totals.holding,
             entry: view.instrument.average(if totals.holding.units() < 0 { -totals.cost } else { totals.cost }, totals.holding.qty()),
             pnl: Pnl {

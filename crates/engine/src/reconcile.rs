@@ -1,7 +1,5 @@
-use arrayvec::ArrayVec;
-use plimsoll_market::limits::QUOTES_MAX;
 use plimsoll_market::{Actions, Side, Time};
-use plimsoll_position::{NewOrder, Position, Slots, WorkState, Working};
+use plimsoll_position::{NewOrder, Orders, Position, Slot, Slots, WorkState, Working};
 use plimsoll_safety::{Gate, Wanted};
 use plimsoll_strategy::{Quote, Quotes};
 
@@ -16,31 +14,41 @@ pub(crate) struct Outcome {
     pub(crate) blocked: bool,
 }
 
-/// The working order of each quote, looked up once; [`NO_ORDER`] where the slot has none, [`OTHER_SIDE`] where the slot's
-/// order is of the other side.
-type Matches = [u8; QUOTES_MAX];
-const NO_ORDER: u8 = u8::MAX;
-const OTHER_SIDE: u8 = u8::MAX - 1;
-/// The quote's slot waits after a refusal, or its place is another level's.
-const WAITS: u8 = u8::MAX - 2;
+/// What works of what is wanted.
+#[derive(Default)]
+struct Found {
+    /// Quotes without an order, whose slot is ready for one.
+    fresh: u64,
+    /// Quotes whose slot has an order of their side.
+    has_order: u64,
+    /// Quotes whose order is what they want.
+    served: u64,
+    /// Orders of the quotes in `has_order`.
+    matched: u64,
+    /// Orders of the quotes in `served`.
+    keep: u64,
+}
 
-fn matches(quotes: &Quotes, slots: &Slots, now: Time) -> (Matches, u64) {
-    let mut found = [NO_ORDER; QUOTES_MAX];
-    let mut matched = 0;
-    for (at, quote) in found.iter_mut().zip(quotes.as_slice()) {
-        if let Some(slot) = slots.get(quote.leg) {
-            *at = match slot.order {
-                Some(order) if slot.order_side == quote.side => {
-                    matched |= 1 << order;
-                    order
+fn find(quotes: &[Quote], slots: &Slots, orders: &Orders, now: Time) -> Found {
+    let mut found = Found::default();
+    for (i, quote) in quotes.iter().enumerate() {
+        let bit = 1_u64 << i;
+        match slots.get(quote.leg) {
+            Some(Slot { order: Some(at), order_side, .. }) => {
+                if *order_side == quote.side {
+                    found.has_order |= bit;
+                    found.matched |= 1 << at;
+                    if orders.get(*at).is_some_and(|order| serves(order, quote)) {
+                        found.served |= bit;
+                        found.keep |= 1 << at;
+                    }
                 }
-                Some(_) => OTHER_SIDE,
-                None if slot.blocked_until > now => WAITS,
-                None => NO_ORDER,
-            };
+            }
+            Some(slot) if slot.blocked_until > now => {}
+            Some(_) | None => found.fresh |= bit,
         }
     }
-    (found, matched)
+    found
 }
 
 /// Lines 4 and 5: asks the gate which quotes may be wanted, and sends the difference to what works. Cancels come first; a
@@ -53,32 +61,26 @@ pub(crate) fn reconcile(
     now: Time,
     out: &mut Actions,
 ) -> Outcome {
-    let mut keep: u64 = 0;
-    let mut place: ArrayVec<u8, QUOTES_MAX> = ArrayVec::new();
+    let quotes = quotes.as_slice();
     let mut unwanted: u64 = 0;
     let mut blocked = false;
+    let place;
     {
         let view = position.view(now);
-        let (found, matched) = matches(quotes, view.slots, now);
-        let wanted = quotes.as_slice().iter().zip(&found).map(|(quote, at)| Wanted {
+        let found = find(quotes, view.slots, view.orders, now);
+        let wanted = quotes.iter().enumerate().map(|(i, quote)| Wanted {
             side: quote.side,
             reduce_only: quote.reduce_only,
             price: quote.price,
             qty: quote.qty,
-            order: Some(*at).filter(|at| *at < WAITS),
+            works: found.has_order & 1 << i != 0,
         });
-        let cleared = gate.clear(wanted, matched, &view);
-        for (i, (quote, at)) in quotes.as_slice().iter().zip(&found).enumerate() {
-            let bit = 1_u64 << i;
-            match *at {
-                NO_ORDER if cleared.allowed & bit != 0 => place.push(i as u8),
-                NO_ORDER | OTHER_SIDE | WAITS => {}
-                at => {
-                    if cleared.tolerated & bit != 0 && view.orders.get(at).is_some_and(|order| serves(order, quote)) {
-                        keep |= 1 << at;
-                    }
-                }
-            }
+        let cleared = gate.clear(wanted, found.matched, &view);
+        place = found.fresh & cleared.allowed;
+        let mut keep = found.keep;
+        for i in bits(found.served & !cleared.tolerated) {
+            let order = quotes.get(usize::from(i)).and_then(|quote| view.slots.get(quote.leg)).and_then(|slot| slot.order);
+            keep &= !order.map_or(0, |at| 1 << at);
         }
         for (at, order) in view.orders.except(keep) {
             match order.state {
@@ -89,13 +91,11 @@ pub(crate) fn reconcile(
         }
     }
     let mut outcome = Outcome { blocked, ..Outcome::default() };
-    while unwanted != 0 {
-        let at = unwanted.trailing_zeros() as u8;
-        unwanted &= unwanted - 1;
+    for at in bits(unwanted) {
         outcome.canceled += u32::from(position.cancel(now, at, out));
     }
-    for i in place {
-        let Some(quote) = quotes.as_slice().get(usize::from(i)) else { continue };
+    for i in bits(place) {
+        let Some(quote) = quotes.get(usize::from(i)) else { continue };
         if !budget.take(now) {
             outcome.throttled = true;
             break;
@@ -110,6 +110,15 @@ pub(crate) fn reconcile(
         }
     }
     outcome
+}
+
+/// The positions of the set bits, lowest first.
+fn bits(mut mask: u64) -> impl Iterator<Item = u8> {
+    core::iter::from_fn(move || {
+        let at = mask.trailing_zeros() as u8;
+        mask &= mask.checked_sub(1)?;
+        Some(at)
+    })
 }
 
 /// Whether a working order is what the quote wants.

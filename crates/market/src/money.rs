@@ -219,7 +219,8 @@ impl Mul<Qty> for Price {
     type Output = Notional;
     #[inline]
     fn mul(self, rhs: Qty) -> Notional {
-        Notional(i128::from(self.0) * i128::from(rhs.units()))
+        // A quantity fits `i64`, and two of those cannot overflow 128 bits: the product needs no check.
+        Notional(i128::from(self.0) * i128::from(rhs.units() as i64))
     }
 }
 

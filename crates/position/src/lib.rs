@@ -16,7 +16,7 @@
 //! let qty = btc.parse_qty("1", plimsoll_market::Round::Exact).unwrap();
 //! let top = Top { bid: price("60000.0"), bid_qty: qty, ask: price("60000.1"), ask_qty: qty, time: Time::ZERO };
 //! books.apply(Time::ZERO, &Event::Top(top), &mut out);
-//! assert_eq!(books.view(Time::ZERO).top, Some(top));
+//! assert_eq!(books.view(Time::ZERO).top, Some(&top));
 //! ```
 
 mod holding;

@@ -166,27 +166,25 @@ impl Slots {
     pub fn holding_from(&self, strategy: u8, level: i32) -> impl Iterator<Item = &Slot> {
         const WORDS: usize = SLOTS / 64;
         let start = Leg::new(strategy, level).map_or(0, Self::place);
-        // The word of the start is looked at twice: its upper bits first, its lower bits last.
-        (0..=WORDS).flat_map(move |turn| {
-            let word = (start / 64 + turn) % WORDS;
-            let mut bits = match turn {
-                0 => self.held[word] & (u64::MAX << (start % 64)),
-                WORDS => self.held[word] & !(u64::MAX << (start % 64)),
-                _ => self.held[word],
-            };
-            core::iter::from_fn(move || {
-                if bits == 0 {
-                    return None;
-                }
-                let at = word * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                Some(at)
-            })
-            .filter_map(move |at| {
-                let offset = (at + SLOTS - start) % SLOTS;
-                let wanted = level.checked_add(offset as i32)?;
-                self.ring[at].as_ref().filter(|s| s.leg.strategy() == strategy && s.leg.index() == wanted)
-            })
+        // The bits turned so that the start comes first.
+        let (word, shift) = (start / 64, start % 64);
+        let turned: [u64; WORDS] = core::array::from_fn(|i| {
+            let (low, high) = (self.held[(word + i) % WORDS], self.held[(word + i + 1) % WORDS]);
+            low >> shift | high.checked_shl(64 - shift as u32).unwrap_or(0)
+        });
+        let (mut at, mut bits) = (0, turned[0]);
+        core::iter::from_fn(move || {
+            while bits == 0 {
+                at += 1;
+                bits = *turned.get(at)?;
+            }
+            let offset = at * 64 + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            Some(offset)
+        })
+        .filter_map(move |offset| {
+            let wanted = level.checked_add(offset as i32)?;
+            self.ring[(start + offset) % SLOTS].as_ref().filter(|s| s.leg.strategy() == strategy && s.leg.index() == wanted)
         })
     }
 

@@ -52,9 +52,9 @@ pub struct View<'a> {
     /// The contract's rules.
     pub instrument: &'a Instrument,
     /// Best bid and ask; `None` before the first and after a gap.
-    pub top: Option<Top>,
+    pub top: Option<&'a Top>,
     /// Mark price; `None` before the first.
-    pub mark: Option<MarkPrice>,
+    pub mark: Option<&'a MarkPrice>,
     /// The slots.
     pub slots: &'a Slots,
     /// Orders that may be open.

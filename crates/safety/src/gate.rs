@@ -82,8 +82,8 @@ pub struct Wanted {
     pub price: Price,
     /// Quantity.
     pub qty: Qty,
-    /// Index of the order that already works for it.
-    pub order: Option<u8>,
+    /// Whether its slot has an order of that side already.
+    pub works: bool,
 }
 
 /// The gate of one symbol.
@@ -94,6 +94,8 @@ pub struct Gate {
     halted: bool,
     records_full: bool,
     lease: Option<Lease>,
+    /// The tighter of both limits in the symbol's own units; kept, because to convert it costs two divisions of 128 bits.
+    exposure_max: Option<i128>,
     last_market: Time,
     mode: Mode,
 }
@@ -107,6 +109,7 @@ impl Gate {
             halted,
             records_full: false,
             lease: None,
+            exposure_max: None,
             last_market: Time::ZERO,
             mode: Mode { closed: Some(Closed::NotInStep) },
         }
@@ -146,7 +149,10 @@ impl Gate {
                 self.paused = false;
                 self.halted = false;
             }
-            Event::Lease(lease) => self.lease = Some(*lease),
+            Event::Lease(lease) => {
+                self.lease = Some(*lease);
+                self.exposure_max = None;
+            }
             Event::RecordsFull(full) => self.records_full = *full,
             Event::Command(Command::CleanupSlots | Command::Resync)
             | Event::Candle(_)
@@ -166,6 +172,9 @@ impl Gate {
             | Event::Committed { .. }
             | Event::Wake
             | Event::Shutdown(_) => {}
+        }
+        if self.exposure_max.is_none() {
+            self.exposure_max = Some(self.exposure_units(view));
         }
         let closed = self.judge(view);
         let changed = self.mode.closed != closed;
@@ -205,11 +214,8 @@ impl Gate {
     ///
     /// `matched` has the bit of every order that serves one of the quotes.
     #[inline]
-    pub fn clear(&self, quotes: impl Iterator<Item = Wanted>, matched: u64, view: &View<'_>) -> Cleared {
-        let open = self.mode.closed;
-        let mut allowed: u64 = 0;
-        let mut tolerated: u64 = 0;
-        let exposure_max = self.exposure_units(view);
+    pub fn clear(&self, quotes: impl Iterator<Item = Wanted> + Clone, matched: u64, view: &View<'_>) -> Cleared {
+        let exposure_max = self.exposure_max.unwrap_or(0);
         // Holding at cost and every order that may still fill and serves no quote: they count whatever is wanted.
         let mut exposure = view.totals.cost.units().abs();
         for (_, order) in view.orders.except(matched) {
@@ -218,16 +224,58 @@ impl Gate {
             }
         }
         let band = Band::of(view);
+        if self.mode.closed.is_none()
+            && let Some(all) = Self::all_pass(quotes.clone(), exposure, exposure_max, &band, view)
+        {
+            return Cleared { allowed: all, tolerated: all };
+        }
+        self.clear_each(quotes, exposure, exposure_max, &band, view)
+    }
+
+    /// All quotes' bits, when sums and extremes already show that each passes: the usual case, at a fraction of the work.
+    #[inline]
+    fn all_pass(quotes: impl Iterator<Item = Wanted>, mut exposure: i128, exposure_max: i128, band: &Band, view: &View<'_>) -> Option<u64> {
+        let (mut highest_buy, mut lowest_sell, mut all) = (Price::ZERO, None::<Price>, 0_u64);
+        for wanted in quotes {
+            all = all << 1 | 1;
+            if !wanted.reduce_only {
+                exposure += (wanted.price * wanted.qty).units();
+            }
+            match wanted.side {
+                _ if wanted.price.is_zero() => continue,
+                Side::Buy => highest_buy = highest_buy.max(wanted.price),
+                Side::Sell => lowest_sell = Some(lowest_sell.map_or(wanted.price, |p| p.min(wanted.price))),
+            }
+            if !wanted.works && view.instrument.check_limit(wanted.price, wanted.qty, wanted.reduce_only).is_err() {
+                return None;
+            }
+        }
+        let pass =
+            exposure <= exposure_max && band.allows(Side::Buy, highest_buy) && lowest_sell.is_none_or(|p| band.allows(Side::Sell, p));
+        pass.then_some(all)
+    }
+
+    fn clear_each(
+        &self,
+        quotes: impl Iterator<Item = Wanted>,
+        mut exposure: i128,
+        exposure_max: i128,
+        band: &Band,
+        view: &View<'_>,
+    ) -> Cleared {
+        let open = self.mode.closed;
+        let mut allowed: u64 = 0;
+        let mut tolerated: u64 = 0;
         for (i, wanted) in quotes.enumerate() {
             let bit = 1_u64 << i;
             // What works already has passed, and is not sent again.
-            if wanted.order.is_none()
+            if !wanted.works
                 && !wanted.price.is_zero()
                 && view.instrument.check_limit(wanted.price, wanted.qty, wanted.reduce_only).is_err()
             {
                 continue;
             }
-            if !band.allows(&wanted) {
+            if !band.allows(wanted.side, wanted.price) {
                 tolerated |= bit;
                 continue;
             }
@@ -274,10 +322,12 @@ impl Band {
         }
     }
 
-    fn allows(&self, wanted: &Wanted) -> bool {
-        let price = i128::from(wanted.price.units()) * 1_000_000;
-        match wanted.side {
-            _ if wanted.price.is_zero() => true,
+    #[inline]
+    fn allows(&self, side: Side, price: Price) -> bool {
+        let market = price.is_zero();
+        let price = i128::from(price.units()) * 1_000_000;
+        match side {
+            _ if market => true,
             Side::Buy => price <= self.highest_buy,
             Side::Sell => price >= self.lowest_sell,
         }

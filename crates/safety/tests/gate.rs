@@ -62,7 +62,7 @@ impl World {
 }
 
 fn buy(price: i64, qty: u64) -> Wanted {
-    Wanted { side: Side::Buy, reduce_only: false, price: Price::from_units(price), qty: Qty::from_units(qty), order: None }
+    Wanted { side: Side::Buy, reduce_only: false, price: Price::from_units(price), qty: Qty::from_units(qty), works: false }
 }
 
 fn sell(price: i64, qty: u64) -> Wanted {
@@ -132,7 +132,7 @@ fn filters_hold_for_what_is_sent_anew() {
     assert_eq!(w.clear(&[buy(6_000_005, 5)]).0, 0, "off the tick");
     assert_eq!(w.clear(&[buy(6_000_000, 1)]).0, 0, "60 is below the least value of 100");
     assert_eq!(w.clear(&[sell(6_000_000, 1)]).0, 1, "reducing has no least value");
-    let resting = Wanted { order: Some(0), ..buy(6_000_005, 5) };
+    let resting = Wanted { works: true, ..buy(6_000_005, 5) };
     assert_eq!(w.clear(&[resting]).0, 1, "what works was taken by the exchange");
 }
 

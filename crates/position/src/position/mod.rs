@@ -160,8 +160,8 @@ impl Position {
         View {
             now,
             instrument: &self.instrument,
-            top: self.top,
-            mark: self.mark,
+            top: self.top.as_ref(),
+            mark: self.mark.as_ref(),
             slots: &self.slots,
             orders: &self.orders,
             totals: &self.totals,

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::process::{cargo, step_logged};
 use crate::report::{All, Outcome, Report};
-use crate::workspace::Workspace;
+use crate::workspace::{Bench, Workspace};
 
 /// Runs `cargo bench` for each file in each crate's `benches` and keeps what it prints.
 pub(crate) fn run() -> Result<bool> {
@@ -14,10 +14,13 @@ pub(crate) fn run() -> Result<bool> {
     let mut whole = String::new();
     for package in &workspace.packages {
         for bench in &package.benches {
-            let log = results.join(format!("bench-{}-{bench}.txt", package.name));
-            report.group(&format!("{} {bench}", package.name), || {
-                let outcome = step_logged(cargo(&["bench", "--locked", "--quiet", "--package", &package.name, "--bench", bench]), &log)?;
-                whole.push_str(&format!("## {} {bench}\n\n{}\n", package.name, std::fs::read_to_string(&log)?));
+            let Bench { name, features } = bench;
+            let log = results.join(format!("bench-{}-{name}.txt", package.name));
+            report.group(&format!("{} {name}", package.name), || {
+                let features = features.join(",");
+                let arguments = ["bench", "--locked", "--quiet", "--package", &package.name, "--bench", name, "--features", &features];
+                let outcome = step_logged(cargo(&arguments), &log)?;
+                whole.push_str(&format!("## {} {name}\n\n{}\n", package.name, std::fs::read_to_string(&log)?));
                 Ok(outcome)
             });
         }

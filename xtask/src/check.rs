@@ -17,6 +17,9 @@ pub(crate) fn run(all: All) -> Result<bool> {
         Ok(if tidy::run()? { Outcome::Passed } else { Outcome::Failed("see the findings above, or run cargo xtask tidy".into()) })
     });
     report.group("lints", || step(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])));
+    report.group("lints of what features switch on", || {
+        step(cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--locked", "--", "-D", "warnings"]))
+    });
     report.group("pure crates build without what the edge switches on", || {
         let packages: Vec<String> = PURE.iter().map(|name| format!("--package=plimsoll-{name}")).collect();
         let mut arguments = vec!["check", "--locked"];

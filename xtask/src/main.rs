@@ -1,4 +1,4 @@
-//! The project's own tool: `cargo xtask check · test · tidy · ui · bench · dist`.
+//! The project's own tool: `cargo xtask check · test · tidy · ui · bench · soak · dist`.
 //!
 //! It runs other programs and reads source text; it never links a crate of the bot, so it builds in seconds and can
 //! still judge a tree that does not compile. Read [`report::Report`] for how results are counted and [`tidy`] for
@@ -7,8 +7,12 @@
 
 mod bench;
 mod check;
+mod children;
+mod http;
 mod process;
+mod prometheus;
 mod report;
+mod soak;
 mod test;
 mod tidy;
 mod ui;
@@ -24,13 +28,16 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   check [--all]   formatting, lints, licences, tidy, packaging, the dashboard's build
-  test  [--all]   every test that this machine can run; names what it left out and how to install that
+  test  [--all] [--only TEXT]
+                  every test that this machine can run; names what it left out and how to install that
   tidy            the rules of the house: arrows, purity, bounds, sizes, words
   ui              rebuild the dashboard: crates/web/ui -> crates/web/dist (needs node)
+  soak  [--days N] [--speed max|N] [--minutes M] [--seed S] [--out FOLDER] [--binary FILE]
+                  simulated weeks of trading over a bad line; judges memory, limits, orders and fills
   bench           every benchmark, printed as one report
   dist            the release binary with link-time optimisation
 
-With --all nothing may be left out: what cannot run counts as failed.";
+With --all nothing may be left out: what cannot run counts as failed. With --only the groups with TEXT in their name run.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -51,6 +58,19 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
         println!("{USAGE}");
         return Ok(true);
     }
+    if command == "soak" {
+        return soak::run(flags);
+    }
+    if let ("test", [rest @ .., only, part]) = (command.as_str(), flags)
+        && only == "--only"
+    {
+        let all = match rest {
+            [] => All::IfPossible,
+            [flag] if flag == "--all" => All::Required,
+            _ => bail!("unknown arguments for test: {}\n\n{USAGE}", rest.join(" ")),
+        };
+        return test::run(all, part);
+    }
     let all = match flags {
         [] => All::IfPossible,
         [flag] if flag == "--all" && matches!(command.as_str(), "check" | "test") => All::Required,
@@ -58,7 +78,7 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
     };
     match command.as_str() {
         "check" => check::run(all),
-        "test" => test::run(all),
+        "test" => test::run(all, ""),
         "tidy" => tidy::run(),
         "ui" => ui::run(),
         "bench" => bench::run(),

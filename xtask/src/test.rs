@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::process::{capture, cargo, command, find_program, step, step_logged, step_within, works};
+use crate::prometheus;
 use crate::report::{All, Outcome, Report};
 use crate::workspace::Workspace;
 
@@ -17,20 +18,28 @@ const SHARED: &str = "PLIMSOLL_SHARED";
 /// A test prints this and a reason when it cannot run here.
 const LEFT_OUT: &str = "left out: ";
 
+/// Models of threads that meet.
+const LOOM: &str = "crates/bounded/tests/loom.rs";
+
 /// How long one example may run.
 const EXAMPLE_MAX: Duration = Duration::from_secs(60);
 
 /// How long a script that drives the binary may run. It ends itself well before.
 const SCRIPT_MAX: Duration = Duration::from_secs(300);
 
-/// Runs every group and closes with the counts.
-pub(crate) fn run(all: All) -> Result<bool> {
+/// The first and largest group.
+const TESTS: &str = "unit and integration tests";
+
+/// Runs every group whose name has `part` and closes with the counts.
+pub(crate) fn run(all: All, part: &str) -> Result<bool> {
     let workspace = Workspace::enter()?;
-    let mut report = Report::new(all);
+    let mut report = Report::only(all, part);
     let shared = shared_folder(std::env::var_os(SHARED).map_or_else(|| workspace.root.join("../shared"), PathBuf::from));
     let log = workspace.results()?.join("test.log");
-    report.group("unit and integration tests", || step_logged(tests(shared.as_deref()), &log));
-    if shared.is_none() && uses_recordings() {
+    report.group(TESTS, || step_logged(tests(&workspace, shared.as_deref()), &log));
+    if !report.wants(TESTS) {
+        // Its log is another run's.
+    } else if shared.is_none() && uses_recordings() {
         let how = format!("put the recordings into ../shared/data, or name the folder above data in {SHARED}");
         report.record("tests on recorded market data", Outcome::LeftOut(how), Duration::ZERO);
     } else {
@@ -39,23 +48,46 @@ pub(crate) fn run(all: All) -> Result<bool> {
             report.record(name, Outcome::LeftOut(how.trim_end_matches(')').to_owned()), Duration::ZERO);
         }
     }
-    report
-        .group("examples in documentation", || step(with_shared(cargo(&["test", "--workspace", "--locked", "--doc"]), shared.as_deref())));
+    report.group("examples in documentation", || {
+        let features = workspace.features();
+        step(with_shared(cargo(&["test", "--workspace", "--locked", "--doc", "--features", &features]), shared.as_deref()))
+    });
+    if Path::new(LOOM).is_file() {
+        report.group("every order in which threads can meet", || loom(&workspace));
+    }
     report.group("examples", || examples(&workspace));
     report.group("the binary", || step(cargo(&["build", "--locked", "--package", "plimsoll-app"])));
     let binary = workspace.target.join("debug/plimsoll");
+    let configured = workspace.results()?.join("prometheus");
+    report.group("alert rules and dashboards", || prometheus::rules(&configured));
+    report.group("the Alertmanager's configuration", prometheus::alertmanager);
+    report.group("a real Prometheus scrapes the bot", || prometheus::scrapes(&binary, &configured));
     report.group("ccxt trades on the local exchange", || ccxt(&workspace, &binary));
     report.group("the dashboard in a browser", || browser(&workspace, &binary));
     Ok(report.close())
 }
 
 /// The command for all tests but those in documentation.
-fn tests(shared: Option<&Path>) -> Command {
+fn tests(workspace: &Workspace, shared: Option<&Path>) -> Command {
+    // Without its features cargo leaves a test out and says nothing.
+    let features = workspace.features();
     // What passing tests print is shown, because it says what they left out.
     let command = if works(cargo(&["nextest", "--version"])) {
-        cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--success-output", "immediate"])
+        cargo(&["nextest", "run", "--workspace", "--features", &features, "--locked", "--no-fail-fast", "--success-output", "immediate"])
     } else {
-        cargo(&["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests", "--", "--show-output"])
+        cargo(&[
+            "test",
+            "--workspace",
+            "--features",
+            &features,
+            "--locked",
+            "--no-fail-fast",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--",
+            "--show-output",
+        ])
     };
     with_shared(command, shared)
 }
@@ -87,7 +119,7 @@ fn tests_left_out(log: &str) -> BTreeSet<String> {
 
 /// Builds and runs every example: what the documents show must work, and must end.
 fn examples(workspace: &Workspace) -> Result<Outcome> {
-    let outcome = step(cargo(&["build", "--workspace", "--locked", "--examples"]))?;
+    let outcome = step(cargo(&["build", "--workspace", "--features", &workspace.features(), "--locked", "--examples"]))?;
     if outcome != Outcome::Passed {
         return Ok(outcome);
     }
@@ -102,6 +134,13 @@ fn examples(workspace: &Workspace) -> Result<Outcome> {
         }
     }
     Ok(if failed.is_empty() { Outcome::Passed } else { Outcome::Failed(failed.join("; ")) })
+}
+
+/// The models of the parts without locks. Loom puts its own atomics in the place of the real ones, in a build of its own.
+fn loom(workspace: &Workspace) -> Result<Outcome> {
+    let mut command = cargo(&["test", "--locked", "--release", "--package", "plimsoll-bounded", "--features", "spsc", "--test", "loom"]);
+    command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", workspace.target.join("loom"));
+    step_logged(command, &workspace.results()?.join("loom.log"))
 }
 
 /// An unmodified ccxt from PyPI against `plimsoll testnet`.

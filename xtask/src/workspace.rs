@@ -1,5 +1,6 @@
 //! Where things are, and what cargo knows of the workspace.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -27,8 +28,18 @@ pub(crate) struct Package {
     pub(crate) dependencies: Vec<String>,
     /// Names of its examples.
     pub(crate) examples: Vec<String>,
-    /// Names of its benchmarks.
-    pub(crate) benches: Vec<String>,
+    /// Its benchmarks.
+    pub(crate) benches: Vec<Bench>,
+    /// Features without which cargo would silently leave out a test or an example, as `package/feature`.
+    pub(crate) features: BTreeSet<String>,
+}
+
+/// One benchmark.
+pub(crate) struct Bench {
+    /// Its name.
+    pub(crate) name: String,
+    /// Features that it needs.
+    pub(crate) features: Vec<String>,
 }
 
 impl Workspace {
@@ -58,25 +69,41 @@ impl Workspace {
                 dependencies.push(text(&dependency, "name")?);
             }
             let targets = list(&package, "targets")?;
-            let named = |kind: &str| -> Vec<String> {
-                let of_kind = targets
-                    .iter()
-                    .filter(|target| target.get("kind").and_then(Value::as_array).is_some_and(|kinds| kinds.iter().any(|k| k == kind)));
-                of_kind.filter_map(|target| target.get("name")?.as_str().map(str::to_owned)).collect()
+            let of_kind = |kind: &str| -> Vec<&Value> {
+                let is =
+                    |target: &&Value| target.get("kind").and_then(Value::as_array).is_some_and(|kinds| kinds.iter().any(|k| k == kind));
+                targets.iter().filter(is).collect()
             };
+            let name = text(&package, "name")?;
+            let mut features = BTreeSet::new();
+            for target in of_kind("test").into_iter().chain(of_kind("example")) {
+                features.extend(required(target).iter().map(|feature| format!("{name}/{feature}")));
+            }
+            let mut benches = Vec::new();
+            for target in of_kind("bench") {
+                benches.push(Bench { name: text(target, "name")?, features: required(target) });
+            }
+            let examples = of_kind("example").into_iter().map(|target| text(target, "name")).collect::<Result<_>>()?;
             packages.push(Package {
-                name: text(&package, "name")?,
+                name,
                 folder: manifest
                     .parent()
                     .and_then(|folder| folder.strip_prefix(&root).ok())
                     .context("a manifest lies below the root")?
                     .to_path_buf(),
                 dependencies,
-                examples: named("example"),
-                benches: named("bench"),
+                examples,
+                benches,
+                features,
             });
         }
         Ok(Self { root, target: PathBuf::from(text(metadata, "target_directory")?), packages })
+    }
+
+    /// All features that tests and examples need, as cargo takes them.
+    pub(crate) fn features(&self) -> String {
+        let features: Vec<&str> = self.packages.iter().flat_map(|package| &package.features).map(String::as_str).collect();
+        features.join(",")
     }
 
     /// A folder for this tool's own logs and pictures.
@@ -85,6 +112,12 @@ impl Workspace {
         std::fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
         Ok(folder)
     }
+}
+
+/// Features without which cargo leaves the target out.
+fn required(target: &Value) -> Vec<String> {
+    let features = target.get("required-features").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    features.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -97,14 +130,18 @@ mod tests {
             "workspace_root": "/w", "target_directory": "/w/target",
             "packages": [{"name": "plimsoll-market", "manifest_path": "/w/crates/market/Cargo.toml",
                 "dependencies": [{"name": "arrayvec", "kind": null}],
-                "targets": [{"kind": ["lib"], "name": "plimsoll_market"}, {"kind": ["example"], "name": "exact_prices"}]}]
+                "targets": [{"kind": ["lib"], "name": "plimsoll_market"}, {"kind": ["example"], "name": "exact_prices"},
+                    {"kind": ["test"], "name": "queues", "required-features": ["tokio", "spsc"]},
+                    {"kind": ["bench"], "name": "prices", "required-features": ["fast"]}]}]
         });
         let workspace = Workspace::parse(&metadata).unwrap();
         let package = &workspace.packages[0];
         assert_eq!(package.folder, Path::new("crates/market"));
         assert_eq!(package.dependencies, ["arrayvec"]);
         assert_eq!(package.examples, ["exact_prices"]);
-        assert!(package.benches.is_empty());
+        assert_eq!(package.benches[0].name, "prices");
+        assert_eq!(package.benches[0].features, ["fast"]);
+        assert_eq!(workspace.features(), "plimsoll-market/spsc,plimsoll-market/tokio");
     }
 
     #[test]

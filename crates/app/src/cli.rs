@@ -12,6 +12,8 @@ use tracing_subscriber::EnvFilter;
 pub const EXIT_USAGE: u8 = 2;
 /// Stopped, but not everything is known to be withdrawn or closed.
 pub const EXIT_UNCLEAN: u8 = 3;
+/// Stopped in order by itself, because memory was at its limit.
+pub const EXIT_MEMORY: u8 = 4;
 
 /// A perpetual-futures trading bot that knows its own limits.
 #[derive(Debug, Parser)]
@@ -28,16 +30,44 @@ enum Command {
     /// Serve a local exchange that speaks Binance's protocol.
     Testnet(testnet::TestnetArgs),
     /// Show the memory plan: every buffer with its limit, and their sum.
-    Ledger(ConfigArgs),
+    Ledger(LedgerArgs),
     /// Give an order to a running bot, or ask how it is.
     Ctl(ctl::CtlArgs),
     /// Read a message of an exchange from standard input and print what was understood.
     Decode(decode::DecodeArgs),
+    /// Send a test message over a channel of the configuration.
+    Alert {
+        #[command(subcommand)]
+        command: AlertCommand,
+    },
     /// Check the configuration, or print its schema.
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum AlertCommand {
+    /// Send a test message now, past rules and queues, and tell whether the service took it.
+    Test {
+        /// The channel's name.
+        channel: String,
+        /// Where the configuration is.
+        #[command(flatten)]
+        file: ConfigArgs,
+    },
+}
+
+/// What to show of the memory plan.
+#[derive(Debug, Args, Clone)]
+struct LedgerArgs {
+    /// Where the configuration is.
+    #[command(flatten)]
+    file: ConfigArgs,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,7 +104,10 @@ pub fn main() -> ExitCode {
     let done = match command {
         Command::Run(args) => load(&args.file).and_then(|config| run::main(config, args.fresh)),
         Command::Testnet(args) => testnet::main(args),
-        Command::Ledger(args) => load(&args).and_then(|config| memory::main(&config)),
+        Command::Ledger(args) => load(&args.file).and_then(|config| memory::main(&config, args.json)),
+        Command::Alert { command: AlertCommand::Test { channel, file } } => {
+            load(&file).and_then(|config| run::test_alert(&config, &channel))
+        }
         Command::Ctl(args) => ctl::main(args),
         Command::Decode(args) => decode::main(&args),
         Command::Config { command: ConfigCommand::Check(args) } => load(&args).map(|config| {
@@ -113,7 +146,7 @@ pub fn log(level: &str) {
     let filter = EnvFilter::try_from_env("PLIMSOLL_LOG").unwrap_or_else(|_| {
         EnvFilter::new(format!(
             "warn,{}",
-            ["app", "bounded", "exchange", "gateway", "testnet", "storage", "monitor", "web"]
+            ["app", "bounded", "exchange", "gateway", "testnet", "storage", "monitor", "notify", "web"]
                 .map(|c| if c == "app" { format!("plimsoll={level}") } else { format!("plimsoll_{c}={level}") })
                 .join(",")
         ))

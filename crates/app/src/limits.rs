@@ -31,6 +31,21 @@ pub const TRADING_TASKS: usize = 8;
 /// Tasks of the edge runtime: storage, keeper, watchers, sampler, screen, web, local exchange.
 pub const EDGE_TASKS: usize = 64;
 
+/// Of these, what lives from start to stop beside workers, channels, connections and the local exchange.
+pub const EDGE_TASKS_FIXED: usize = 12;
+
+/// Tasks of the local exchange: its engine, its servers, and two connections each of which has a task.
+pub const TESTNET_TASKS: usize = 16;
+
+/// Workers for what must not be done on the trading path or by a watcher: profiles.
+pub const WORKERS: usize = 10;
+
+/// Jobs that may wait for the workers.
+pub const WORKER_JOBS: usize = 32;
+
+/// Bytes of a job.
+pub const WORKER_JOB_BYTES: usize = 512;
+
 /// Bytes that a task's future may have.
 pub const FUTURE_BYTES: usize = 8 * 1024;
 

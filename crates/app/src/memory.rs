@@ -1,14 +1,20 @@
 //! The memory plan: every buffer of the process under one budget, checked before anything is begun.
 
 use crate::config::Config;
-use crate::limits::{EDGE_TASKS, EQUITY_LANE, FUTURE_BYTES, KEEPER_LANE, TRADING_TASKS};
+use crate::limits::{
+    EDGE_TASKS, EDGE_TASKS_FIXED, EQUITY_LANE, FUTURE_BYTES, KEEPER_LANE, TESTNET_TASKS, TRADING_TASKS, WORKER_JOB_BYTES, WORKER_JOBS,
+    WORKERS,
+};
+use crate::metrics::Seen;
 use crate::trade::{EquityView, Feedback, KeeperRequest, plan_inbox};
-use plimsoll_bounded::{Class, Grant, Grants, Ledger, Line, LineStatus, Open, Plan, Refused, Sealed, Tasks, WhenFull};
+use anyhow::bail;
+use plimsoll_bounded::{Class, Gauge, Grant, Grants, Ledger, Line, LineStatus, Open, Plan, Pool, Refused, Sealed, Tasks, WhenFull};
 use plimsoll_engine::Engine;
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::Gateway;
 use plimsoll_market::{Action, ClientId, Event, Status, Time, limits::ACTIONS_MAX, limits::QUOTES_MAX};
-use plimsoll_monitor::{Cgroup, ExporterGrants, Sample, Sampler};
+use plimsoll_monitor::{Cgroup, ExporterGrants, LeakDetector, Sample, Sampler, Watchdog};
+use plimsoll_notify::Notifier;
 use plimsoll_position::Position;
 use plimsoll_position::limits::{SLOTS, WORKING_MAX};
 use plimsoll_storage::{StoreConfig, StoreGrants};
@@ -23,10 +29,86 @@ const BUDGET_DEFAULT: u64 = 256 << 20;
 /// Share of the control group's limit that the budget may be, in percent.
 const CGROUP_PERCENT: u64 = 70;
 
-/// Code, tables, stacks, allocator and runtimes of the idle process: resident pages that no line of ours asked for.
+/// What no line of ours asks for, in bytes. Measured on the release binary with everything started and two symbols trading
+/// (`cargo xtask bench` prints the live figures), rounded up well; while the process runs the lines show what is the case.
+const EXTERNAL: [(&str, usize); 4] = [
+    // Pages of the program and its libraries, and of mapped files.
+    ("process.code", 20 << 20),
+    // Free pages that the allocator keeps, its tables, and those of the heap profiler.
+    ("process.allocator", 16 << 20),
+    // Stacks of threads and what libraries map for themselves.
+    ("process.stacks", 6 << 20),
+    // What libraries allocate and no line accounts for: runtimes, tables of TLS and HTTP.
+    ("process.libraries", 6 << 20),
+];
+
+/// The live figures of [`EXTERNAL`].
+pub struct External {
+    lines: [Gauge; EXTERNAL.len()],
+}
+
+impl External {
+    fn take(ledger: &Ledger<Open>) -> anyhow::Result<Self> {
+        let mut gauges = Vec::with_capacity(EXTERNAL.len());
+        for (name, bytes) in EXTERNAL {
+            gauges.push(ledger.external(name, bytes)?);
+        }
+        let lines = gauges.try_into().map_err(|_| anyhow::anyhow!("as many lines as there are figures"))?;
+        Ok(Self { lines })
+    }
+
+    /// Shows a sample.
+    pub fn observe(&self, sample: &Sample) {
+        let Some(process) = sample.process else { return };
+        let anonymous = process.anonymous_bytes.unwrap_or(process.resident_bytes);
+        let (allocated, resident) = sample.allocator.map_or((0, 0), |a| (a.allocated, a.resident));
+        let figures = [
+            process.resident_bytes.saturating_sub(anonymous),
+            resident.saturating_sub(allocated),
+            anonymous.saturating_sub(resident),
+            // Containers are allocated whole: what they have beyond their items is accounted, too.
+            allocated.saturating_sub(sample.ledger_bytes),
+        ];
+        for (line, bytes) in self.lines.iter().zip(figures) {
+            line.set_len(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+    }
+}
+
+/// Looks whether thresholds can mean anything.
 ///
-/// Measured as resident size of the release binary with everything started and no symbol trading, rounded up.
-const BASELINE_BYTES: usize = 24 << 20;
+/// # Errors
+/// A budget or threshold beyond what the control group allows, with the figures.
+pub fn check_thresholds(config: &Config, ledger: &Ledger<Open>) -> anyhow::Result<()> {
+    let Some(limit) = cgroup_limit() else { return Ok(()) };
+    let mb = |bytes: u64| bytes >> 20;
+    if ledger.budget() > limit {
+        bail!(
+            "memory.budget of {} MB is more than the {} MB that the control group allows; set it to at most {} MB, 70 % of that",
+            mb(ledger.budget()),
+            mb(limit),
+            mb(limit / 100 * CGROUP_PERCENT)
+        );
+    }
+    if config.memory.high_memory > limit && config.memory.high_memory != HIGH_MEMORY_DEFAULT {
+        bail!(
+            "memory.high_memory_threshold of {} MB can never be reached: the control group allows {} MB",
+            mb(config.memory.high_memory),
+            mb(limit)
+        );
+    }
+    Ok(())
+}
+
+/// What `memory.high_memory_threshold` is when it is not written.
+const HIGH_MEMORY_DEFAULT: u64 = 500 << 20;
+
+/// Tasks that may live at once by plan: what the start, the symbols, the channels and the web server spawn.
+pub fn planned_tasks(config: &Config, alerts: &plimsoll_notify::Config) -> usize {
+    let local = if config.exchange == crate::config::Exchange::Local { TESTNET_TASKS } else { 0 };
+    let web = if config.web_listen.is_some() { plimsoll_web::limits::CONNECTIONS_DEFAULT } else { 0 };
+    EDGE_TASKS_FIXED + WORKERS + Notifier::tasks(alerts) + TRADING_TASKS + config.symbols.len() + local + web
+}
 
 /// Everything granted before the start.
 pub struct Memory {
@@ -42,6 +124,13 @@ pub struct Memory {
     pub exporter: ExporterGrants,
     /// The local exchange's lines, when it runs inside.
     pub local: Option<Grants>,
+    /// A leak on purpose.
+    #[cfg(feature = "leak")]
+    pub leak: Option<Grant>,
+    /// What we do not allocate ourselves.
+    pub external: External,
+    /// Alert channels.
+    pub notify: Grants,
     /// Session and gateway.
     pub gateway: Grants,
     /// Keeper, account.
@@ -54,11 +143,11 @@ pub struct Memory {
 ///
 /// # Errors
 /// When a line cannot be declared, or the plan is over the budget.
-pub fn plan(config: &Config, store: &StoreConfig) -> anyhow::Result<Memory> {
+pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Config) -> anyhow::Result<Memory> {
     let ledger = Ledger::open(budget(config.memory_budget));
     let symbols = config.symbols.len();
     let owner = format!("{}:{}", exchange_name(config), config.account);
-    ledger.external("process.baseline", BASELINE_BYTES)?.set_len(BASELINE_BYTES);
+    let external = External::take(&ledger)?;
     ledger.external("app.screen", crate::screen::BYTES)?;
     let local = if config.exchange == crate::config::Exchange::Local {
         Some(ledger.admit(&Testnet::plan(&crate::local::testnet(config, false)?)?)?)
@@ -66,7 +155,7 @@ pub fn plan(config: &Config, store: &StoreConfig) -> anyhow::Result<Memory> {
         None
     };
     let store = StoreGrants::take(&ledger, store)?;
-    let edge_tasks = ledger.grant(Tasks::line("app.tasks.edge", EDGE_TASKS, FUTURE_BYTES))?;
+    let edge_tasks = ledger.grant(Tasks::line("app.tasks.edge", EDGE_TASKS + Notifier::tasks(alerts), FUTURE_BYTES))?;
     let trading_tasks = ledger.grant(Tasks::line("app.tasks.trading", TRADING_TASKS + symbols, FUTURE_BYTES))?;
     let exporter = ExporterGrants::take(&ledger)?;
     let mut gateway = Plan::new(&owner);
@@ -79,15 +168,37 @@ pub fn plan(config: &Config, store: &StoreConfig) -> anyhow::Result<Memory> {
         .with(Line::of::<KeeperRequest>(&name("app.keeper"), KEEPER_LANE.min(2 * symbols + 8), refuse, keep))?
         .with(Line::of::<Feedback>(&name("app.account"), EQUITY_LANE, refuse, Class::LatestWins))?
         .with(Line::of::<EquityView>(&name("app.equity"), 1, WhenFull::Conflate, Class::LatestWins))?
-        .with(Line::of::<Option<Sample>>("app.sample", 1, WhenFull::Conflate, Class::LatestWins))?
+        .with(Line::of::<Seen>("app.seen", 1, WhenFull::Conflate, Class::LatestWins).with_heap(8 * 96))?
+        .with(Pool::line("app.workers", WORKER_JOBS, WORKER_JOB_BYTES, Class::BestEffort))?
         .with(Sampler::line("monitor.samples", crate::metrics::SAMPLES))?;
+    let watchers = Watchdog::lines().into_iter().chain(LeakDetector::lines());
+    let common = watchers.into_iter().try_fold(common, Plan::with)?;
     let common = ledger.admit(&common)?;
+    #[cfg(feature = "leak")]
+    let leak = std::env::var_os("PLIMSOLL_LEAK").map(|_| ledger.grant(crate::dripping::line())).transpose()?;
+    let mut notify = Plan::new("notify");
+    Notifier::plan(&mut notify, alerts)?;
+    let notify = ledger.admit(&notify)?;
     let mut admitted = Vec::with_capacity(symbols);
     for symbol in &config.symbols {
         let plan = symbol_plan(&format!("{owner}:{}", symbol.symbol))?;
         admitted.push(ledger.admit(&plan)?);
     }
-    Ok(Memory { ledger, store, edge_tasks, trading_tasks, exporter, local, gateway, common, symbols: admitted })
+    Ok(Memory {
+        #[cfg(feature = "leak")]
+        leak,
+        ledger,
+        external,
+        store,
+        edge_tasks,
+        trading_tasks,
+        exporter,
+        local,
+        notify,
+        gateway,
+        common,
+        symbols: admitted,
+    })
 }
 
 fn symbol_plan(owner: &str) -> Result<Plan, Refused> {
@@ -118,27 +229,87 @@ pub fn exchange_name(config: &Config) -> &'static str {
 }
 
 fn budget(configured: Option<u64>) -> u64 {
-    let cgroup = Cgroup::find().and_then(|c| c.read()).and_then(|c| c.limit_bytes).map(|max| max / 100 * CGROUP_PERCENT);
+    let cgroup = cgroup_limit().map(|max| max / 100 * CGROUP_PERCENT);
     configured.unwrap_or_else(|| cgroup.unwrap_or(u64::MAX).min(BUDGET_DEFAULT))
+}
+
+fn cgroup_limit() -> Option<u64> {
+    Cgroup::find().and_then(|c| c.read()).and_then(|c| c.limit_bytes)
+}
+
+/// Seals the ledger, or says what to change.
+///
+/// # Errors
+/// When the plan is over the budget: its largest lines, what a symbol costs, and which budget would do.
+pub fn seal(ledger: Ledger<Open>, symbols: usize) -> anyhow::Result<Ledger<Sealed>> {
+    // Lines of a symbol end with its name after two colons.
+    let of_symbols: u64 = ledger.lines().iter().filter(|line| line.name.owner().matches(':').count() == 2).map(|line| line.bytes).sum();
+    let (total, budget) = (ledger.total_bytes(), ledger.budget());
+    ledger.seal().map_err(|over| {
+        let each = of_symbols / symbols.max(1) as u64;
+        let needed = total.div_ceil(1 << 20);
+        let fewer = total.saturating_sub(budget).div_ceil(each.max(1));
+        let advice =
+            if (fewer as usize) < symbols { format!(", or trade {fewer} symbols fewer ({each} bytes each)") } else { String::new() };
+        anyhow::anyhow!("{over}\nset memory.budget to {needed}MB or more{advice}; `plimsoll ledger` shows every line")
+    })
 }
 
 /// `plimsoll ledger`: prints the plan.
 ///
 /// # Errors
 /// When the plan cannot be made or is over the budget.
-pub fn main(config: &Config) -> anyhow::Result<ExitCode> {
+pub fn main(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let store = crate::run::store_config(config)?;
-    let memory = plan(config, &store)?;
-    let (lines, total, budget) = (memory.ledger.lines(), memory.ledger.total_bytes(), memory.ledger.budget());
-    let mut text = String::from("        bytes   capacity  item bytes  when full    class        line\n");
-    for line in &lines {
-        text.push_str(&row(line));
-    }
-    text.push_str(&format!("{total:>13} bytes planned of a budget of {budget} ({} %)", total * 100 / budget.max(1)));
-    crate::screen::say(&text);
-    let sealed: Result<Ledger<Sealed>, _> = memory.ledger.seal();
+    // Secrets are not needed to know what a channel takes; those that are not there leave the channel out.
+    let alerts = config.alerts.shape();
+    let memory = plan(config, &store, &alerts)?;
+    let lines = memory.ledger.lines();
+    crate::screen::say(&if json { as_json(&memory.ledger, &lines)? } else { as_text(&memory.ledger, &lines) });
+    let sealed: anyhow::Result<Ledger<Sealed>> = seal(memory.ledger, config.symbols.len());
     sealed?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn as_text(ledger: &Ledger<Open>, lines: &[LineStatus]) -> String {
+    let mut text = String::from("        bytes   capacity  item bytes  when full    class        line\n");
+    let mut parts: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
+    for line in lines {
+        text.push_str(&row(line));
+        *parts.entry(part(line)).or_default() += line.bytes;
+    }
+    text.push_str("\n        bytes  part\n");
+    for (part, bytes) in &parts {
+        text.push_str(&format!("{bytes:>13}  {part}\n"));
+    }
+    let external: u64 = lines.iter().filter(|line| line.class == Class::External).map(|line| line.bytes).sum();
+    let (total, budget) = (ledger.total_bytes(), ledger.budget());
+    text.push_str(&format!("{external:>13}  of it not allocated by ourselves (class external)\n"));
+    text.push_str(&format!("{total:>13} bytes planned of a budget of {budget} ({} %)", total * 100 / budget.max(1)));
+    text
+}
+
+/// The first word of a line's name: whose it is.
+fn part(line: &LineStatus) -> &str {
+    line.template().split('.').next().unwrap_or_default()
+}
+
+fn as_json(ledger: &Ledger<Open>, lines: &[LineStatus]) -> anyhow::Result<String> {
+    let rows: Vec<serde_json::Value> = lines
+        .iter()
+        .map(|line| {
+            serde_json::json!({
+                "name": line.name.as_str(),
+                "class": line.class.as_str(),
+                "policy": line.policy.as_str(),
+                "capacity": line.capacity,
+                "item_bytes": line.item_bytes,
+                "bytes": line.bytes,
+            })
+        })
+        .collect();
+    let whole = serde_json::json!({ "lines": rows, "total_bytes": ledger.total_bytes(), "budget_bytes": ledger.budget() });
+    Ok(serde_json::to_string_pretty(&whole)?)
 }
 
 fn row(line: &LineStatus) -> String {

@@ -1,76 +1,42 @@
-//! The process's figures: sampled every few seconds, shown by API, page and Prometheus.
+//! The process's figures as others show them: API, page, database.
 
-use plimsoll_bounded::{Grant, Grants, Ledger, Sealed, Task, TaskSpec, Tasks, WatchReceiver, watch};
-use plimsoll_gateway::Clock;
-use plimsoll_monitor::{Exporter, Sample, Sampler, StorageFigures};
-use plimsoll_storage::Store;
-use std::time::Duration;
+use plimsoll_bounded::{TaskStatus, Tasks, WatchReceiver};
+use plimsoll_market::Feed;
+use plimsoll_monitor::{Exporter, ManagerFigures, Rung, Sample};
+use plimsoll_storage::SystemRow;
+use std::path::Path;
 
-/// How often the process is looked at.
-const SAMPLE_EVERY: Duration = Duration::from_secs(5);
-/// Samples remembered: an hour.
+/// Samples remembered: an hour of one each 5 s.
 pub const SAMPLES: usize = 720;
-/// How often the size of the database is asked for: it costs a query.
-const SIZES_EVERY: u32 = 12;
+
+/// What the watcher saw last.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The sample; nothing before the first.
+    pub sample: Option<Sample>,
+    /// The memory manager.
+    pub manager: ManagerFigures,
+    /// The pressure ladder.
+    pub rung: Rung,
+    /// Growth of anonymous memory, bytes an hour.
+    pub slope: Option<f64>,
+    /// Who is suspected of a leak.
+    pub suspects: Vec<String>, // tidy: bounded by the 8 that are shown
+}
 
 /// The latest figures, and all of them as text for Prometheus.
 pub struct Monitor {
     exporter: Exporter,
-    latest: WatchReceiver<Option<Sample>>,
+    seen: WatchReceiver<Seen>,
+    edge: Tasks,
     trading: Tasks,
     symbols: usize,
 }
 
-/// What the monitor is made of.
-pub struct MonitorParts {
-    /// Loops of symbols that must live.
-    pub symbols: usize,
-    /// All metrics.
-    pub exporter: Exporter,
-    /// Memory of samples.
-    pub history: Grant,
-    /// The clock.
-    pub clock: Clock,
-    /// Storage.
-    pub store: Store,
-}
-
 impl Monitor {
-    /// Starts to sample.
-    ///
-    /// # Errors
-    /// When a task or line was not planned.
-    pub fn start(parts: MonitorParts, common: &mut Grants, ledger: &Ledger<Sealed>, edge: &Tasks, trading: &Tasks) -> anyhow::Result<Self> {
-        let MonitorParts { symbols, exporter, history, clock, store } = parts;
-        let (shown, latest) = watch(common.take("app.sample")?, None);
-        let mut sampler = Sampler::new(history, ledger.handle(), [edge.clone(), trading.clone()], exporter.clone());
-        let figures = exporter.storage();
-        edge.spawn(TaskSpec { name: "sampler", group: "app" }, move |task: Task| {
-            Box::pin(async move {
-                let mut tick = tokio::time::interval(SAMPLE_EVERY);
-                tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-                let (mut turn, mut database_bytes) = (0_u32, None);
-                while task.stop.or(tick.tick()).await.is_some() {
-                    task.pulse.beat();
-                    shown.put(Some(sampler.sample(clock.now())));
-                    if turn.is_multiple_of(SIZES_EVERY) {
-                        database_bytes = store.sizes().await.ok().map(|sizes| sizes.database);
-                    }
-                    turn = turn.wrapping_add(1);
-                    let (counts, health) = (store.counts(), store.health().get());
-                    figures.observe(&StorageFigures {
-                        records: counts.records,
-                        batches: counts.batches,
-                        failures: counts.failures,
-                        failing: health.failing.is_some(),
-                        records_full: health.records_full,
-                        history_dropped: counts.history_dropped,
-                        database_bytes,
-                    });
-                }
-            })
-        })?;
-        Ok(Self { exporter, latest, trading: trading.clone(), symbols })
+    /// Shows what a watcher sees; `symbols` loops must live.
+    pub fn new(exporter: Exporter, seen: WatchReceiver<Seen>, edge: Tasks, trading: Tasks, symbols: usize) -> Self {
+        Self { exporter, seen, edge, trading, symbols }
     }
 
     /// All metrics in Prometheus' text format.
@@ -78,9 +44,16 @@ impl Monitor {
         self.exporter.render()
     }
 
+    /// All tasks that are and, for a while, those that were.
+    pub fn tasks(&self) -> Vec<TaskStatus> {
+        [&self.edge, &self.trading].into_iter().flat_map(Tasks::status).collect()
+    }
+
     /// The latest sample in the web server's words.
     pub fn web(&self) -> plimsoll_web::SystemMetrics {
-        let Some(sample) = self.latest.get() else { return plimsoll_web::SystemMetrics::default() };
+        let Seen { sample, manager, rung, slope, suspects } = self.seen.get();
+        let Some(sample) = sample else { return plimsoll_web::SystemMetrics::default() };
+        let room = sample.room();
         plimsoll_web::SystemMetrics {
             time: sample.time,
             allocated_bytes: sample.allocator.map(|a| a.allocated),
@@ -89,12 +62,20 @@ impl Monitor {
             retained_bytes: sample.allocator.map(|a| a.retained),
             rss_bytes: sample.process.map(|p| p.resident_bytes),
             rss_anon_bytes: sample.process.and_then(|p| p.anonymous_bytes),
-            purges: 0,
-            next_purge_bytes: None,
-            manager_cpu_share: None,
+            purges: manager.purges,
+            cleanups: manager.cleanups,
+            next_purge_bytes: Some(manager.next_purge_bytes),
+            manager_cpu_share: manager.cpu_share,
             cgroup_current_bytes: sample.cgroup.map(|c| c.current_bytes),
             cgroup_max_bytes: sample.cgroup.and_then(|c| c.limit_bytes),
-            memory_pressure: None,
+            memory_pressure: sample.stall().map(|stall| stall.some),
+            pressure_rung: rung.number(),
+            pressure_word: rung.as_str(),
+            memory_limit_bytes: room.map(|room| room.limit_bytes),
+            memory_limiter: room.map(|room| room.limiter.as_str()),
+            memory_used_ratio: room.map(|room| room.ratio()),
+            leak_suspects: suspects,
+            leak_slope_bytes_per_hour: slope,
             cpu_cores: sample.cpu_load,
             open_files: sample.process.and_then(|p| p.open_files),
             tasks: sample.tasks.live as u64,
@@ -109,5 +90,53 @@ impl Monitor {
             .filter(|(group, wanted)| missing(group, *wanted))
             .map(|(group, wanted)| format!("of the {wanted} tasks of {group} at least one has ended"))
             .collect()
+    }
+}
+
+/// A sample as it is stored.
+pub fn system_row(sample: &Sample, manager: &ManagerFigures, rung: Rung) -> SystemRow {
+    let (process, allocator) = (sample.process, sample.allocator);
+    let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    SystemRow {
+        cpu_milli: sample.cpu_load.map(|load| (load * 1_000.0).round() as u32),
+        rss: process.map(|p| p.resident_bytes),
+        anonymous: process.and_then(|p| p.anonymous_bytes),
+        allocated: allocator.map(|a| a.allocated),
+        active: allocator.map(|a| a.active),
+        resident: allocator.map(|a| a.resident),
+        mapped: allocator.map(|a| a.mapped),
+        retained: allocator.map(|a| a.retained),
+        cgroup_used: sample.cgroup.map(|c| c.current_bytes),
+        cgroup_limit: sample.cgroup.and_then(|c| c.limit_bytes),
+        ledger_used: Some(sample.ledger_used_bytes),
+        tasks: Some(small(sample.tasks.live as u64)),
+        threads: process.map(|p| small(p.threads)),
+        open_files: process.and_then(|p| p.open_files).map(small),
+        purges: Some(manager.purges),
+        rung: Some(rung.number()),
+        ..SystemRow::at(sample.time)
+    }
+}
+
+/// Free space on the disk of a folder, in bytes; `None` where it is not told.
+pub fn disk_free(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(folder).ok()?;
+        disk.f_bavail.checked_mul(disk.f_frsize)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
+}
+
+/// A feed's name for people.
+pub const fn feed_name(feed: Feed) -> &'static str {
+    match feed {
+        Feed::Market => "market",
+        Feed::Account => "account",
+        Feed::Requests => "requests",
     }
 }

@@ -1,19 +1,23 @@
 //! Answers the web server's questions from what the loops show and what storage keeps.
 
+use crate::alerts::Alerts;
 use crate::trade::{Control, EquityView, Feedback, Inlet, LinkState, Refusal};
 use async_trait::async_trait;
-use plimsoll_bounded::{Sender, Stopper, WatchReceiver};
+use plimsoll_bounded::{Sender, Stopper, TaskStatus, WatchReceiver};
 use plimsoll_engine::AccountInput;
 use plimsoll_gateway::Clock;
 use plimsoll_market::{Amount, Command, Event, Feed, Instrument, Name, Phase, Symbol, Time, TradeId};
-use plimsoll_storage::{EventId, Key, OrderCursor, Reader, RowLimit, TimeRange};
-use plimsoll_web::dto::{EquityPointDto, EventDto, FillDto, OrderDto};
+use plimsoll_storage::{DayRange, EventId, Key, OrderCursor, Reader, RowLimit, Spread, Store, SystemRow, TimeRange};
+use plimsoll_web::dto::{
+    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, OrderDto, PoolDto, SpreadDto, SystemDayDto, SystemPointDto,
+};
 use plimsoll_web::{
-    ControlError, Cursor, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Source,
-    SymbolNow, System, SystemMetrics, Taken, Verb,
+    ControlError, Cursor, DaysRange, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest,
+    Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// A symbol that is traded, as the web server and the screen see it.
 pub struct Traded {
@@ -51,6 +55,10 @@ pub struct Now {
     pub equity: WatchReceiver<EquityView>,
     /// Samples of the process.
     pub monitor: crate::metrics::Monitor,
+    /// Storage, for its figures.
+    pub store: Store,
+    /// Alerts and their channels.
+    pub alerts: Alerts,
     /// Whether the process is stopping.
     pub stopping: Arc<AtomicBool>,
 }
@@ -120,6 +128,56 @@ impl Source for NowSource {
 
     fn metrics(&self) -> SystemMetrics {
         self.0.monitor.web()
+    }
+
+    fn tasks(&self) -> Option<Vec<TaskStatus>> {
+        Some(self.0.monitor.tasks())
+    }
+
+    fn pool(&self) -> Option<PoolDto> {
+        let pool = self.0.store.pool();
+        let millis = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        Some(PoolDto {
+            max: pool.max,
+            size: pool.size,
+            in_use: pool.in_use,
+            idle: pool.idle,
+            waiting: pool.waiting,
+            acquires: pool.acquires,
+            refused: pool.refused,
+            wait_total_ms: millis(pool.wait_total),
+            wait_max_ms: millis(pool.wait_max),
+            held: pool
+                .held
+                .iter()
+                .map(|held| HeldDto { holder: held.holder.to_owned(), held_ms: millis(held.held), too_long: held.is_too_long() })
+                .collect(),
+            held_too_long: pool.held_too_long,
+            healthy: pool.healthy,
+            checked_ago_ms: pool.checked.map(millis),
+            check_took_ms: pool.check_took.map(millis),
+            failing: pool.failing,
+        })
+    }
+
+    fn channels(&self) -> Option<Vec<ChannelDto>> {
+        let status = self.0.alerts.status();
+        let channels = status.channels.iter().map(|channel| ChannelDto {
+            name: channel.name.to_string(),
+            kind: channel.kind.to_owned(),
+            up: channel.up,
+            queued: channel.queued as u64,
+            sent: channel.sent,
+            failed: channel.failed,
+            retried: channel.retried,
+            dropped: channel.dropped,
+            suppressed: channel.suppressed,
+            folded: channel.folded,
+            last_error: channel.last_error.as_ref().map(|(_, note)| note.as_str().to_owned()),
+            last_error_ms: channel.last_error.as_ref().map(|(at, _)| at.millis()),
+            last_ok_ms: channel.last_ok.map(Time::millis),
+        });
+        Some(channels.collect())
     }
 
     fn health(&self) -> Health {
@@ -226,6 +284,50 @@ impl History for StoredHistory {
         let rows = self.reader.equity(&self.account, span, range.points).await.map_err(unavailable)?;
         let points = rows.iter().map(|p| EquityPointDto::new(p.time, Some(p.equity()), p.equity())).collect();
         Ok(EquityLine { asset, points })
+    }
+
+    async fn system(&self, range: SystemRange) -> Result<Vec<SystemPointDto>, HistoryError> {
+        let span = TimeRange::new(range.from, range.to).map_err(|e| HistoryError::Refused { reason: e.to_string() })?;
+        let rows = self.reader.system(span, range.points).await.map_err(unavailable)?;
+        Ok(rows.iter().map(system_point).collect())
+    }
+
+    async fn system_daily(&self, range: DaysRange) -> Result<Vec<SystemDayDto>, HistoryError> {
+        let span = DayRange::new(range.from, range.to).map_err(|e| HistoryError::Refused { reason: e.to_string() })?;
+        let days = self.reader.system_daily(span).await.map_err(unavailable)?;
+        let spread = |s: Option<Spread>| s.map(|s| SpreadDto { min: s.min, avg: s.avg, max: s.max });
+        let cores = |milli: u64| milli as f64 / 1_000.0;
+        let days = days.iter().map(|day| SystemDayDto {
+            day_ms: day.day.millis(),
+            samples: day.samples,
+            rss_bytes: spread(day.rss),
+            cpu_cores: day.cpu_milli.map(|s| SpreadDto { min: cores(s.min), avg: cores(s.avg), max: cores(s.max) }),
+            tasks: spread(day.tasks),
+            allocated_bytes: spread(day.allocated),
+        });
+        Ok(days.collect())
+    }
+}
+
+fn system_point(row: &SystemRow) -> SystemPointDto {
+    SystemPointDto {
+        time_ms: row.time.millis(),
+        cpu_cores: row.cpu_milli.map(|milli| f64::from(milli) / 1_000.0),
+        rss_bytes: row.rss,
+        rss_anon_bytes: row.anonymous,
+        allocated_bytes: row.allocated,
+        active_bytes: row.active,
+        resident_bytes: row.resident,
+        mapped_bytes: row.mapped,
+        retained_bytes: row.retained,
+        cgroup_current_bytes: row.cgroup_used,
+        cgroup_max_bytes: row.cgroup_limit,
+        ledger_used_bytes: row.ledger_used,
+        tasks: row.tasks.map(u64::from),
+        threads: row.threads.map(u64::from),
+        open_files: row.open_files.map(u64::from),
+        purges: row.purges,
+        pressure_rung: row.rung,
     }
 }
 

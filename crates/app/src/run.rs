@@ -1,25 +1,32 @@
 //! `plimsoll run`: the order of the start, the life in between, and the order of the stop.
 
-use crate::cli::EXIT_UNCLEAN;
+use crate::alerts::Alerts;
+use crate::cli::{EXIT_MEMORY, EXIT_UNCLEAN};
 use crate::config::{Config, Exchange, SymbolConfig};
+use crate::limits::WORKERS;
 use crate::local::Local;
 use crate::memory::{Memory, exchange_name, plan};
-use crate::metrics::{Monitor, MonitorParts};
+use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
+use crate::profiles::{LeakProfiles, Profiles};
 use crate::threads::{Trading, edge};
 use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Refusal, Router, SymbolLoop, SymbolParts,
     boot, lanes,
 };
+use crate::watch::{WatchParts, Watched, ladder_config, manager_config, watchdog_config};
 use crate::{screen, secret};
 use anyhow::{Context, bail};
-use plimsoll_bounded::{Grants, Ledger, List, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch};
+use plimsoll_bounded::{
+    Grants, Ledger, List, Pool, PoolSpec, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch,
+};
 use plimsoll_engine::{Account, AccountConfig, Engine, EngineConfig};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{BootReport, PositionMode, Routing, Session, SessionConfig, SymbolReport};
 use plimsoll_gateway::{Clock, Gateway, GatewayConfig, GatewayHandle};
 use plimsoll_market::{Event, Name, Price, Round, StopMode, Tag, rescale};
-use plimsoll_monitor::Exporter;
+use plimsoll_monitor::{Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
+use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, preflight};
 use plimsoll_storage::{Key, Store, StoreConfig};
@@ -27,8 +34,8 @@ use plimsoll_strategy::GridConfig;
 use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -51,7 +58,13 @@ pub fn token_path(config: &Config) -> PathBuf {
 pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
     let url = std::env::var(&config.storage_url_env).ok().or_else(|| config.storage_url.clone());
     let url = url.unwrap_or_else(|| format!("sqlite:{}", config.data_dir.join("plimsoll.db").display()));
+    let (mut retention, watchdog) = (plimsoll_storage::RawRetention::default(), &config.watchdog);
+    // Twice what the interval makes in these days: a shorter one for a while loses nothing.
+    let a_day = 86_400 / watchdog.every.as_secs().max(1);
+    retention.system = plimsoll_storage::Keep { days: watchdog.detail_days, rows: 2 * a_day * u64::from(watchdog.detail_days) };
+    retention.system_daily.days = watchdog.daily_days;
     let raw = plimsoll_storage::RawStoreConfig {
+        retention,
         batch_size: config.batch_size,
         flush_interval_ms: u64::try_from(config.flush_interval.as_millis()).unwrap_or(u64::MAX),
         ..plimsoll_storage::RawStoreConfig::new(url)
@@ -96,6 +109,7 @@ struct Running {
     local: Option<Local>,
     web: Option<WebHandle>,
     now: Arc<Now>,
+    notifier: Notifier,
 }
 
 async fn run(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
@@ -107,9 +121,27 @@ async fn run(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
         forget(&config).await?;
     }
     let stopper = Arc::new(Stopper::new());
-    let running = start(config, fresh, clock, Arc::clone(&stopper)).await?;
+    let left = Arc::new(OnceLock::new());
+    let running = start(config, fresh, clock, Arc::clone(&stopper), Arc::clone(&left)).await?;
     wait(&stopper).await;
-    stop(running).await
+    let code = stop(running).await?;
+    // Whoever restarts processes must know that this one did not end because it was asked to.
+    Ok(if left.get().is_some() && code == ExitCode::SUCCESS { ExitCode::from(EXIT_MEMORY) } else { code })
+}
+
+/// `plimsoll alert test CHANNEL`.
+///
+/// # Errors
+/// One sentence that says why the message did not arrive.
+pub fn test_alert(config: &Config, channel: &str) -> anyhow::Result<ExitCode> {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a crypto provider was installed before");
+    }
+    let alerts = config.alerts.resolve(&format!("{}:{}", exchange_name(config), config.account))?;
+    let runtime = edge().context("cannot start threads")?;
+    runtime.block_on(plimsoll_notify::send_test(&alerts, channel))?;
+    screen::say(&format!("channel {channel}: the service took the test message"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Removes the database of the local exchange's books; the exchange itself forgets by its own means.
@@ -190,18 +222,40 @@ fn tag(exchange: &str, account: &Name) -> Tag {
     Tag((hash ^ hash >> 16) as u16)
 }
 
-async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>) -> anyhow::Result<Running> {
+async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>, left: Arc<OnceLock<String>>) -> anyhow::Result<Running> {
     // 1. Memory first: what does not fit is not begun.
     let store_config = store_config(&config)?;
-    let Memory { ledger, store, edge_tasks, trading_tasks, exporter, local, mut gateway, mut common, symbols } =
-        plan(&config, &store_config)?;
-    let ledger: Ledger<Sealed> = ledger.seal()?;
+    let alerts_config = config.alerts.resolve(&format!("{}:{}", exchange_name(&config), config.account))?;
+    let Memory {
+        #[cfg(feature = "leak")]
+        leak,
+        ledger,
+        external,
+        store,
+        edge_tasks,
+        trading_tasks,
+        exporter,
+        local,
+        mut notify,
+        mut gateway,
+        mut common,
+        symbols,
+    } = plan(&config, &store_config, &alerts_config)?;
+    crate::memory::check_thresholds(&config, &ledger)?;
+    let ledger: Ledger<Sealed> = crate::memory::seal(ledger, config.symbols.len())?;
     let edge_tasks = Tasks::new(edge_tasks);
     let exporter = Exporter::new(exporter);
     let trading_tasks = Tasks::new(trading_tasks);
     // 2. Storage, and this start's number on disk before any id is made with it.
     let store = Store::open(store_config, store, &edge_tasks).await?;
     let run = store.next_run(clock.now()).await?;
+    let notifier = Notifier::start(&alerts_config, &mut notify, &edge_tasks)?;
+    let channels = alerts_config.channels.iter().map(|channel| channel.name.as_str());
+    let alerts = Alerts::new(store.history(), notifier.clone(), exporter.alerts(channels));
+    let spec = PoolSpec { name: "worker", group: "workers", workers: WORKERS, job_deadline: PART_TIMEOUT };
+    let workers = Pool::start(common.take("app.workers")?, spec, &edge_tasks)?;
+    #[cfg(feature = "leak")]
+    leak_on_purpose(leak, &edge_tasks)?;
     // 3. The exchange.
     let (venue, local) = venue(&config, fresh, local, &edge_tasks).await?;
     let exchange = exchange_name(&config);
@@ -255,7 +309,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
         }
         // A refused symbol still has a loop: what it has at the exchange can be seen, closed and withdrawn, on the grid it was
         // made on. It opens nothing.
-        let refusal = Arc::new(std::sync::OnceLock::new());
+        let refusal = Arc::new(OnceLock::new());
         let kept = stored.state.map(|state| state.interval).filter(|_| !findings.is_empty());
         let interval = kept.or(wanted).unwrap_or(symbol.instrument.tick);
         if !findings.is_empty() {
@@ -291,7 +345,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
             recorder: store.recorder(key),
             keeper: keeper_in.clone(),
             account: account_in.clone(),
-            history: store.history(),
+            alerts: alerts.clone(),
             tape: Arc::clone(&tape),
             view: view_in,
             mirror: List::new(grants.take("app.mirror")?),
@@ -314,14 +368,13 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
         tracing::error!("{why}");
     }
     // 5. The loops.
-    let history = store.history();
     let account = account(&config, &report, config.symbols.len())?;
     let account = AccountLoop {
         account,
         name: config.account,
         inlets: keys.iter().map(|(_, i)| i.clone()).collect(),
         view: equity_in,
-        history,
+        alerts: alerts.clone(),
         metrics: exporter.account(&config.account)?,
         links: Arc::clone(&links),
         clock,
@@ -338,9 +391,48 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
     }
     // 6. What people look at.
     let stopping = Arc::new(AtomicBool::new(false));
-    let symbols_live = loops.len();
-    let parts = MonitorParts { symbols: symbols_live, exporter, history: common.take("monitor.samples")?, clock, store: store.clone() };
-    let monitor = Monitor::start(parts, &mut common, &ledger, &edge_tasks, &trading_tasks)?;
+    let (shown, seen) = watch(common.take("app.seen")?, Seen::default());
+    let monitor = Monitor::new(exporter.clone(), seen, edge_tasks.clone(), trading_tasks.clone(), loops.len());
+    let watched = traded.iter().map(|t| Watched { inlet: t.inlet.clone(), tape: Arc::clone(&t.tape), view: t.view.clone() });
+    let parts = WatchParts {
+        sampler: Sampler::new(
+            common.take("monitor.samples")?,
+            ledger.handle(),
+            [edge_tasks.clone(), trading_tasks.clone()],
+            exporter.clone(),
+        ),
+        manager: MemoryManager::new(manager_config(&config)),
+        ladder: Ladder::new(ladder_config(&config)),
+        // Every task that was planned may live at once.
+        watchdog: Watchdog::new(
+            watchdog_config(&config, crate::memory::planned_tasks(&config, &alerts_config)),
+            common.take("watchdog.history")?,
+            common.take("watchdog.spoken")?,
+        ),
+        leaks: LeakDetector::new(LeakConfig::default(), common.take("monitor.leak.lines")?, common.take("monitor.leak.spoken")?),
+        profiles: LeakProfiles::new(config.data_dir.join("profiles")),
+        external,
+        exporter,
+        alerts: alerts.clone(),
+        shown,
+        store: store.clone(),
+        symbols: watched.collect(),
+        links: Arc::clone(&links),
+        stale_after: config.stale_after,
+        every: config.watchdog.every,
+        account: config.account,
+        gateway: gateway.watch_stats(),
+        data_dir: config.data_dir.clone(),
+        leave: Box::new({
+            let (stopper, left) = (Arc::clone(&stopper), Arc::clone(&left));
+            move |why: &str| {
+                left.get_or_init(|| why.to_owned());
+                stopper.stop();
+            }
+        }),
+        clock,
+    };
+    edge_tasks.spawn(TaskSpec { name: "watch", group: "app" }, |task| Box::pin(crate::watch::watch(parts, task)))?;
     let now = Arc::new(Now {
         exchange: exchange.to_owned(),
         mode: if local.is_some() { Mode::Local } else { Mode::Live },
@@ -352,10 +444,13 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
         links,
         equity,
         monitor,
+        store: store.clone(),
+        alerts: alerts.clone(),
         stopping,
     });
     let ports = Ports {
         source: Arc::new(NowSource(Arc::clone(&now))),
+        profiler: Arc::new(Profiles { workers }),
         history: Arc::new(StoredHistory { reader, account: config.account, now: Arc::clone(&now) }),
         control: Arc::new(Commands { now: Arc::clone(&now), account: account_in, stopper }),
     };
@@ -369,7 +464,26 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>)
     let dashboard = web.as_ref().map(WebHandle::url);
     let shown = Arc::clone(&now);
     edge_tasks.spawn(TaskSpec { name: "screen", group: "app" }, |task| Box::pin(screen::run(shown, dashboard, task)))?;
-    Ok(Running { config, clock, trading, gateway, trading_tasks, edge_tasks, symbols, store, local, web, now })
+    Ok(Running { config, clock, trading, gateway, trading_tasks, edge_tasks, symbols, store, local, web, now, notifier })
+}
+
+/// Leaks as the environment says: to see detector and ladder at work.
+#[cfg(feature = "leak")]
+fn leak_on_purpose(grant: Option<plimsoll_bounded::Grant>, tasks: &Tasks) -> anyhow::Result<()> {
+    const STEP: Duration = Duration::from_millis(200);
+    let Some(grant) = grant else { return Ok(()) };
+    let text = std::env::var("PLIMSOLL_LEAK").unwrap_or_default();
+    let (kind, rate) =
+        crate::dripping::Leaker::parse(&text).context("PLIMSOLL_LEAK must be container:N, allocator:N or outside:N, bytes a second")?;
+    let mut leaker = crate::dripping::Leaker::new(kind, rate, grant);
+    tasks.spawn(TaskSpec { name: "leak", group: "app" }, move |task| {
+        Box::pin(async move {
+            while task.stop.or(tokio::time::sleep(STEP)).await.is_some() {
+                leaker.drip(STEP);
+            }
+        })
+    })?;
+    Ok(())
 }
 
 /// A symbol's place before it is known whether it may trade.
@@ -515,6 +629,7 @@ async fn serve(
     let mut web = WebConfig::new(token);
     web.listen = listen;
     web.hosts.clone_from(&config.web_hosts);
+    web.pprof = config.pprof;
     Ok(Web::start(web, ports, tasks, ledger).await?)
 }
 
@@ -555,7 +670,7 @@ pub async fn wait_for_signal() {
 
 /// Stops in order: the engines withdraw what they must and have it confirmed, then the sockets, then storage.
 async fn stop(running: Running) -> anyhow::Result<ExitCode> {
-    let Running { config, clock, trading, gateway, trading_tasks, edge_tasks, symbols, store, local, web, now } = running;
+    let Running { config, clock, trading, gateway, trading_tasks, edge_tasks, symbols, store, local, web, now, notifier } = running;
     now.stopping.store(true, Ordering::Relaxed);
     let what = match config.on_stop {
         StopMode::Keep => "keeping orders and positions",
@@ -598,6 +713,8 @@ async fn stop(running: Running) -> anyhow::Result<ExitCode> {
         local.stop().await;
     }
     tracing::debug!(ms = parts.elapsed().as_millis() as u64, "stopped: web and local exchange");
+    notifier.stop(PART_TIMEOUT).await;
+    tracing::debug!(ms = parts.elapsed().as_millis() as u64, "stopped: alerts");
     let stored = store.stop(PART_TIMEOUT).await;
     tracing::debug!(ms = parts.elapsed().as_millis() as u64, "stopped: storage");
     let edge_report = edge_tasks.shutdown(PART_TIMEOUT).await;

@@ -53,8 +53,8 @@ pub struct TestnetArgs {
 /// A wrong argument, a port that is taken, a folder that cannot be written.
 pub fn main(args: TestnetArgs) -> anyhow::Result<ExitCode> {
     crate::cli::log(&args.log);
-    let speed = parse_units(&args.speed, 3, Round::Exact).ok().and_then(|s| u32::try_from(s).ok()).filter(|s| (1..=1_000_000).contains(s));
-    let speed_milli = speed.with_context(|| format!("--speed {} is not allowed; allowed: 0.001 to 1000", args.speed))?;
+    let speed = parse_units(&args.speed, 3, Round::Exact).ok().and_then(|s| u32::try_from(s).ok()).filter(|s| (1..=2_000_000).contains(s));
+    let speed_milli = speed.with_context(|| format!("--speed {} is not allowed; allowed: 0.001 to 2000", args.speed))?;
     let texts = if args.account.is_empty() { vec!["testkey:testsecret:100000".to_owned()] } else { args.account };
     let accounts = texts.iter().map(|text| AccountConfig::parse(text)).collect::<Result<Vec<_>, _>>()?;
     ensure!(args.listen.ip().is_loopback(), "--listen {} is not allowed: a local exchange listens on loopback only", args.listen);

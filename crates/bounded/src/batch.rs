@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::Full;
 use crate::grant::Grant;
 use crate::limits::BATCHES_MAX;
-use crate::line::WhenFull;
+use crate::line::{Class, WhenFull};
 
 /// When a batch is worth writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub struct BatchSpec {
 }
 
 /// Collects items and says when a batch is due. An item stays until [`Batch::written`] confirms it.
+///
+/// Should the sink fail for so long that the hard limit is reached, the class decides: `MustKeep` pushes back (`Refuse` or
+/// `Halt`), and whoever feeds the batch stops taking input; the other classes may instead let new items go (`DropNewest`),
+/// counted. The oldest never go: they may be on their way into the sink.
 ///
 /// ```no_run
 /// # use plimsoll_bounded::{Batch, Receiver};
@@ -53,6 +57,8 @@ pub struct Batch<T> {
     since: Instant,
     /// Not due before, after a write failed.
     not_before: Option<Instant>,
+    /// The oldest items that are due whatever their number and age.
+    forced: usize,
     grant: Grant,
 }
 
@@ -60,25 +66,29 @@ impl<T> Batch<T> {
     /// Takes the memory for as many items as granted.
     ///
     /// # Panics
-    /// When the line's policy is not `Refuse` or `Halt`, its item is smaller than `T`, the size is 0, or the capacity is not
-    /// between one batch and [`BATCHES_MAX`].
+    /// When the line's policy is not `Refuse` or `Halt` (or `DropNewest`, unless its class is `MustKeep`), its item is smaller
+    /// than `T`, the size is 0, or the capacity is not between one batch and [`BATCHES_MAX`].
     #[track_caller]
     pub fn new(grant: Grant, spec: BatchSpec) -> Self {
-        grant.check("Batch", &[WhenFull::Refuse, WhenFull::Halt], size_of::<T>());
+        let policies: &[WhenFull] = match grant.class() {
+            Class::MustKeep => &[WhenFull::Refuse, WhenFull::Halt],
+            Class::LatestWins | Class::BestEffort | Class::External => &[WhenFull::Refuse, WhenFull::Halt, WhenFull::DropNewest],
+        };
+        grant.check("Batch", policies, size_of::<T>());
         let (name, capacity, size) = (grant.name(), grant.capacity(), spec.size);
         let fits = size > 0 && capacity >= size && capacity <= size.saturating_mul(BATCHES_MAX);
         assert!(fits, "line {name}: {capacity} items for batches of {size}, of which there may be 1 to {BATCHES_MAX}");
-        Self { items: VecDeque::with_capacity(capacity), spec, since: Instant::now(), not_before: None, grant }
+        Self { items: VecDeque::with_capacity(capacity), spec, since: Instant::now(), not_before: None, forced: 0, grant }
     }
 
-    /// Adds an item.
+    /// Adds an item. When as many wait as may, acts by the line's policy: refuses, or counts and forgets it.
     ///
     /// # Errors
-    /// Gives it back when as many wait as may.
+    /// Gives it back when full, unless the policy is `DropNewest`.
     pub fn push(&mut self, item: T) -> Result<(), Full<T>> {
         if self.is_full() {
             self.grant.figures().overflowed(1);
-            return Err(Full(item));
+            return if self.grant.policy() == WhenFull::DropNewest { Ok(()) } else { Err(Full(item)) };
         }
         if self.items.is_empty() {
             self.since = Instant::now();
@@ -115,9 +125,16 @@ impl<T> Batch<T> {
     pub fn written(&mut self) {
         let size = self.spec.size.min(self.items.len());
         self.items.drain(..size);
+        self.forced = self.forced.saturating_sub(size);
         self.grant.figures().set_len(self.items.len());
         // Those left came after what was written; counting from now delays them by one interval at most.
         self.since = Instant::now();
+        self.not_before = None;
+    }
+
+    /// Makes everything that waits now due at once, whatever its number and age, also while it is put off.
+    pub fn flush(&mut self) {
+        self.forced = self.items.len();
         self.not_before = None;
     }
 
@@ -154,7 +171,7 @@ impl<T> Batch<T> {
     fn due_at(&self) -> Option<Instant> {
         let at = match self.items.len() {
             0 => return None,
-            len if len >= self.spec.size => self.since,
+            len if len >= self.spec.size || self.forced > 0 => self.since,
             _ => self.since + self.spec.flush_interval,
         };
         Some(self.not_before.map_or(at, |not_before| at.max(not_before)))

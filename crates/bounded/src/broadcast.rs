@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, Weak};
 use crate::grant::{Gauge, Grant};
 use crate::limits::SUBSCRIBERS_MAX;
 use crate::line::{Class, Line, WhenFull};
-use crate::lock;
 use crate::lossy::{End, Popped, Queue, Received};
+use crate::sync::lock;
 
 /// Sends clones of every item to all subscribers. Cheap to clone.
 ///
@@ -14,7 +14,8 @@ use crate::lossy::{End, Popped, Queue, Received};
 /// oldest leaves and is told so.
 ///
 /// # Bounds
-/// Subscribers × depth items: the grant's capacity. A subscriber's queue is allocated when it subscribes.
+/// Subscribers × depth items: the grant's capacity. A subscriber's queue is allocated when it subscribes, and freed when it
+/// leaves, before the queue of its successor is made.
 pub struct Broadcast<T> {
     shared: Arc<Shared<T>>,
 }
@@ -110,6 +111,9 @@ impl<T> std::fmt::Debug for Broadcast<T> {
 }
 
 /// Receives what is broadcast from the moment it subscribed.
+///
+/// # Bounds
+/// The broadcast's depth. One that has lost its place holds no items any more, only its own head until it is dropped.
 pub struct Subscriber<T> {
     queue: Arc<Queue<T>>,
     broadcast: Weak<Shared<T>>,
@@ -137,6 +141,21 @@ impl<T> Subscriber<T> {
             Popped::Empty => Ok(None),
             Popped::Ended(end) => Err(end.into()),
         }
+    }
+
+    /// Returns how many items this subscriber has lost because it was slow; not those that left with its place.
+    pub fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    /// Returns how many items wait for this subscriber.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Tells whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

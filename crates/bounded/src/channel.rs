@@ -1,21 +1,22 @@
 //! A queue between tasks whose senders are told when it is full.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError};
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::coop;
 
+use crate::Closed;
 use crate::grant::{Gauge, Grant};
 use crate::line::WhenFull;
-use crate::{Closed, lock};
+use crate::senders::Senders;
+use crate::sync::lock;
 
 /// Makes a queue from many senders to one receiver.
 ///
-/// A ring allocated once, with a semaphore that hands out its places: a place can be reserved before its item exists, and
-/// sending never allocates. (A linked list of blocks, as tokio's own channel has, would take several times the bytes of a
-/// small queue at worst, and allocate while running.)
+/// A ring allocated once whose places can be reserved before their items exist; sending never allocates. (A linked list of
+/// blocks, as tokio's own channel has, would take several times the bytes of a small queue at worst, and allocate while
+/// running.)
 ///
 /// # Panics
 /// When the line's policy is not `Refuse`, `Halt`, `DropNewest` or `Wait`, or its item is smaller than `T`.
@@ -27,12 +28,15 @@ pub fn channel<T>(grant: Grant) -> (Sender<T>, Receiver<T>) {
     let policies = [WhenFull::Refuse, WhenFull::Halt, WhenFull::DropNewest, WhenFull::Wait];
     grant.check("channel", &policies, size_of::<T>());
     let capacity = grant.capacity();
+    let (wanted, handed) = (0, 0);
+    let (closed, receiver_waits, receiver_gone) = (false, false, false);
+    let items = VecDeque::with_capacity(capacity);
     let shared = Arc::new(Shared {
-        state: Mutex::new(State { items: VecDeque::with_capacity(capacity), receiver_gone: false }),
-        room: Semaphore::new(capacity),
+        state: Mutex::new(State { items, free: capacity, wanted, handed, closed, receiver_waits, receiver_gone }),
+        turns: Semaphore::new(0),
         arrived: Notify::new(),
         left: Notify::new(),
-        senders: AtomicUsize::new(1),
+        senders: Senders::one(),
         grant,
     });
     (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
@@ -40,39 +44,215 @@ pub fn channel<T>(grant: Grant) -> (Sender<T>, Receiver<T>) {
 
 struct Shared<T> {
     state: Mutex<State<T>>,
-    /// A permit for every place that is neither filled nor reserved; closed when the receiver wants no more.
-    room: Semaphore,
+    /// Places on their way to senders who wait for them, in their turn; closed when the receiver wants no more.
+    turns: Semaphore,
     /// Tells the receiver that the queue is not empty any more, or may have ended.
     arrived: Notify,
     /// Tells the senders that the receiver wants no more.
     left: Notify,
-    senders: AtomicUsize,
+    senders: Senders,
     grant: Grant,
 }
 
+/// Every place is filled (`items`), reserved, free, or handed to those who wait. None is free while these want more.
 struct State<T> {
     items: VecDeque<T>,
+    free: usize,
+    /// Places that senders who wait have asked for.
+    wanted: usize,
+    /// Places on their way to them through the semaphore; when one gives up, these can be more than are wanted.
+    handed: usize,
+    closed: bool,
+    /// The receiver has seen the queue empty and wants to be told of the next item.
+    receiver_waits: bool,
     receiver_gone: bool,
 }
 
+impl<T> State<T> {
+    /// Takes places if there are so many that nobody waits for.
+    fn take(&mut self, turns: &Semaphore, places: usize) -> Result<(), ReserveError> {
+        if self.closed {
+            return Err(ReserveError::Closed);
+        }
+        if self.free < places {
+            self.reclaim(turns);
+        }
+        if self.free < places {
+            return Err(ReserveError::Full);
+        }
+        self.free -= places;
+        Ok(())
+    }
+
+    /// Frees what was handed to somebody who has given up since.
+    fn reclaim(&mut self, turns: &Semaphore) {
+        let excess = self.handed.saturating_sub(self.wanted);
+        if excess > 0 {
+            let back = turns.forget_permits(excess);
+            self.handed -= back;
+            self.free += back;
+        }
+    }
+
+    /// Frees places and returns how many of them are to be handed to those who wait.
+    fn hand(&mut self, places: usize) -> usize {
+        let hand = places.min(self.wanted.saturating_sub(self.handed));
+        self.handed += hand;
+        self.free += places - hand;
+        hand
+    }
+}
+
 impl<T> Shared<T> {
-    /// Puts an item into a place that the caller has reserved.
-    fn put(&self, item: T) {
-        let mut state = lock(&self.state);
+    /// Puts an item into a place that was taken, and tells a receiver who waits for it.
+    fn fill(&self, mut state: MutexGuard<'_, State<T>>, item: T) {
         if state.receiver_gone {
-            drop(state);
             // The item is dropped without the lock: what its drop does is not ours.
-            drop(item);
+            drop(state);
             return;
         }
         assert!(state.items.len() < self.grant.capacity(), "line {}: a channel grew", self.grant.name());
         state.items.push_back(item);
-        let len = state.items.len();
-        self.grant.figures().set_len(len);
+        self.grant.figures().set_len(state.items.len());
+        let waits = std::mem::take(&mut state.receiver_waits);
         drop(state);
-        // The receiver sleeps only after it has seen the queue empty.
-        if len == 1 {
+        if waits {
             self.arrived.notify_one();
+        }
+    }
+
+    /// Takes a place and fills it at once.
+    fn try_put(&self, item: T) -> Result<(), SendError<T>> {
+        let mut state = lock(&self.state);
+        match state.take(&self.turns, 1) {
+            Ok(()) => {
+                self.fill(state, item);
+                Ok(())
+            }
+            Err(ReserveError::Full) => Err(SendError::Full(item)),
+            Err(ReserveError::Closed) => Err(SendError::Closed(item)),
+        }
+    }
+
+    /// Takes a place and fills it, waiting for it in turn.
+    async fn put(&self, item: T) -> Result<(), Closed<T>> {
+        // A sender that never has to wait must still let the other tasks of this thread run.
+        coop::consume_budget().await;
+        let mut waiting = {
+            let mut state = lock(&self.state);
+            match state.take(&self.turns, 1) {
+                Ok(()) => {
+                    self.fill(state, item);
+                    return Ok(());
+                }
+                Err(ReserveError::Full) => self.queue_up(&mut state, 1),
+                Err(ReserveError::Closed) => return Err(Closed(item)),
+            }
+        };
+        match waiting.turn().await {
+            Ok(()) => {
+                let mut state = lock(&self.state);
+                waiting.served(&mut state);
+                self.fill(state, item);
+                Ok(())
+            }
+            Err(Closed(())) => Err(Closed(item)),
+        }
+    }
+
+    fn try_take(&self, places: usize) -> Result<(), ReserveError> {
+        let taken = lock(&self.state).take(&self.turns, places);
+        if taken == Err(ReserveError::Full) {
+            self.grant.figures().overflowed(1);
+        }
+        taken
+    }
+
+    /// Takes places, waiting for them in turn.
+    async fn take(&self, places: usize) -> Result<(), Closed<()>> {
+        coop::consume_budget().await;
+        let mut waiting = {
+            let mut state = lock(&self.state);
+            match state.take(&self.turns, places) {
+                Ok(()) => return Ok(()),
+                Err(ReserveError::Full) => self.queue_up(&mut state, places),
+                Err(ReserveError::Closed) => return Err(Closed(())),
+            }
+        };
+        waiting.turn().await?;
+        waiting.served(&mut lock(&self.state));
+        Ok(())
+    }
+
+    /// Has one more wait: from here on whoever gives places back hands them over.
+    fn queue_up(&self, state: &mut State<T>, places: usize) -> Waiting<'_, T> {
+        state.wanted += places;
+        let free = std::mem::take(&mut state.free);
+        let hand = state.hand(free);
+        // Wakes nobody: had somebody waited for them, they would not have been free.
+        self.turns.add_permits(hand);
+        Waiting { shared: self, places }
+    }
+
+    /// Returns places unused. A receiver that has closed waits for the last of them.
+    fn give_back(&self, places: usize) {
+        if places == 0 {
+            return;
+        }
+        let mut state = lock(&self.state);
+        let closed = state.closed;
+        let hand = state.hand(places);
+        drop(state);
+        // Without the lock, as this wakes. Should the one who waits give up meanwhile, they are found by `State::reclaim`.
+        self.turns.add_permits(hand);
+        if closed {
+            self.arrived.notify_one();
+        }
+    }
+
+    fn room(&self) -> usize {
+        lock(&self.state).free + self.turns.available_permits()
+    }
+}
+
+/// A sender who waits, until it has its places or gives up.
+struct Waiting<'a, T> {
+    shared: &'a Shared<T>,
+    /// 0 once it has them.
+    places: usize,
+}
+
+impl<T> Waiting<'_, T> {
+    /// Waits until the places are there.
+    async fn turn(&self) -> Result<(), Closed<()>> {
+        // At most the capacity, which fits.
+        let permits = self.shared.turns.acquire_many(self.places as u32).await.map_err(|_| Closed(()))?;
+        permits.forget();
+        Ok(())
+    }
+
+    /// Takes the places that have come.
+    fn served(&mut self, state: &mut State<T>) {
+        let places = std::mem::take(&mut self.places);
+        state.wanted -= places;
+        state.handed -= places;
+    }
+}
+
+impl<T> Drop for Waiting<'_, T> {
+    fn drop(&mut self) {
+        if self.places == 0 {
+            return;
+        }
+        let shared = self.shared;
+        let mut state = lock(&shared.state);
+        state.wanted -= self.places;
+        state.reclaim(&shared.turns);
+        let closed = state.closed;
+        drop(state);
+        // What it had been handed by then is back: it may have been the last.
+        if closed {
+            shared.arrived.notify_one();
         }
     }
 }
@@ -87,6 +267,9 @@ pub enum Sent {
 }
 
 /// Sends into a [`channel`]. Cheap to clone.
+///
+/// # Bounds
+/// The queue's capacity. Senders who wait hold their item themselves; they are as many as there are tasks that send.
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
@@ -98,14 +281,10 @@ impl<T> Sender<T> {
     /// # Errors
     /// Gives the item back when the queue is full or the receiver has gone.
     pub fn try_send(&self, item: T) -> Result<Sent, SendError<T>> {
-        match self.shared.room.try_acquire() {
-            Ok(permit) => {
-                permit.forget();
-                self.shared.put(item);
-                Ok(Sent::Queued)
-            }
-            Err(TryAcquireError::Closed) => Err(SendError::Closed(item)),
-            Err(TryAcquireError::NoPermits) => {
+        match self.shared.try_put(item) {
+            Ok(()) => Ok(Sent::Queued),
+            Err(SendError::Closed(item)) => Err(SendError::Closed(item)),
+            Err(SendError::Full(item)) => {
                 self.shared.grant.figures().overflowed(1);
                 match self.shared.grant.policy() {
                     WhenFull::DropNewest => Ok(Sent::Dropped),
@@ -129,15 +308,7 @@ impl<T> Sender<T> {
     pub fn send(&self, item: T) -> impl Future<Output = Result<(), Closed<T>>> {
         let grant = &self.shared.grant;
         assert!(grant.policy() == WhenFull::Wait, "line {}: a sender of policy {} does not wait", grant.name(), grant.policy());
-        async move {
-            match self.reserve().await {
-                Ok(permit) => {
-                    permit.send(item);
-                    Ok(())
-                }
-                Err(Closed(())) => Err(Closed(item)),
-            }
-        }
+        self.shared.put(item)
     }
 
     /// Takes a place without waiting, for an item that does not exist yet.
@@ -145,7 +316,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// When the queue is full (counted) or the receiver has gone.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, ReserveError> {
-        self.shared.try_acquire(1).map(|permit| Permit { shared: &self.shared, permit: Some(permit) })
+        self.shared.try_take(1).map(|()| Permit { shared: &self.shared, places: 1 })
     }
 
     /// Takes several places at once without waiting.
@@ -153,7 +324,7 @@ impl<T> Sender<T> {
     /// # Errors
     /// When there are not so many (counted) or the receiver has gone; then none is taken.
     pub fn try_reserve_many(&self, places: usize) -> Result<Permits<'_, T>, ReserveError> {
-        self.shared.try_acquire(places).map(|permit| Permits { shared: &self.shared, permit: Some(permit) })
+        self.shared.try_take(places).map(|()| Permits { shared: &self.shared, places })
     }
 
     /// Takes a place, waiting for it: reserve the output, then receive the input that fills it. Allowed by every policy.
@@ -164,8 +335,8 @@ impl<T> Sender<T> {
     /// # Cancel safety
     /// Safe, but the turn in the line of those who wait is lost.
     pub async fn reserve(&self) -> Result<Permit<'_, T>, Closed<()>> {
-        let permit = self.shared.room.acquire().await.map_err(|_| Closed(()))?;
-        Ok(Permit { shared: &self.shared, permit: Some(permit) })
+        self.shared.take(1).await?;
+        Ok(Permit { shared: &self.shared, places: 1 })
     }
 
     /// Takes several places at once, waiting for them.
@@ -181,8 +352,8 @@ impl<T> Sender<T> {
     pub async fn reserve_many(&self, places: usize) -> Result<Permits<'_, T>, Closed<()>> {
         let (name, capacity) = (self.shared.grant.name(), self.capacity());
         assert!(places <= capacity, "line {name}: {places} places reserved of {capacity}");
-        let permit = self.shared.room.acquire_many(places as u32).await.map_err(|_| Closed(()))?;
-        Ok(Permits { shared: &self.shared, permit: Some(permit) })
+        self.shared.take(places).await?;
+        Ok(Permits { shared: &self.shared, places })
     }
 
     /// Waits until the receiver wants no more.
@@ -201,12 +372,12 @@ impl<T> Sender<T> {
 
     /// Tells whether the receiver wants no more.
     pub fn is_closed(&self) -> bool {
-        self.shared.room.is_closed()
+        self.shared.turns.is_closed()
     }
 
     /// Returns how many places are neither filled nor reserved.
     pub fn room(&self) -> usize {
-        self.shared.room.available_permits()
+        self.shared.room()
     }
 
     /// Returns how many items wait.
@@ -230,30 +401,16 @@ impl<T> Sender<T> {
     }
 }
 
-impl<T> Shared<T> {
-    fn try_acquire(&self, places: usize) -> Result<SemaphorePermit<'_>, ReserveError> {
-        let permits = u32::try_from(places).map_err(|_| ReserveError::Full)?;
-        self.room.try_acquire_many(permits).map_err(|error| match error {
-            TryAcquireError::Closed => ReserveError::Closed,
-            TryAcquireError::NoPermits => {
-                self.grant.figures().overflowed(1);
-                ReserveError::Full
-            }
-        })
-    }
-}
-
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.shared.senders.fetch_add(1, Ordering::Relaxed);
+        self.shared.senders.join();
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        // Released after what this sender put, so that a receiver who sees zero also sees its items.
-        if self.shared.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.shared.senders.leave() {
             self.shared.arrived.notify_one();
         }
     }
@@ -266,24 +423,26 @@ impl<T> std::fmt::Debug for Sender<T> {
 }
 
 /// A place in a [`channel`], given back when dropped unused.
+///
+/// # Bounds
+/// One of the queue's capacity.
 pub struct Permit<'a, T> {
     shared: &'a Shared<T>,
-    permit: Option<SemaphorePermit<'a>>,
+    /// 1, or 0 once filled.
+    places: usize,
 }
 
 impl<T> Permit<'_, T> {
     /// Fills the place. Should the receiver have gone meanwhile, the item is dropped.
     pub fn send(mut self, item: T) {
-        if let Some(permit) = self.permit.take() {
-            permit.forget();
-            self.shared.put(item);
-        }
+        self.places = 0;
+        self.shared.fill(lock(&self.shared.state), item);
     }
 }
 
 impl<T> Drop for Permit<'_, T> {
     fn drop(&mut self) {
-        give_back(self.shared, self.permit.take());
+        self.shared.give_back(self.places);
     }
 }
 
@@ -294,9 +453,12 @@ impl<T> std::fmt::Debug for Permit<'_, T> {
 }
 
 /// Several places in a [`channel`]; those unused are given back when dropped.
+///
+/// # Bounds
+/// Out of the queue's capacity.
 pub struct Permits<'a, T> {
     shared: &'a Shared<T>,
-    permit: Option<SemaphorePermit<'a>>,
+    places: usize,
 }
 
 impl<T> Permits<'_, T> {
@@ -305,25 +467,21 @@ impl<T> Permits<'_, T> {
     /// # Errors
     /// Gives the item back when all places are used.
     pub fn send(&mut self, item: T) -> Result<(), crate::Full<T>> {
-        match self.permit.as_mut().and_then(|permit| permit.split(1)) {
-            Some(place) => {
-                place.forget();
-                self.shared.put(item);
-                Ok(())
-            }
-            None => Err(crate::Full(item)),
-        }
+        let Some(left) = self.places.checked_sub(1) else { return Err(crate::Full(item)) };
+        self.places = left;
+        self.shared.fill(lock(&self.shared.state), item);
+        Ok(())
     }
 
     /// Returns how many places are left.
     pub fn left(&self) -> usize {
-        self.permit.as_ref().map_or(0, SemaphorePermit::num_permits)
+        self.places
     }
 }
 
 impl<T> Drop for Permits<'_, T> {
     fn drop(&mut self) {
-        give_back(self.shared, self.permit.take());
+        self.shared.give_back(self.places);
     }
 }
 
@@ -333,17 +491,10 @@ impl<T> std::fmt::Debug for Permits<'_, T> {
     }
 }
 
-/// Returns places unused. A receiver that has closed waits for the last of them.
-fn give_back<T>(shared: &Shared<T>, permit: Option<SemaphorePermit<'_>>) {
-    if let Some(permit) = permit {
-        drop(permit);
-        if shared.room.is_closed() {
-            shared.arrived.notify_one();
-        }
-    }
-}
-
 /// Receives from a [`channel`].
+///
+/// # Bounds
+/// The queue's capacity.
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
 }
@@ -357,7 +508,7 @@ impl<T> Receiver<T> {
         loop {
             // A queue that never runs dry must still let the other tasks of this thread run.
             coop::consume_budget().await;
-            match self.try_recv() {
+            match self.pop(true) {
                 Ok(item) => return Some(item),
                 Err(TryRecvError::Closed) => return None,
                 Err(TryRecvError::Empty) => self.shared.arrived.notified().await,
@@ -370,24 +521,34 @@ impl<T> Receiver<T> {
     /// # Errors
     /// When there is none now, or there will be none.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        self.pop(false)
+    }
+
+    /// Takes the oldest item; if there is none, the next sender is told whether the receiver waits for it.
+    fn pop(&mut self, waits: bool) -> Result<T, TryRecvError> {
+        let shared = &*self.shared;
         // Read before the queue: a sender puts its items before it goes.
-        let over = self.shared.senders.load(Ordering::Acquire) == 0 || self.all_returned();
-        let mut state = lock(&self.shared.state);
-        match state.items.pop_front() {
-            Some(item) => {
-                self.shared.grant.figures().set_len(state.items.len());
-                drop(state);
-                self.shared.room.add_permits(1);
-                Ok(item)
-            }
-            None if over => Err(TryRecvError::Closed),
-            None => Err(TryRecvError::Empty),
+        let senders_gone = shared.senders.gone();
+        let mut state = lock(&shared.state);
+        let Some(item) = state.items.pop_front() else {
+            state.receiver_waits = waits;
+            // Closed, and no place reserved or being waited for.
+            let returned = state.closed && state.free + shared.turns.available_permits() == shared.grant.capacity();
+            return Err(if senders_gone || returned { TryRecvError::Closed } else { TryRecvError::Empty });
+        };
+        shared.grant.figures().lower_len(state.items.len());
+        let hand = state.hand(1);
+        drop(state);
+        if hand > 0 {
+            shared.turns.add_permits(hand);
         }
+        Ok(item)
     }
 
     /// Refuses new items from now on; those queued and those for places already reserved can still be received.
     pub fn close(&mut self) {
-        self.shared.room.close();
+        lock(&self.shared.state).closed = true;
+        self.shared.turns.close();
         self.shared.left.notify_waiters();
     }
 
@@ -409,11 +570,6 @@ impl<T> Receiver<T> {
     /// Returns the figures of the queue's line.
     pub fn gauge(&self) -> Gauge {
         self.shared.grant.gauge()
-    }
-
-    /// Tells whether the queue is closed and no place is filled or reserved.
-    fn all_returned(&self) -> bool {
-        self.shared.room.is_closed() && self.shared.room.available_permits() == self.capacity()
     }
 }
 

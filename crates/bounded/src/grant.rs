@@ -1,8 +1,8 @@
 //! The right to hold so many items, and the figures that go with it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use crate::figures::{Figures, Taken};
 use crate::ledger::{LedgerError, Shared};
 use crate::limits::{CAPACITY_MAX, LINE_BYTES};
 use crate::line::{Class, Line, LineName, LineStatus, WhenFull};
@@ -11,6 +11,25 @@ use crate::line::{Class, Line, LineName, LineStatus, WhenFull};
 ///
 /// A container keeps its grant as long as it lives. Code that keeps items in an array of its own holds the grant beside it
 /// and reports through [`Grant::gauge`].
+///
+/// There is no container without one, and no grant without a limit, a policy and a class:
+///
+/// ```compile_fail,E0308
+/// let prices = plimsoll_bounded::Ring::<u64>::new(500);
+/// ```
+///
+/// ```compile_fail,E0063
+/// use plimsoll_bounded::{Class, Line};
+/// let line = Line { name: "demo.prices", capacity: 500, item_bytes: 8, class: Class::LatestWins };
+/// ```
+///
+/// ```compile_fail,E0061
+/// use plimsoll_bounded::{Grant, Line, WhenFull};
+/// let grant = Grant::detached(Line::of::<u64>("demo.prices", 500, WhenFull::DropOldest));
+/// ```
+///
+/// # Bounds
+/// [`LINE_BYTES`] beside the items, which is part of [`Grant::bytes`]. It cannot be cloned, so its bytes are used once.
 pub struct Grant {
     entry: Arc<Entry>,
     seat: Option<Seat>,
@@ -79,8 +98,16 @@ impl Grant {
     }
 
     /// Borrows the figures, for containers that own the grant.
-    pub(crate) fn figures(&self) -> &Entry {
-        &self.entry
+    #[inline]
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.entry.figures
+    }
+
+    /// Borrows the count of a consumer that counts for itself.
+    #[cfg(feature = "spsc")]
+    #[inline]
+    pub(crate) fn taken(&self) -> &Taken {
+        &self.entry.taken
     }
 
     /// Asserts that a container can act as the line says and that its items were declared big enough.
@@ -109,9 +136,70 @@ impl std::fmt::Debug for Grant {
     }
 }
 
+/// The figures of a line as their only writer keeps them: without locked instructions.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    grant: Grant,
+    capacity: usize,
+    high_water: usize,
+}
+
+impl Meter {
+    pub(crate) fn new(grant: Grant) -> Self {
+        Self { capacity: grant.capacity(), high_water: 0, grant }
+    }
+
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn high_water(&self) -> usize {
+        self.high_water
+    }
+
+    /// Sets a length that may be a new maximum.
+    #[inline]
+    pub(crate) fn grown(&mut self, len: usize) {
+        self.grant.figures().lower_len(len);
+        if len > self.high_water {
+            self.rise(len);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn rise(&mut self, len: usize) {
+        self.high_water = len;
+        self.grant.figures().raise(len);
+    }
+
+    /// Sets a length that is not.
+    #[inline]
+    pub(crate) fn shrunk(&self, len: usize) {
+        self.grant.figures().lower_len(len);
+    }
+
+    /// Counts that the limit acted once.
+    #[inline]
+    pub(crate) fn overflowed(&self) {
+        self.grant.figures().overflowed_alone();
+    }
+}
+
 /// A handle to the figures of one line: length, high-water mark, overflow count. Cheap to clone; no locks.
 ///
 /// The figures are for people and metrics: each is exact once its writers rest, but they are not read as of one moment.
+///
+/// Containers count for themselves. The methods that write are for code that keeps items in an array of its own beside a
+/// [`Grant`]; on the line of a container they would disturb its count.
+///
+/// # Bounds
+/// A pointer to the line's entry, which stays as long as one gauge does.
 #[derive(Clone)]
 pub struct Gauge {
     entry: Arc<Entry>,
@@ -128,29 +216,43 @@ impl Gauge {
         Self { entry }
     }
 
+    #[cfg(feature = "spsc")]
+    #[inline]
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.entry.figures
+    }
+
+    /// Borrows the count of a consumer that counts for itself.
+    #[cfg(feature = "spsc")]
+    #[inline]
+    pub(crate) fn taken(&self) -> &Taken {
+        &self.entry.taken
+    }
+
     /// Sets the items held now and raises the high-water mark.
     pub fn set_len(&self, len: usize) {
-        self.entry.set_len(len);
+        self.entry.figures.set_len(len);
     }
 
     /// Counts `items` more held now.
     pub fn add(&self, items: usize) {
-        self.entry.add(items);
+        self.entry.figures.add(items);
     }
 
     /// Counts `items` fewer held now.
     pub fn sub(&self, items: usize) {
-        self.entry.sub(items);
+        let enough = self.entry.figures.sub(items);
+        debug_assert!(enough, "gauge of {} went below zero", self.entry.name);
     }
 
     /// Counts that the limit acted on `items`.
     pub fn overflowed(&self, items: u64) {
-        self.entry.overflowed(items);
+        self.entry.figures.overflowed(items);
     }
 
     /// Returns the items held now.
     pub fn len(&self) -> usize {
-        self.entry.len.load(Relaxed)
+        self.entry.len()
     }
 
     /// Tells whether nothing is held now.
@@ -165,12 +267,12 @@ impl Gauge {
 
     /// Returns the most items ever held.
     pub fn high_water(&self) -> usize {
-        self.entry.high_water()
+        self.entry.figures.high_water()
     }
 
     /// Returns how often the limit acted.
     pub fn overflows(&self) -> u64 {
-        self.entry.overflows.load(Relaxed)
+        self.entry.figures.overflows()
     }
 
     /// Reads all figures of the line.
@@ -186,20 +288,26 @@ impl std::fmt::Debug for Gauge {
 }
 
 /// One line: what was declared, and its figures.
+///
+/// The declaration lies between the two groups of counters: it is longer than a cache line, so that a producer and a
+/// consumer on two threads do not write to the same one.
+#[repr(C)]
 pub(crate) struct Entry {
+    pub(crate) figures: Figures,
     pub(crate) name: LineName,
     capacity: usize,
     item_bytes: usize,
     pub(crate) bytes: u64,
     policy: WhenFull,
     class: Class,
-    len: AtomicUsize,
-    high_water: AtomicUsize,
-    overflows: AtomicU64,
+    pub(crate) taken: Taken,
 }
 
 // An entry (with its two reference counts) and the largest container head fit into what a line is charged.
+#[cfg(not(loom))]
 const _: () = assert!(size_of::<Entry>() + 16 + 416 <= LINE_BYTES);
+#[cfg(not(loom))]
+const _: () = assert!(std::mem::offset_of!(Entry, taken) >= std::mem::offset_of!(Entry, name) + 64);
 
 impl Entry {
     pub(crate) fn new(line: &Line<'_>) -> Result<Self, LedgerError> {
@@ -214,38 +322,11 @@ impl Entry {
         let head = if external { 0 } else { LINE_BYTES as u64 };
         let bytes = items.and_then(|items| items.checked_add(head)).filter(|_| external || capacity <= CAPACITY_MAX);
         let Some(bytes) = bytes else { return Err(LedgerError::TooLarge { name, capacity, item_bytes }) };
-        let (len, high_water, overflows) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
-        Ok(Self { name, capacity, item_bytes, bytes, policy, class, len, high_water, overflows })
+        Ok(Self { figures: Figures::new(), name, capacity, item_bytes, bytes, policy, class, taken: Taken::new() })
     }
 
-    pub(crate) fn set_len(&self, len: usize) {
-        self.len.store(len, Relaxed);
-        self.raise(len);
-    }
-
-    pub(crate) fn add(&self, items: usize) {
-        let before = self.len.fetch_add(items, Relaxed);
-        self.raise(before.saturating_add(items));
-    }
-
-    pub(crate) fn sub(&self, items: usize) {
-        let before = self.len.fetch_sub(items, Relaxed);
-        debug_assert!(before >= items, "gauge of {} went below zero", self.name);
-    }
-
-    pub(crate) fn overflowed(&self, items: u64) {
-        self.overflows.fetch_add(items, Relaxed);
-    }
-
-    pub(crate) fn high_water(&self) -> usize {
-        self.high_water.load(Relaxed)
-    }
-
-    /// Raises the high-water mark; the plain read spares the usual case a locked instruction.
-    fn raise(&self, len: usize) {
-        if len > self.high_water.load(Relaxed) {
-            self.high_water.fetch_max(len, Relaxed);
-        }
+    fn len(&self) -> usize {
+        self.figures.len(&self.taken, self.capacity)
     }
 
     pub(crate) fn status(&self) -> LineStatus {
@@ -254,9 +335,9 @@ impl Entry {
             capacity: self.capacity,
             item_bytes: self.item_bytes,
             bytes: self.bytes,
-            len: self.len.load(Relaxed),
-            high_water: self.high_water(),
-            overflows: self.overflows.load(Relaxed),
+            len: self.len(),
+            high_water: self.figures.high_water(),
+            overflows: self.figures.overflows(),
             policy: self.policy,
             class: self.class,
         }

@@ -1,6 +1,7 @@
 //! One place where the latest value wins: for one reader who takes it, and for many who look at it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::sync::watch as tokio_watch;
 
@@ -13,6 +14,9 @@ use crate::{Closed, Received};
 ///
 /// # Panics
 /// When the line's policy is not `Conflate`, its capacity not 1, or its item smaller than `T`.
+///
+/// # Bounds
+/// One value. Allocated when made; putting never allocates.
 #[track_caller]
 pub fn latest<T>(grant: Grant) -> (LatestSender<T>, LatestReceiver<T>) {
     check(&grant, "latest", size_of::<T>());
@@ -36,6 +40,9 @@ pub enum Put {
 }
 
 /// Puts values. Cheap to clone.
+///
+/// # Bounds
+/// One value.
 pub struct LatestSender<T> {
     side: SenderSide<T>,
 }
@@ -74,6 +81,9 @@ impl<T> std::fmt::Debug for LatestSender<T> {
 }
 
 /// Takes values.
+///
+/// # Bounds
+/// One value.
 pub struct LatestReceiver<T> {
     side: ReceiverSide<T>,
 }
@@ -125,58 +135,94 @@ impl<T> std::fmt::Debug for LatestReceiver<T> {
 
 /// Makes a place for one value that is always there: written by one, looked at by many.
 ///
+/// A value that goes before anybody has looked at it is counted in the line's overflows.
+///
 /// # Panics
 /// When the line's policy is not `Conflate`, its capacity not 1, or its item smaller than `T`.
 ///
 /// # Bounds
-/// One value; readers hold no copy.
+/// One value; readers hold no copy. Readers are as many as were subscribed: each is a few words of its owner.
 #[track_caller]
 pub fn watch<T>(grant: Grant, first: T) -> (WatchSender<T>, WatchReceiver<T>) {
     check(&grant, "watch", size_of::<T>());
     grant.figures().set_len(1);
-    let grant = Arc::new(grant);
+    let shared = Arc::new(WatchShared { seen: AtomicBool::new(false), grant });
     let (sender, receiver) = tokio_watch::channel(first);
-    (WatchSender { sender, grant: Arc::clone(&grant) }, WatchReceiver { receiver, grant })
+    (WatchSender { sender, shared: Arc::clone(&shared) }, WatchReceiver { receiver, shared })
+}
+
+struct WatchShared {
+    /// Whether somebody has looked at the present value; written under the lock of the value.
+    seen: AtomicBool,
+    grant: Grant,
+}
+
+impl WatchShared {
+    /// Counts the value that goes, if nobody has looked at it. To be called where the value is changed.
+    fn replaced(&self) {
+        if !self.seen.swap(false, Relaxed) {
+            self.grant.figures().overflowed(1);
+        }
+    }
 }
 
 /// Writes the value that all look at.
+///
+/// # Bounds
+/// One value.
 pub struct WatchSender<T> {
     sender: tokio_watch::Sender<T>,
-    grant: Arc<Grant>,
+    shared: Arc<WatchShared>,
 }
 
 impl<T> WatchSender<T> {
     /// Replaces the value and wakes those who wait; without readers it is kept for those to come.
     pub fn put(&self, value: T) {
-        drop(self.sender.send_replace(value));
+        let mut value = value;
+        self.sender.send_modify(|place| {
+            self.shared.replaced();
+            std::mem::swap(place, &mut value);
+        });
+        // The old value is dropped here, without the lock: what its drop does is not ours.
     }
 
     /// Changes the value in place and wakes those who wait. Readers wait for `change`, so it must be short.
     pub fn modify(&self, change: impl FnOnce(&mut T)) {
-        self.sender.send_modify(change);
+        self.sender.send_modify(|value| {
+            self.shared.replaced();
+            change(value);
+        });
     }
 
-    /// Looks at the value. The writer waits for `look`, so it must be short.
+    /// Looks at the value, which does not count as seen. The writer waits for `look`, so it must be short.
     pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
         look(&self.sender.borrow())
     }
 
     /// Makes another reader, who has seen the present value.
     pub fn subscribe(&self) -> WatchReceiver<T> {
-        WatchReceiver { receiver: self.sender.subscribe(), grant: Arc::clone(&self.grant) }
+        WatchReceiver { receiver: self.sender.subscribe(), shared: Arc::clone(&self.shared) }
+    }
+
+    /// Returns the figures of the line.
+    pub fn gauge(&self) -> Gauge {
+        self.shared.grant.gauge()
     }
 }
 
 impl<T> std::fmt::Debug for WatchSender<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WatchSender({})", self.grant.name())
+        write!(f, "WatchSender({})", self.shared.grant.name())
     }
 }
 
 /// Looks at the value. Cheap to clone; a clone has seen what its original had.
+///
+/// # Bounds
+/// No copy of the value.
 pub struct WatchReceiver<T> {
     receiver: tokio_watch::Receiver<T>,
-    grant: Arc<Grant>,
+    shared: Arc<WatchShared>,
 }
 
 impl<T> WatchReceiver<T> {
@@ -193,26 +239,35 @@ impl<T> WatchReceiver<T> {
 
     /// Looks at the value and marks it as seen. The writer waits for `look`, so it must be short.
     pub fn with<R>(&mut self, look: impl FnOnce(&T) -> R) -> R {
-        look(&self.receiver.borrow_and_update())
+        let value = self.receiver.borrow_and_update();
+        self.shared.seen.store(true, Relaxed);
+        look(&value)
     }
 
-    /// Copies the value without marking it as seen.
+    /// Copies the value without marking it as seen by this reader.
     pub fn get(&self) -> T
     where
         T: Clone,
     {
-        self.receiver.borrow().clone()
+        let value = self.receiver.borrow();
+        self.shared.seen.store(true, Relaxed);
+        value.clone()
+    }
+
+    /// Returns the figures of the line.
+    pub fn gauge(&self) -> Gauge {
+        self.shared.grant.gauge()
     }
 }
 
 impl<T> Clone for WatchReceiver<T> {
     fn clone(&self) -> Self {
-        Self { receiver: self.receiver.clone(), grant: Arc::clone(&self.grant) }
+        Self { receiver: self.receiver.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<T> std::fmt::Debug for WatchReceiver<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WatchReceiver({})", self.grant.name())
+        write!(f, "WatchReceiver({})", self.shared.grant.name())
     }
 }

@@ -2,8 +2,7 @@
 
 use std::hash::BuildHasher;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
@@ -11,8 +10,9 @@ use crate::grant::{Entry, Gauge, Grant};
 use crate::hash::FixedState;
 use crate::limits::{LINE_INDEX_BYTES, LINES_MAX};
 use crate::line::{Class, Line, LineName, LineStatus, TemplateStatus, WhenFull};
-use crate::lock;
 use crate::plan::{Grants, Plan, Refused};
+use crate::sync::Ordering::Relaxed;
+use crate::sync::{AtomicU64, Mutex, lock};
 use crate::table::OverBudget;
 
 /// Adds up what everything may take and holds it against the budget.
@@ -97,7 +97,7 @@ impl Ledger<Open> {
         let shared = Arc::new(shared);
         let own = shared.insert(&own).expect("the first line fits");
         // The ledger's own line lives as long as the ledger, without a grant that would keep the ledger alive.
-        own.entry.set_len(1);
+        own.entry.figures.set_len(1);
         Self { shared, phase: PhantomData }
     }
 
@@ -181,6 +181,9 @@ impl<P: Phase> std::fmt::Debug for Ledger<P> {
 }
 
 /// Reads a ledger while the program runs. Cheap to clone and to send.
+///
+/// # Bounds
+/// What it reads are copies: at most as many lines as the ledger has, which its caller holds.
 #[derive(Clone)]
 pub struct LedgerHandle {
     shared: Arc<Shared>,
@@ -351,7 +354,7 @@ impl Registry {
         }
         if index.len() == *lines_max {
             if let Some(Some(own)) = slots.first() {
-                own.overflowed(1);
+                own.figures.overflowed(1);
             }
             return Err(LedgerError::TooManyLines { name: entry.name, lines_max: *lines_max });
         }
@@ -383,7 +386,7 @@ impl Registry {
     /// Shows the number of lines in the ledger's own line, which is the first.
     fn count(&self) {
         if let Some(Some(own)) = self.slots.first() {
-            own.set_len(self.index.len());
+            own.figures.set_len(self.index.len());
         }
     }
 }

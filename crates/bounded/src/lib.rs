@@ -7,7 +7,7 @@
 //!
 //! It deliberately knows nothing of trading, has no clock and no thread of its own, allocates no item lazily, and never
 //! grows a container: the limit acts, in the way its [`WhenFull`] says. Queues and tasks for tokio are behind the feature
-//! `tokio`; without it the crate depends on no runtime.
+//! `tokio`, the queue between two threads behind `spsc`; without them the crate depends on no runtime.
 //!
 //! Read [`Ledger`] and [`Ring`] first.
 //!
@@ -28,6 +28,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod figures;
 mod grant;
 mod hash;
 mod ledger;
@@ -37,7 +38,13 @@ mod list;
 mod map;
 mod plan;
 mod ring;
+mod sync;
 mod table;
+
+#[cfg(all(feature = "spsc", loom))]
+mod rtrb_model;
+#[cfg(feature = "spsc")]
+mod spsc;
 
 #[cfg(feature = "tokio")]
 mod batch;
@@ -56,7 +63,13 @@ mod pool;
 #[cfg(feature = "tokio")]
 mod reply;
 #[cfg(feature = "tokio")]
+mod restart;
+#[cfg(feature = "tokio")]
+mod senders;
+#[cfg(feature = "tokio")]
 mod stop;
+#[cfg(feature = "tokio")]
+mod task_status;
 #[cfg(feature = "tokio")]
 mod tasks;
 #[cfg(feature = "tokio")]
@@ -67,14 +80,17 @@ pub use hash::{FixedHasher, FixedState};
 pub use ledger::{Ledger, LedgerError, LedgerHandle, Open, Phase, Sealed};
 pub use limits::{
     ABORT_GRACE, BATCHES_MAX, CAPACITY_MAX, EXIT_TEXT_MAX, EXITS_KEPT, LINE_BYTES, LINE_INDEX_BYTES, LINES_MAX, NAME_MAX, PLAN_LINES_MAX,
-    POOL_WORKERS_MAX, SUBSCRIBERS_MAX, TABLE_ROWS_MAX, TASK_BYTES, TASK_NAME_MAX,
+    POOL_WORKERS_MAX, RESTARTS_MAX, SUBSCRIBERS_MAX, TABLE_ROWS_MAX, TASK_BYTES, TASK_NAME_MAX,
 };
 pub use line::{Class, Line, LineName, LineStatus, TemplateStatus, WhenFull};
 pub use list::List;
 pub use map::{Map, worst_map_bytes};
 pub use plan::{Grants, NotPlanned, Plan, Refused};
-pub use ring::Ring;
+pub use ring::{Ring, RingIter};
 pub use table::OverBudget;
+
+#[cfg(feature = "spsc")]
+pub use spsc::{Consumer, Producer, spsc};
 
 #[cfg(feature = "tokio")]
 pub use batch::{Batch, BatchSpec};
@@ -91,12 +107,13 @@ pub use pool::{Pool, PoolCounts, PoolRefused, PoolSpec};
 #[cfg(feature = "tokio")]
 pub use reply::{NoReply, ReplyReceiver, ReplySender, reply};
 #[cfg(feature = "tokio")]
+pub use restart::{Backoff, Restart};
+#[cfg(feature = "tokio")]
 pub use stop::{Stop, Stopper};
 #[cfg(feature = "tokio")]
-pub use tasks::{
-    ExitStatus, ExitText, Pulse, ShutdownReport, SpawnError, Task, TaskCounts, TaskHandle, TaskName, TaskSpec, TaskState, TaskStatus,
-    Tasks, Unresponsive,
-};
+pub use task_status::{ShutdownReport, SpawnError, TaskCounts, TaskState, TaskStatus, Unresponsive};
+#[cfg(feature = "tokio")]
+pub use tasks::{ExitStatus, ExitText, Pulse, Task, TaskHandle, TaskName, TaskSpec, Tasks};
 #[cfg(feature = "tokio")]
 pub use text::Text;
 
@@ -141,11 +158,6 @@ impl<T> std::fmt::Display for Closed<T> {
 }
 
 impl<T> std::error::Error for Closed<T> {}
-
-/// Locks, going on with the data of a thread that panicked: every critical section here leaves it whole at each step.
-pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

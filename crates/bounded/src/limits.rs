@@ -54,8 +54,13 @@ pub const EXIT_TEXT_MAX: usize = 160;
 /// Ended tasks that a task set remembers, the latest ones: 64 × 320 B = 20 KiB.
 pub const EXITS_KEPT: usize = 64;
 
+/// Restarts that one task may have within the span of its policy.
+///
+/// With pauses that double, 16 of them take a second to half a day. Each is remembered by its time: 8 bytes.
+pub const RESTARTS_MAX: usize = 16;
+
 /// Bytes a task costs beside its future: its record, its token, the runtime's header, its place in the tables.
-pub const TASK_BYTES: usize = 1024;
+pub const TASK_BYTES: usize = 1152;
 
 /// How long an aborted task is given to let go before it is reported as not responding.
 ///

@@ -1,7 +1,6 @@
 //! A queue whose sender never waits: the oldest items go, and the receiver learns how many.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -9,7 +8,9 @@ use tokio::task::coop;
 
 use crate::grant::{Gauge, Grant};
 use crate::line::WhenFull;
-use crate::{Closed, Sent, lock};
+use crate::senders::Senders;
+use crate::sync::lock;
+use crate::{Closed, Sent};
 
 /// Makes a queue from many senders to one receiver that drops its oldest items when full.
 ///
@@ -36,6 +37,9 @@ pub struct Received<T> {
 }
 
 /// Sends into a [`lossy`] queue. Cheap to clone.
+///
+/// # Bounds
+/// The queue's capacity.
 pub struct LossySender<T> {
     side: SenderSide<T>,
 }
@@ -74,6 +78,9 @@ impl<T> std::fmt::Debug for LossySender<T> {
 }
 
 /// Receives from a [`lossy`] queue.
+///
+/// # Bounds
+/// The queue's capacity.
 pub struct LossyReceiver<T> {
     side: ReceiverSide<T>,
 }
@@ -128,6 +135,8 @@ pub(crate) struct Queue<T> {
 struct State<T> {
     items: VecDeque<T>,
     missed: u64,
+    /// All that were ever dropped.
+    dropped: u64,
     ended: Option<End>,
     receiver_gone: bool,
 }
@@ -151,7 +160,7 @@ impl<T> Queue<T> {
     /// Takes the memory for `capacity` items, which is the grant's or this queue's share of it.
     pub(crate) fn new(grant: Arc<Grant>, capacity: usize) -> Self {
         let items = VecDeque::with_capacity(capacity);
-        let state = Mutex::new(State { items, missed: 0, ended: None, receiver_gone: false });
+        let state = Mutex::new(State { items, missed: 0, dropped: 0, ended: None, receiver_gone: false });
         Self { grant, capacity, state, arrived: Notify::new() }
     }
 
@@ -165,6 +174,7 @@ impl<T> Queue<T> {
         state.items.push_back(item);
         if evicted.is_some() {
             state.missed += 1;
+            state.dropped += 1;
             self.grant.figures().overflowed(1);
         } else {
             self.grant.figures().add(1);
@@ -251,6 +261,10 @@ impl<T> Queue<T> {
         lock(&self.state).items.len()
     }
 
+    pub(crate) fn dropped(&self) -> u64 {
+        lock(&self.state).dropped
+    }
+
     pub(crate) fn receiver_gone(&self) -> bool {
         lock(&self.state).receiver_gone
     }
@@ -259,25 +273,25 @@ impl<T> Queue<T> {
 /// Counts the senders of a queue and ends it with the last.
 pub(crate) struct SenderSide<T> {
     pub(crate) queue: Arc<Queue<T>>,
-    senders: Arc<AtomicUsize>,
+    senders: Arc<Senders>,
 }
 
 impl<T> SenderSide<T> {
     pub(crate) fn new(queue: &Arc<Queue<T>>) -> Self {
-        Self { queue: Arc::clone(queue), senders: Arc::new(AtomicUsize::new(1)) }
+        Self { queue: Arc::clone(queue), senders: Arc::new(Senders::one()) }
     }
 }
 
 impl<T> Clone for SenderSide<T> {
     fn clone(&self) -> Self {
-        self.senders.fetch_add(1, Ordering::Relaxed);
+        self.senders.join();
         Self { queue: Arc::clone(&self.queue), senders: Arc::clone(&self.senders) }
     }
 }
 
 impl<T> Drop for SenderSide<T> {
     fn drop(&mut self) {
-        if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.senders.leave() {
             self.queue.end(End::Closed);
         }
     }

@@ -84,7 +84,9 @@ impl<K: Hash + Eq, V> Map<K, V> {
     /// # Errors
     /// Gives key and value back when the key is new and the map full.
     pub fn insert(&mut self, key: K, value: V) -> Result<Option<V>, Full<(K, V)>> {
-        if let Some(place) = self.get_mut(&key) {
+        let hash = FixedState.hash_one(&key);
+        let found = self.find(hash, &key);
+        if let Some((_, place)) = found.and_then(|slot| self.slots.get_mut(slot as usize)?.entry.as_mut()) {
             return Ok(Some(std::mem::replace(place, value)));
         }
         if self.is_full() {
@@ -94,7 +96,7 @@ impl<K: Hash + Eq, V> Map<K, V> {
             }
             drop(self.pop_first());
         }
-        self.append(key, value);
+        self.append(hash, key, value);
         Ok(None)
     }
 
@@ -103,7 +105,8 @@ impl<K: Hash + Eq, V> Map<K, V> {
     /// # Errors
     /// Gives the key back when it is new and the map refuses it.
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> Result<&mut V, Full<K>> {
-        let found = match self.find(&key) {
+        let hash = FixedState.hash_one(&key);
+        let found = match self.find(hash, &key) {
             Some(slot) => slot,
             None => {
                 if self.is_full() {
@@ -113,7 +116,7 @@ impl<K: Hash + Eq, V> Map<K, V> {
                     }
                     drop(self.pop_first());
                 }
-                self.append(key, make())
+                self.append(hash, key, make())
             }
         };
         match self.slots.get_mut(found as usize).and_then(|slot| slot.entry.as_mut()) {
@@ -127,7 +130,7 @@ impl<K: Hash + Eq, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        let slot = self.find(key)?;
+        let slot = self.find(FixedState.hash_one(key), key)?;
         self.entry(slot).map(|(_, value)| value)
     }
 
@@ -136,7 +139,7 @@ impl<K: Hash + Eq, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        let slot = self.find(key)?;
+        let slot = self.find(FixedState.hash_one(key), key)?;
         self.slots.get_mut(slot as usize)?.entry.as_mut().map(|(_, value)| value)
     }
 
@@ -145,7 +148,7 @@ impl<K: Hash + Eq, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.find(key).is_some()
+        self.find(FixedState.hash_one(key), key).is_some()
     }
 
     /// Takes the value under a key.
@@ -153,8 +156,14 @@ impl<K: Hash + Eq, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        let slot = self.find(key)?;
-        self.take(slot).map(|(_, value)| value)
+        // Found and taken from the index in one probe.
+        let slots = &self.slots;
+        let same = |&slot: &u32| {
+            let entry = slots.get(slot as usize).and_then(|slot| slot.entry.as_ref());
+            entry.is_some_and(|(other, _)| other.borrow() == key)
+        };
+        let (slot, _) = self.index.find_entry(FixedState.hash_one(key), same).ok()?.remove();
+        self.unlink(slot).map(|(_, value)| value)
     }
 
     /// Returns the entry that came first.
@@ -187,17 +196,16 @@ impl<K: Hash + Eq, V> Map<K, V> {
         self.count();
     }
 
-    fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<u32>
+    fn find<Q: Hash + Eq + ?Sized>(&self, hash: u64, key: &Q) -> Option<u32>
     where
         K: Borrow<Q>,
     {
         let same = |&slot: &u32| self.entry(slot).is_some_and(|(other, _)| other.borrow() == key);
-        self.index.find(FixedState.hash_one(key), same).copied()
+        self.index.find(hash, same).copied()
     }
 
     /// Adds an entry as the newest; the caller has made sure that the key is new and that there is room.
-    fn append(&mut self, key: K, value: V) -> u32 {
-        let hash = FixedState.hash_one(&key);
+    fn append(&mut self, hash: u64, key: K, value: V) -> u32 {
         let slot = Slot { entry: Some((key, value)), older: self.newest, newer: NONE };
         let at = match self.slots.get_mut(self.unused as usize) {
             Some(unused) => {
@@ -227,8 +235,17 @@ impl<K: Hash + Eq, V> Map<K, V> {
 
     /// Takes the entry out of a slot, its place in the order and the index.
     fn take(&mut self, at: u32) -> Option<(K, V)> {
+        let (key, _) = self.entry(at)?;
+        if let Ok(found) = self.index.find_entry(FixedState.hash_one(key), |&other| other == at) {
+            found.remove();
+        }
+        self.unlink(at)
+    }
+
+    /// Takes the entry that is not in the index any more out of its slot and its place in the order.
+    fn unlink(&mut self, at: u32) -> Option<(K, V)> {
         let slot = self.slots.get_mut(at as usize)?;
-        let entry = slot.entry.take()?;
+        let entry = slot.entry.take();
         let (older, newer) = (slot.older, slot.newer);
         slot.newer = self.unused;
         self.unused = at;
@@ -240,11 +257,8 @@ impl<K: Hash + Eq, V> Map<K, V> {
             Some(slot) => slot.older = older,
             None => self.newest = older,
         }
-        if let Ok(found) = self.index.find_entry(FixedState.hash_one(&entry.0), |&other| other == at) {
-            found.remove();
-        }
-        self.count();
-        Some(entry)
+        self.grant.figures().lower_len(self.index.len());
+        entry
     }
 }
 

@@ -81,6 +81,12 @@ impl Plan {
 }
 
 /// The grants of an admitted plan, to be handed out to its containers. What is left in it is released when it is dropped.
+///
+/// A symbol is released as it was admitted: when all containers made from its plan are gone, all its bytes are free again.
+/// Until then its names are taken, so that it cannot come back in part.
+///
+/// # Bounds
+/// [`PLAN_LINES_MAX`] grants.
 #[derive(Debug)]
 pub struct Grants {
     grants: Vec<Grant>,

@@ -11,8 +11,10 @@ use tokio::sync::Semaphore;
 use crate::grant::{Gauge, Grant};
 use crate::limits::POOL_WORKERS_MAX;
 use crate::line::{Class, Line, WhenFull};
-use crate::tasks::{SpawnError, Task, TaskSpec, Tasks};
-use crate::{lock, panics};
+use crate::panics;
+use crate::sync::lock;
+use crate::task_status::SpawnError;
+use crate::tasks::{Task, TaskSpec, Tasks};
 
 /// Runs jobs in the order they came, a few at a time; refuses more than may wait. Cheap to clone.
 ///
@@ -20,7 +22,8 @@ use crate::{lock, panics};
 /// waits is still done, and the workers end.
 ///
 /// # Bounds
-/// The grant's capacity of waiting jobs, each of at most the declared bytes, and one more each worker.
+/// The grant's capacity of waiting jobs, and [`POOL_WORKERS_MAX`] that run, each of at most the declared bytes. The workers
+/// themselves are declared by their [`Tasks`].
 pub struct Pool {
     handle: Arc<Owner>,
 }
@@ -40,6 +43,7 @@ pub struct PoolSpec<'a> {
 
 struct Shared {
     grant: Grant,
+    job_bytes: usize,
     job_deadline: Duration,
     state: Mutex<State>,
     /// A permit for every job that waits; closed when no more are taken.
@@ -57,16 +61,34 @@ struct State {
     closed: bool,
 }
 
+/// What an asynchronous job that runs takes beside itself: its deadline's timer.
+const RUNNING_BYTES: usize = 192;
+
 enum Job {
     Async(Pin<Box<dyn Future<Output = ()> + Send>>),
     Blocking(Box<dyn FnOnce() + Send>),
 }
 
 impl Pool {
-    /// Declares room for `jobs` waiting jobs of at most `job_bytes` each, without what these hold on the heap.
+    /// Declares room for `jobs` waiting jobs of at most `job_bytes` each, and as much for each that runs, without what these
+    /// hold on the heap.
     pub const fn line(name: &str, jobs: usize, job_bytes: usize, class: Class) -> Line<'_> {
-        let item_bytes = size_of::<Job>().saturating_add(job_bytes);
+        let some = if jobs == 0 { 1 } else { jobs };
+        let running = job_bytes.saturating_mul(POOL_WORKERS_MAX).div_ceil(some);
+        let item_bytes = Self::item_bytes(jobs).saturating_add(job_bytes).saturating_add(running);
         Line { name, capacity: jobs, item_bytes, policy: WhenFull::Refuse, class }
+    }
+
+    /// Returns the bytes of one of `jobs` places beside its job, with its share of what jobs that run need.
+    const fn item_bytes(jobs: usize) -> usize {
+        let some = if jobs == 0 { 1 } else { jobs };
+        size_of::<Job>() + (POOL_WORKERS_MAX * RUNNING_BYTES).div_ceil(some)
+    }
+
+    /// Returns the bytes that the line declares for a job: the opposite of [`Pool::line`].
+    fn job_bytes(grant: &Grant) -> usize {
+        let (jobs, each) = (grant.capacity(), grant.item_bytes() - Self::item_bytes(grant.capacity()));
+        (each as u128 * jobs as u128 / (jobs + POOL_WORKERS_MAX) as u128) as usize
     }
 
     /// Starts the workers.
@@ -78,7 +100,7 @@ impl Pool {
     /// When the number of workers is out of range, the line's policy is not `Refuse`, or its item is too small.
     #[track_caller]
     pub fn start(grant: Grant, spec: PoolSpec<'_>, tasks: &Tasks) -> Result<Self, SpawnError> {
-        grant.check("Pool", &[WhenFull::Refuse], size_of::<Job>());
+        grant.check("Pool", &[WhenFull::Refuse], Self::item_bytes(grant.capacity()));
         let PoolSpec { name, group, workers, job_deadline } = spec;
         assert!((1..=POOL_WORKERS_MAX).contains(&workers), "pool {name}: 1 to {POOL_WORKERS_MAX} workers, not {workers}");
         let shared = Arc::new(Shared {
@@ -90,6 +112,7 @@ impl Pool {
             panicked: AtomicU64::new(0),
             timed_out: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            job_bytes: Self::job_bytes(&grant),
             job_deadline,
             grant,
         });
@@ -146,7 +169,7 @@ impl Pool {
 
     fn put(&self, job_bytes: usize, job: impl FnOnce() -> Job) -> Result<(), PoolRefused> {
         let shared = &self.handle.shared;
-        let declared = shared.grant.item_bytes() - size_of::<Job>();
+        let declared = shared.job_bytes;
         let mut state = lock(&shared.state);
         let refused = if state.closed {
             Some(PoolRefused::Closed)

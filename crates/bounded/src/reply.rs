@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-/// Makes a pair for one answer. Bounded by its nature: one item, one use; whoever queues the command accounts for it.
+/// Makes a pair for one answer.
+///
+/// # Bounds
+/// By its nature: one item, one use. Whoever queues the command accounts for it.
 pub fn reply<T>() -> (ReplySender<T>, ReplyReceiver<T>) {
     let (sender, receiver) = oneshot::channel();
     (ReplySender { sender }, ReplyReceiver { receiver })

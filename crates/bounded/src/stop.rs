@@ -3,6 +3,9 @@
 use tokio_util::sync::CancellationToken;
 
 /// Tells a task that it should end. Cheap to clone.
+///
+/// # Bounds
+/// One flag; its task's record has room for it.
 #[derive(Clone, Debug)]
 pub struct Stop {
     token: CancellationToken,
@@ -40,6 +43,9 @@ impl Stop {
 }
 
 /// Tells those who hold its [`Stop`]s to end. Dropping it tells them too, so that nothing runs without an owner.
+///
+/// # Bounds
+/// One flag, whoever waits for it.
 #[derive(Debug, Default)]
 pub struct Stopper {
     token: CancellationToken,

@@ -1,22 +1,26 @@
-//! Tasks with a name, a group, an owner, a heartbeat and an exit status.
+//! Tasks with a name, a group, an owner, a heartbeat, an exit status and a restart policy.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::grant::{Gauge, Grant};
 use crate::limits::{ABORT_GRACE, EXIT_TEXT_MAX, EXITS_KEPT, TASK_BYTES, TASK_NAME_MAX};
 use crate::line::{Class, Line, WhenFull};
+use crate::panics;
+use crate::restart::{Restart, RestartLog};
 use crate::stop::Stop;
+use crate::sync::lock;
+use crate::task_status::{ShutdownReport, SpawnError, TaskCounts, TaskState, TaskStatus, Unresponsive};
 use crate::text::Text;
-use crate::{lock, panics};
 
 /// A task's name: the first [`TASK_NAME_MAX`] bytes of it.
 pub type TaskName = Text<TASK_NAME_MAX>;
@@ -34,6 +38,7 @@ pub type ExitText = Text<EXIT_TEXT_MAX>;
 #[derive(Clone)]
 pub struct Tasks {
     shared: Arc<Shared>,
+    owner: Option<&'static str>,
 }
 
 /// What a task is called.
@@ -71,6 +76,11 @@ impl ExitStatus {
     /// Tells whether it ended as it should.
     pub fn is_ok(&self) -> bool {
         matches!(self, Self::Finished)
+    }
+
+    /// Tells whether it failed or panicked, which is what a [`Restart`] policy acts on.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Panicked(_))
     }
 }
 
@@ -112,31 +122,66 @@ struct State {
     /// In the order in which they were spawned; at most the grant's capacity.
     live: Vec<Arc<Record>>,
     /// At most [`EXITS_KEPT`].
-    exits: VecDeque<TaskStatus>,
+    exits: VecDeque<Exited>,
     stopping: bool,
     counts: TaskCounts,
+    restarts: u64,
 }
 
 struct Record {
     name: TaskName,
     group: &'static str,
+    /// The set itself unless somebody else was named.
+    owner: Option<&'static str>,
     started_ms: u64,
     future_bytes: usize,
     beats: AtomicU64,
     beat_ms: AtomicU64,
     /// 0 when no heartbeat is expected.
     expected_ms: AtomicU64,
+    restarts: AtomicU32,
+    /// When the pause before a restart is over; 0 while there is none.
+    pause_until_ms: AtomicU64,
     stop: CancellationToken,
-    abort: OnceLock<AbortHandle>,
-    abort_wanted: AtomicBool,
-    exit: OnceLock<ExitStatus>,
+    abort: Mutex<Abort>,
+    outcome: Mutex<Outcome>,
     ended: CancellationToken,
+}
+
+/// Aborting a task that may not have its handle yet.
+enum Abort {
+    NotYet,
+    Wanted,
+    Ready(AbortHandle),
+}
+
+/// How a task ended last.
+enum Outcome {
+    /// It has not.
+    Running,
+    /// It failed and was started again, or will be.
+    Failed(ExitStatus),
+    /// It stays so.
+    Ended(ExitStatus),
+}
+
+/// What is remembered of a task that has ended.
+struct Exited {
+    name: TaskName,
+    group: &'static str,
+    owner: Option<&'static str>,
+    exit: ExitStatus,
+    age: Duration,
+    quiet: Duration,
+    beats: u64,
+    restarts: u32,
+    future_bytes: usize,
 }
 
 // A record in its `Arc`, its two tokens (about 200 bytes each with their `Arc`s and the parent's list), the wrapper and the
 // runtime's header fit into what a task is charged.
 const _: () = assert!(size_of::<Record>() + 16 + 2 * 200 + 256 <= TASK_BYTES);
-const EXITS_BYTES: usize = EXITS_KEPT * size_of::<TaskStatus>();
+const EXITS_BYTES: usize = EXITS_KEPT * size_of::<Exited>();
 
 impl Tasks {
     /// Declares room for `tasks` tasks with futures of at most `future_bytes` each, without what these hold on the heap.
@@ -162,9 +207,19 @@ impl Tasks {
             exits: VecDeque::with_capacity(EXITS_KEPT),
             stopping: false,
             counts: TaskCounts::default(),
+            restarts: 0,
         };
         let (root, tracker) = (CancellationToken::new(), TaskTracker::new());
-        Self { shared: Arc::new(Shared { grant, root, tracker, epoch: Instant::now(), state: Mutex::new(state) }) }
+        let shared = Shared { grant, root, tracker, epoch: Instant::now(), state: Mutex::new(state) };
+        Self { shared: Arc::new(shared), owner: None }
+    }
+
+    /// Returns a handle to the same set whose tasks are shown as owned by `owner`: whoever joins them.
+    ///
+    /// Without it the owner is the set, under the name of its line, which joins its tasks in [`Tasks::shutdown`].
+    #[must_use]
+    pub fn owned_by(&self, owner: &'static str) -> Self {
+        Self { shared: Arc::clone(&self.shared), owner: Some(owner) }
     }
 
     /// Starts a task: calls `make` with what the task is given and runs the future it returns.
@@ -180,26 +235,70 @@ impl Tasks {
         F: Future + Send + 'static,
         F::Output: Into<ExitStatus>,
     {
-        let shared = &self.shared;
         let runtime = Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
-        let record = shared.enlist(spec, size_of::<F>())?;
-        // From here on the guard takes the record off again, whatever happens.
-        let mut guard = ExitGuard { shared: Arc::clone(shared), record: Arc::clone(&record), exit: ExitStatus::Cancelled };
-        let pulse = Pulse { shared: Arc::clone(shared), record: Arc::clone(&record) };
-        let future = Box::pin(make(Task { stop: Stop::over(record.stop.clone()), pulse }));
+        let mut guard = self.enlist(spec, size_of::<F>())?;
+        let record = Arc::clone(&guard.record);
+        let future = Box::pin(make(guard.task()));
         let wrapped = async move {
-            let exit = match panics::catch(future).await {
-                Ok(output) => output.into(),
-                Err(text) => ExitStatus::Panicked(text),
-            };
+            let exit = outcome(panics::catch(future).await);
             // By a method, so that the whole guard moves into the task: of the field alone it would take a copy.
             guard.ends_as(exit);
         };
-        let abort = shared.tracker.spawn_on(wrapped, &runtime).abort_handle();
-        if record.abort.get_or_init(|| abort).is_finished() || record.abort_wanted.load(SeqCst) {
+        Ok(self.start(wrapped, &runtime, record))
+    }
+
+    /// Starts a task that is started again by its policy when it fails: `make` is called for every attempt, in the task.
+    ///
+    /// The task keeps its place, name and handle over all attempts; [`TaskStatus`] shows how many there were, why the last
+    /// one failed, and how long the pause still is. Told to stop, it is not started again, and a pause ends at once; it has
+    /// then ended as its last attempt did. So it has when it fails beyond its policy.
+    ///
+    /// # Errors
+    /// As [`Tasks::spawn`]; what `make` holds counts as part of its future.
+    ///
+    /// # Panics
+    /// When the policy is impossible: see the fields of [`Restart`].
+    #[track_caller]
+    pub fn spawn_restarting<M, F>(&self, spec: TaskSpec<'_>, restart: Restart, mut make: M) -> Result<TaskHandle, SpawnError>
+    where
+        M: FnMut(Task) -> F + Send + 'static,
+        F: Future + Send + 'static,
+        F::Output: Into<ExitStatus>,
+    {
+        restart.check(spec.name);
+        let runtime = Handle::try_current().map_err(|_| SpawnError::NoRuntime)?;
+        let mut guard = self.enlist(spec, size_of::<F>() + size_of::<M>() + size_of::<RestartLog>())?;
+        let record = Arc::clone(&guard.record);
+        let mut log = RestartLog::new(restart, spec.name);
+        let wrapped = async move {
+            let exit = loop {
+                let task = guard.task();
+                let exit = match catch_unwind(AssertUnwindSafe(|| Box::pin(make(task)))) {
+                    Ok(future) => outcome(panics::catch(future).await),
+                    Err(payload) => ExitStatus::Panicked(panics::text(payload.as_ref())),
+                };
+                if !exit.is_failure() || !guard.pause(exit, &mut log).await {
+                    break exit;
+                }
+            };
+            guard.ends_as(exit);
+        };
+        Ok(self.start(wrapped, &runtime, record))
+    }
+
+    /// Puts a task among the live ones. From here on the guard takes it off again, whatever happens.
+    fn enlist(&self, spec: TaskSpec<'_>, future_bytes: usize) -> Result<ExitGuard, SpawnError> {
+        let record = self.shared.enlist(spec, self.owner, future_bytes)?;
+        Ok(ExitGuard { shared: Arc::clone(&self.shared), record, exit: ExitStatus::Cancelled })
+    }
+
+    fn start(&self, wrapped: impl Future<Output = ()> + Send + 'static, runtime: &Handle, record: Arc<Record>) -> TaskHandle {
+        let handle = self.shared.tracker.spawn_on(wrapped, runtime).abort_handle();
+        let before = std::mem::replace(&mut *lock(&record.abort), Abort::Ready(handle));
+        if matches!(before, Abort::Wanted) {
             record.abort();
         }
-        Ok(TaskHandle { record })
+        TaskHandle { record }
     }
 
     /// Returns the token that stops all tasks, for code that is not one of them.
@@ -240,9 +339,15 @@ impl Tasks {
     /// Reads all live tasks in the order they were spawned, and after them the last [`EXITS_KEPT`] that ended.
     pub fn status(&self) -> Vec<TaskStatus> {
         let now_ms = self.shared.now_ms();
+        let set = self.shared.grant.name();
         let state = lock(&self.shared.state);
-        let live = state.live.iter().map(|record| record.status(now_ms));
-        live.chain(state.exits.iter().copied()).collect()
+        let live = state.live.iter().map(|record| record.status(now_ms, set));
+        live.chain(state.exits.iter().map(|exited| exited.status(set))).collect()
+    }
+
+    /// Returns how many times tasks were started again, all together.
+    pub fn restarts(&self) -> u64 {
+        lock(&self.shared.state).restarts
     }
 
     /// Returns how many tasks there are and were.
@@ -276,7 +381,7 @@ impl Tasks {
         let at = Instant::now() + deadline;
         for record in chosen {
             match record.ended_by(at).await {
-                Some(exit) => report.count(&record, exit),
+                Some(exit) => report.count(record.name, exit),
                 None => late.push(record),
             }
         }
@@ -288,7 +393,7 @@ impl Tasks {
             match record.ended_by(at).await {
                 // It may have returned just before the abort reached it.
                 Some(ExitStatus::Cancelled) => report.aborted.push(record.name),
-                Some(exit) => report.count(&record, exit),
+                Some(exit) => report.count(record.name, exit),
                 None => report.unresponsive.push(record.name),
             }
         }
@@ -304,7 +409,7 @@ impl std::fmt::Debug for Tasks {
 
 impl Shared {
     /// Puts a record among the live ones, if there is room.
-    fn enlist(&self, spec: TaskSpec<'_>, future_bytes: usize) -> Result<Arc<Record>, SpawnError> {
+    fn enlist(&self, spec: TaskSpec<'_>, owner: Option<&'static str>, future_bytes: usize) -> Result<Arc<Record>, SpawnError> {
         let name = TaskName::cut(spec.name);
         let now_ms = self.now_ms();
         let mut state = lock(&self.state);
@@ -327,15 +432,17 @@ impl Shared {
         let record = Arc::new(Record {
             name,
             group: spec.group,
+            owner,
             started_ms: now_ms,
             future_bytes,
             beats: AtomicU64::new(0),
             beat_ms: AtomicU64::new(now_ms),
             expected_ms: AtomicU64::new(0),
+            restarts: AtomicU32::new(0),
+            pause_until_ms: AtomicU64::new(0),
             stop: self.root.child_token(),
-            abort: OnceLock::new(),
-            abort_wanted: AtomicBool::new(false),
-            exit: OnceLock::new(),
+            abort: Mutex::new(Abort::NotYet),
+            outcome: Mutex::new(Outcome::Running),
             ended: CancellationToken::new(),
         });
         state.live.push(Arc::clone(&record));
@@ -354,12 +461,12 @@ impl Shared {
             ExitStatus::Panicked(_) => state.counts.panicked += 1,
             ExitStatus::Cancelled => state.counts.cancelled += 1,
         }
-        record.exit.get_or_init(|| exit);
+        *lock(&record.outcome) = Outcome::Ended(exit);
         state.live.retain(|other| !Arc::ptr_eq(other, record));
         if state.exits.len() == EXITS_KEPT {
             state.exits.pop_front();
         }
-        state.exits.push_back(record.status(now_ms));
+        state.exits.push_back(record.exited(exit, now_ms));
         self.grant.figures().set_len(state.live.len());
         drop(state);
         record.ended.cancel();
@@ -370,34 +477,93 @@ impl Shared {
     }
 }
 
-impl Record {
-    fn status(&self, now_ms: u64) -> TaskStatus {
-        let quiet_ms = now_ms.saturating_sub(self.beat_ms.load(Relaxed));
-        let expected_ms = self.expected_ms.load(Relaxed);
-        let state = self.exit.get().map_or(TaskState::Running, |exit| TaskState::Ended(*exit));
+impl Exited {
+    fn status(&self, set: &str) -> TaskStatus {
         TaskStatus {
             name: self.name,
             group: self.group,
-            state,
+            owner: TaskName::cut(self.owner.unwrap_or(set)),
+            state: TaskState::Ended(self.exit),
+            age: self.age,
+            beats: self.beats,
+            quiet: self.quiet,
+            overdue: false,
+            restarts: self.restarts,
+            last_failure: self.exit.is_failure().then_some(self.exit),
+            pause: None,
+            future_bytes: self.future_bytes,
+        }
+    }
+}
+
+impl Record {
+    /// Reads a task that lives.
+    fn status(&self, now_ms: u64, set: &str) -> TaskStatus {
+        let quiet_ms = now_ms.saturating_sub(self.beat_ms.load(Relaxed));
+        let expected_ms = self.expected_ms.load(Relaxed);
+        let pause = match self.pause_until_ms.load(Relaxed) {
+            0 => None,
+            until => Some(Duration::from_millis(until.saturating_sub(now_ms))),
+        };
+        let last_failure = match *lock(&self.outcome) {
+            Outcome::Failed(exit) => Some(exit),
+            Outcome::Running | Outcome::Ended(_) => None,
+        };
+        TaskStatus {
+            name: self.name,
+            group: self.group,
+            owner: TaskName::cut(self.owner.unwrap_or(set)),
+            state: TaskState::Running,
             age: Duration::from_millis(now_ms.saturating_sub(self.started_ms)),
             beats: self.beats.load(Relaxed),
             quiet: Duration::from_millis(quiet_ms),
-            overdue: state == TaskState::Running && expected_ms > 0 && quiet_ms > expected_ms,
+            overdue: pause.is_none() && expected_ms > 0 && quiet_ms > expected_ms,
+            restarts: self.restarts.load(Relaxed),
+            last_failure,
+            pause,
             future_bytes: self.future_bytes,
+        }
+    }
+
+    fn exited(&self, exit: ExitStatus, now_ms: u64) -> Exited {
+        Exited {
+            name: self.name,
+            group: self.group,
+            owner: self.owner,
+            exit,
+            age: Duration::from_millis(now_ms.saturating_sub(self.started_ms)),
+            quiet: Duration::from_millis(now_ms.saturating_sub(self.beat_ms.load(Relaxed))),
+            beats: self.beats.load(Relaxed),
+            restarts: self.restarts.load(Relaxed),
+            future_bytes: self.future_bytes,
+        }
+    }
+
+    /// Returns how the task ended, once all are told.
+    fn exit(&self) -> Option<ExitStatus> {
+        match *lock(&self.outcome) {
+            Outcome::Ended(exit) if self.ended.is_cancelled() => Some(exit),
+            Outcome::Ended(_) | Outcome::Running | Outcome::Failed(_) => None,
         }
     }
 
     async fn ended_by(&self, at: Instant) -> Option<ExitStatus> {
         // Whether it ended is read from the status: with a deadline of zero the timeout may win over an ended task.
         drop(timeout_at(at, self.ended.cancelled()).await);
-        self.exit.get().copied().filter(|_| self.ended.is_cancelled())
+        self.exit()
     }
 
     fn abort(&self) {
-        // The handle may not be there yet: whoever comes second sees the other's mark.
-        self.abort_wanted.store(true, SeqCst);
-        if let Some(abort) = self.abort.get() {
-            abort.abort();
+        let mut abort = lock(&self.abort);
+        match &*abort {
+            Abort::NotYet => *abort = Abort::Wanted,
+            Abort::Wanted => {}
+            Abort::Ready(handle) => {
+                let handle = handle.clone();
+                // Without the lock: an abort may drop the task's future here and now.
+                drop(abort);
+                handle.abort();
+            }
         }
     }
 }
@@ -410,8 +576,43 @@ struct ExitGuard {
 }
 
 impl ExitGuard {
+    fn task(&self) -> Task {
+        let pulse = Pulse { shared: Arc::clone(&self.shared), record: Arc::clone(&self.record) };
+        Task { stop: Stop::over(self.record.stop.clone()), pulse }
+    }
+
     fn ends_as(&mut self, exit: ExitStatus) {
         self.exit = exit;
+    }
+
+    /// Pauses after a failure; tells whether the task is to be started again.
+    async fn pause(&self, exit: ExitStatus, log: &mut RestartLog) -> bool {
+        let Self { shared, record, .. } = self;
+        let now_ms = shared.now_ms();
+        if record.stop.is_cancelled() {
+            return false;
+        }
+        let Some(pause) = log.decide(now_ms) else { return false };
+        *lock(&record.outcome) = Outcome::Failed(exit);
+        record.pause_until_ms.store(now_ms + pause.as_millis() as u64, Relaxed);
+        let stopped = timeout(pause, record.stop.cancelled()).await.is_ok();
+        record.pause_until_ms.store(0, Relaxed);
+        if !stopped {
+            // The next attempt makes its own promise.
+            record.expected_ms.store(0, Relaxed);
+            record.beat_ms.store(shared.now_ms(), Relaxed);
+            record.restarts.fetch_add(1, Relaxed);
+            lock(&shared.state).restarts += 1;
+        }
+        !stopped
+    }
+}
+
+/// Reads how an attempt ended.
+fn outcome<T: Into<ExitStatus>>(ended: Result<T, ExitText>) -> ExitStatus {
+    match ended {
+        Ok(output) => output.into(),
+        Err(text) => ExitStatus::Panicked(text),
     }
 }
 
@@ -422,6 +623,9 @@ impl Drop for ExitGuard {
 }
 
 /// A task's heartbeat.
+///
+/// # Bounds
+/// Two figures of the task's record.
 #[derive(Clone)]
 pub struct Pulse {
     shared: Arc<Shared>,
@@ -449,6 +653,9 @@ impl std::fmt::Debug for Pulse {
 }
 
 /// Refers to one task. Dropping it leaves the task to its set.
+///
+/// # Bounds
+/// Keeps the task's record, of less than [`TASK_BYTES`], also after its end: whoever holds handles of ended tasks holds these.
 pub struct TaskHandle {
     record: Arc<Record>,
 }
@@ -471,7 +678,7 @@ impl TaskHandle {
 
     /// Returns how the task ended, if it has.
     pub fn exit(&self) -> Option<ExitStatus> {
-        self.record.exit.get().copied().filter(|_| self.record.ended.is_cancelled())
+        self.record.exit()
     }
 
     /// Waits until the task has ended.
@@ -508,120 +715,4 @@ impl std::fmt::Debug for TaskHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TaskHandle({}, {:?})", self.record.name, self.exit())
     }
-}
-
-/// Whether a task runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TaskState {
-    /// It has not ended.
-    Running,
-    /// It has.
-    Ended(ExitStatus),
-}
-
-/// What a task looked like at one moment; of one that has ended, the moment it did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TaskStatus {
-    /// Its name.
-    pub name: TaskName,
-    /// What kind of task it is.
-    pub group: &'static str,
-    /// Whether it runs, or how it ended.
-    pub state: TaskState,
-    /// How long it has run.
-    pub age: Duration,
-    /// Heartbeats since it began.
-    pub beats: u64,
-    /// Time since its last heartbeat, or since it began.
-    pub quiet: Duration,
-    /// Whether it has been quiet for longer than it promised.
-    pub overdue: bool,
-    /// Size of its future.
-    pub future_bytes: usize,
-}
-
-/// How many tasks there are and were.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TaskCounts {
-    /// Tasks that run.
-    pub live: usize,
-    /// Tasks started ever.
-    pub spawned: u64,
-    /// Tasks that returned.
-    pub finished: u64,
-    /// Tasks that returned an error.
-    pub failed: u64,
-    /// Tasks that panicked.
-    pub panicked: u64,
-    /// Tasks that were aborted.
-    pub cancelled: u64,
-    /// Tasks that were not started.
-    pub refused: u64,
-}
-
-/// Who ended how when told to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ShutdownReport {
-    /// Tasks that ended by themselves in time.
-    pub ended: usize,
-    /// Of these, tasks that failed or panicked on the way, and how.
-    pub failed: Vec<(TaskName, ExitStatus)>,
-    /// Tasks that did not end in time and were aborted.
-    pub aborted: Vec<TaskName>,
-    /// Tasks that block their thread and did not even take the abort.
-    pub unresponsive: Vec<TaskName>,
-}
-
-impl ShutdownReport {
-    /// Tells whether every task ended by itself, in time and without an error.
-    pub fn is_clean(&self) -> bool {
-        self.failed.is_empty() && self.aborted.is_empty() && self.unresponsive.is_empty()
-    }
-
-    fn count(&mut self, record: &Record, exit: ExitStatus) {
-        self.ended += 1;
-        if !exit.is_ok() {
-            self.failed.push((record.name, exit));
-        }
-    }
-}
-
-/// Why a task was not started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SpawnError {
-    /// As many live as may.
-    #[error("task {name} not started: {max} tasks run already")]
-    TooMany {
-        /// The task.
-        name: TaskName,
-        /// The most tasks.
-        max: usize,
-    },
-    /// Its future is larger than declared.
-    #[error("task {name} not started: its future takes {future_bytes} bytes, {declared} are declared")]
-    TooBig {
-        /// The task.
-        name: TaskName,
-        /// Size of its future.
-        future_bytes: usize,
-        /// Size that the line declares.
-        declared: usize,
-    },
-    /// The set is shutting down.
-    #[error("task {name} not started: shutting down")]
-    Stopping {
-        /// The task.
-        name: TaskName,
-    },
-    /// There is no runtime here.
-    #[error("tasks can be started in a tokio runtime only")]
-    NoRuntime,
-}
-
-/// A task that did not end when it was aborted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("task {name} blocks its thread and cannot be ended")]
-pub struct Unresponsive {
-    /// The task.
-    pub name: TaskName,
 }

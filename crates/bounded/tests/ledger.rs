@@ -162,6 +162,51 @@ fn admits_a_plan_that_fits_to_the_byte_and_refuses_one_more_whole() {
 }
 
 #[test]
+fn a_symbol_that_leaves_makes_room_for_another_once_its_last_line_is_gone() {
+    let plan = |symbol: &str| {
+        let (klines, orders) = (format!("klines/{symbol}"), format!("orders/{symbol}"));
+        Plan::new(symbol).with(line(&klines, 50, 8)).unwrap().with(line(&orders, 10, 100)).unwrap()
+    };
+    let ledger = open(OWN + 4 * HEAD + 2 * 1400).seal().unwrap();
+    let mut btc = ledger.admit(&plan("BTC")).unwrap();
+    let _eth = ledger.admit(&plan("ETH")).unwrap();
+    let refused = ledger.admit(&plan("SOL")).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "SOL needs {0} bytes of memory and 0 of {1} are left: raise memory.budget or trade fewer symbols",
+            2 * HEAD + 1400,
+            ledger.budget()
+        )
+    );
+
+    // Its lines go one by one, with their containers; as long as one is there, the symbol is.
+    let ring = Ring::<u64>::new(btc.take("klines").unwrap());
+    drop(btc);
+    assert!(matches!(ledger.admit(&plan("SOL")), Err(Refused::OverBudget { .. })));
+    assert!(matches!(ledger.admit(&plan("BTC")), Err(Refused::OverBudget { .. })));
+    drop(ring);
+    let sol = ledger.admit(&plan("SOL")).unwrap();
+    assert_eq!((ledger.total_bytes(), ledger.lines().len()), (ledger.budget(), 5));
+    assert!(matches!(ledger.admit(&plan("BTC")), Err(Refused::OverBudget { .. })));
+    drop(sol);
+    drop(ledger.admit(&plan("BTC")).unwrap());
+    check_sum(&ledger);
+}
+
+#[test]
+fn grants_outlive_every_handle_of_their_ledger() {
+    let ledger = open(u64::MAX).seal().unwrap();
+    let handle = ledger.handle();
+    let plan = Plan::new("p").with(line("a", 1, 1)).unwrap();
+    let kept = ledger.admit(&plan).unwrap();
+    drop(ledger);
+    assert_eq!(handle.lines().len(), 2);
+    drop(kept);
+    assert_eq!((handle.lines().len(), handle.total_bytes()), (1, OWN));
+}
+
+#[test]
 fn refuses_a_plan_whole_for_one_bad_line() {
     let ledger = open(u64::MAX).seal().unwrap();
     let plan = |names: &[&str]| names.iter().fold(Plan::new("p"), |plan, name| plan.with(line(name, 1, 1)).unwrap());

@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-use plimsoll_bounded::{Class, Grant, LINE_BYTES, LINES_MAX, Ledger, Line, List, Map, Ring, WhenFull};
+use plimsoll_bounded::{Class, Grant, Grants, LINE_BYTES, LINES_MAX, Ledger, Line, List, Map, Plan, Ring, WhenFull};
 
 struct Counting;
 
@@ -87,6 +87,42 @@ fn ledger_and_lines_hold_no_more_than_declared_and_a_full_index_never_grows() {
         assert!(held <= (grants.len() * LINE_BYTES) as i64, "{} lines hold {held} bytes", grants.len());
         assert_eq!(calls, if lines > 1 { names.len() as u64 } else { 0 }, "one allocation a line, none of the index");
     }
+}
+
+#[test]
+fn a_ledger_does_not_grow_by_symbols_that_come_and_go() {
+    const SYMBOLS: usize = 8;
+    const KEPT: usize = 30;
+    let plan = |turn: usize| {
+        let name = format!("exchange:main:COIN{turn}");
+        (0..KEPT).fold(Plan::new(&name), |plan, at| {
+            plan.with(Line::of::<u64>(&format!("template{at}/{name}"), 10 + at, WhenFull::Refuse, Class::MustKeep)).unwrap()
+        })
+    };
+    let ledger = Ledger::with_lines(SYMBOLS as u64 * 50_000, SYMBOLS * KEPT + 1).seal().unwrap();
+    let (budget, own) = (ledger.budget(), ledger.total_bytes());
+    let mut here: VecDeque<Grants> = VecDeque::with_capacity(SYMBOLS);
+    let (mut held_before, mut refused) = (0, 0);
+    let ((), _, _) = measure(|| {
+        for turn in 0..10_000 {
+            if here.len() == SYMBOLS {
+                // Full: one more is refused whole, and fits once another has left.
+                assert!(ledger.admit(&plan(turn)).is_err());
+                refused += 1;
+                // In every order: not always the one that came first.
+                here.swap_remove_back(turn * 7 % SYMBOLS);
+            }
+            here.push_back(ledger.admit(&plan(turn)).unwrap());
+            assert!(ledger.total_bytes() <= budget);
+            if turn + 1 == SYMBOLS {
+                held_before = BYTES.get();
+            }
+        }
+    });
+    assert_eq!((BYTES.get() - held_before, refused), (0, 10_000 - SYMBOLS), "as many symbols hold as many bytes as at first");
+    assert_eq!(ledger.lines().len(), SYMBOLS * KEPT + 1);
+    drop(here);
+    assert_eq!((ledger.total_bytes(), ledger.lines().len()), (own, 1));
 }
 
 #[test]

@@ -277,6 +277,23 @@ async fn watch_shows_all_readers_the_latest() {
     assert_eq!((one.changed().await, one.get()), (Err(Closed(())), 3));
 }
 
+#[tokio::test]
+async fn watch_counts_values_that_nobody_has_looked_at() {
+    let (sender, mut one) = watch(grant(1, WhenFull::Conflate), 0);
+    let gauge = sender.gauge();
+    assert_eq!((gauge.len(), gauge.overflows()), (1, 0));
+    sender.put(1);
+    assert_eq!(gauge.overflows(), 1, "the first value went unseen");
+    assert_eq!((one.with(|value| *value), one.get()), (1, 1));
+    sender.put(2);
+    assert_eq!((gauge.overflows(), sender.with(|value| *value)), (1, 2));
+    sender.modify(|value| *value += 1);
+    sender.put(4);
+    assert_eq!((gauge.overflows(), sender.subscribe().get()), (3, 4), "2 and 3 went unseen: the writer's own look does not count");
+    sender.put(5);
+    assert_eq!((gauge.overflows(), gauge.len(), gauge.high_water()), (3, 1, 1));
+}
+
 fn broadcast(subscribers: usize, depth: usize) -> Broadcast<u32> {
     Broadcast::new(Grant::detached(Broadcast::<u32>::line("b", subscribers, depth, Class::BestEffort)), subscribers)
 }
@@ -291,8 +308,9 @@ async fn broadcast_lets_the_slow_lose_and_tells_how_many() {
         assert_eq!(quick.recv().await, Ok(got(item, 0)));
     }
     assert_eq!((slow.recv().await, slow.recv().await, slow.try_recv()), (Ok(got(4, 3)), Ok(got(5, 0)), Ok(None)));
-    assert_eq!(broadcast.gauge().overflows(), 3);
+    assert_eq!((broadcast.gauge().overflows(), quick.dropped(), slow.dropped()), (3, 0, 3), "each has its own count");
     broadcast.publish(&6);
+    assert_eq!((slow.len(), slow.is_empty()), (1, false));
     drop(broadcast);
     assert_eq!((slow.recv().await, slow.recv().await), (Ok(got(6, 0)), Err(Ended::Closed)));
 }
@@ -369,6 +387,47 @@ async fn batch_keeps_what_was_not_written_and_refuses_beyond_the_hard_limit() {
         batch.written();
     }
     assert!(rest.into_iter().eq(2..=20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn batch_that_is_flushed_is_due_at_once_for_what_it_has() {
+    let mut batch = batch(20, 3);
+    for item in 0..7 {
+        batch.push(item).unwrap();
+    }
+    batch.put_off(FLUSH);
+    assert!(!batch.is_due());
+    let begun = Instant::now();
+    batch.flush();
+    for expected in [&[0, 1, 2][..], &[3, 4, 5], &[6]] {
+        batch.due().await;
+        assert_eq!(batch.front(), expected);
+        batch.written();
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    batch.push(7).unwrap();
+    assert!(!batch.is_due(), "what comes after a flush waits as usual");
+    batch.flush();
+    batch.put_off(FLUSH);
+    assert!(!batch.is_due(), "a sink that fails is not asked again at once");
+    batch.due().await;
+    assert_eq!((begun.elapsed(), batch.front()), (FLUSH, &[7][..]));
+}
+
+#[tokio::test]
+async fn batch_pushes_back_or_drops_as_its_class_allows() {
+    let spec = BatchSpec { size: 1, flush_interval: FLUSH };
+    let line = Line::of::<u32>("b", 1, WhenFull::DropNewest, Class::BestEffort);
+    let mut batch = Batch::new(Grant::detached(line), spec);
+    assert_eq!((batch.push(1), batch.push(2), batch.grant().gauge().overflows()), (Ok(()), Ok(()), 1));
+    assert_eq!(batch.front(), [1], "what may be on its way into the sink stays");
+}
+
+#[tokio::test]
+#[should_panic(expected = "Batch cannot act by policy drop_newest")]
+async fn batch_that_must_keep_cannot_drop() {
+    let line = Line::of::<u32>("b", 1, WhenFull::DropNewest, Class::MustKeep);
+    drop(Batch::<u32>::new(Grant::detached(line), BatchSpec { size: 1, flush_interval: FLUSH }));
 }
 
 #[tokio::test]

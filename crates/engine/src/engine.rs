@@ -117,6 +117,7 @@ pub struct Engine {
     placed: u64,
     canceled: u64,
     rejected: u64,
+    slots_cleaned: u64,
 }
 
 impl Engine {
@@ -155,6 +156,7 @@ impl Engine {
             placed: 0,
             canceled: 0,
             rejected: 0,
+            slots_cleaned: 0,
         })
     }
 
@@ -317,6 +319,7 @@ impl Engine {
             | Event::Instrument(_)
             | Event::Lease(_)
             | Event::RecordsFull(_)
+            | Event::MemoryShort(_)
             | Event::Wake => {}
         }
         match self.phase {
@@ -412,7 +415,7 @@ impl Engine {
             Command::CancelAll => self.goal = Goal::Idle,
             Command::Flatten => self.goal = Goal::Flatten,
             Command::CleanupSlots => {
-                self.position.cleanup_empty_slots(now);
+                self.slots_cleaned += self.position.cleanup_empty_slots(now) as u64;
             }
         }
         if (self.state.paused, self.state.halted) != (self.gate.paused(), self.gate.halted()) {
@@ -539,6 +542,7 @@ impl Engine {
             placed: self.placed,
             canceled: self.canceled,
             rejected: self.rejected,
+            slots_cleaned: self.slots_cleaned,
             fills: totals.fills,
             time: now,
         }

@@ -5,7 +5,7 @@ use crate::limits::{SLEEP_MAX, STATS_EVERY};
 use crate::sockets::{Incoming, Sockets};
 use crate::work::{Done, Work};
 use futures_util::StreamExt;
-use plimsoll_bounded::{Grant, Receiver, Stop, TryRecvError, WatchSender};
+use plimsoll_bounded::{Grant, Receiver, Task, TryRecvError, WatchSender};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_exchange::session::{Closed, ConnId, Input, Output, Outputs, Reply, Sent, Session};
 use plimsoll_market::{Action, Time};
@@ -55,8 +55,9 @@ enum Step {
 
 impl<S: Sink> Driver<S> {
     /// Runs until the session has stopped.
-    pub(crate) async fn run(mut self: Box<Self>, stop: Stop) {
-        let stopped = stop.stopped();
+    pub(crate) async fn run(mut self: Box<Self>, task: Task) {
+        task.pulse.expect_every(SLEEP_MAX * 3);
+        let stopped = task.stop.stopped();
         tokio::pin!(stopped);
         let timer = sleep_until(Instant::now().into());
         tokio::pin!(timer);
@@ -65,6 +66,7 @@ impl<S: Sink> Driver<S> {
         self.input(Input::Start);
         while !self.ended {
             self.counts.turns += 1;
+            task.pulse.beat();
             let now = Instant::now();
             self.http.warm(now, &self.work);
             self.publish(now);

@@ -104,7 +104,7 @@ impl Gateway {
         let name = format!("gateway/{}", config.owner);
         // Boxed: a session is large, and the set charges futures by their declared size.
         let driver = Box::new(driver);
-        let task = tasks.spawn(TaskSpec { name: &name, group: "gateway" }, move |task| driver.run(task.stop))?;
+        let task = tasks.spawn(TaskSpec { name: &name, group: "gateway" }, move |task| driver.run(task))?;
         Ok(GatewayHandle { orders: OrderSender { cancels: cancel_sender, orders: order_sender }, stats: stats_reader, task })
     }
 }
@@ -155,6 +155,11 @@ impl GatewayHandle {
     }
 
     /// The figures now.
+    pub fn watch_stats(&self) -> WatchReceiver<GatewayStats> {
+        self.stats.clone()
+    }
+
+    /// What it did so far.
     pub fn stats(&self) -> GatewayStats {
         self.stats.clone().with(|stats| *stats)
     }

@@ -50,4 +50,4 @@ pub const ORDERS_WAITING: usize = 2 * plimsoll_market::limits::ACTIONS_MAX;
 pub const STATS_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a timer may sleep without looking at the session again: a guard, not a schedule.
-pub const SLEEP_MAX: Duration = Duration::from_secs(3600);
+pub const SLEEP_MAX: Duration = Duration::from_secs(60);

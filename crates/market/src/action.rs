@@ -213,6 +213,11 @@ impl Severity {
             Self::Critical => "critical",
         }
     }
+
+    /// Reads the word that [`Severity::as_str`] writes.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Info, Self::Warning, Self::Critical].into_iter().find(|severity| severity.as_str() == word)
+    }
 }
 
 /// What an alert is about.
@@ -246,6 +251,22 @@ pub enum AlertCode {
     Drawdown,
     /// An operator's command was carried out.
     Command,
+    /// Trading stopped, or the process is about to end.
+    Stopped,
+    /// Memory of the process or of its control group passed a threshold.
+    Memory,
+    /// Memory grows without an end.
+    Leak,
+    /// The processor is busier than its threshold.
+    Cpu,
+    /// Disk or database is full or grows too fast.
+    Disk,
+    /// A task stalled, failed or is missing.
+    Task,
+    /// A connection to the exchange was lost or came back.
+    Stream,
+    /// The database or its pool of connections is in trouble.
+    Database,
 }
 
 impl AlertCode {
@@ -266,7 +287,46 @@ impl AlertCode {
             Self::Halted => "halted",
             Self::Drawdown => "drawdown",
             Self::Command => "command",
+            Self::Stopped => "stopped",
+            Self::Memory => "memory",
+            Self::Leak => "memory_leak",
+            Self::Cpu => "cpu",
+            Self::Disk => "disk",
+            Self::Task => "task",
+            Self::Stream => "stream",
+            Self::Database => "database",
         }
+    }
+
+    /// All codes, in the order of their discriminants.
+    pub const ALL: [Self; Self::Database as usize + 1] = [
+        Self::Started,
+        Self::PositionMismatch,
+        Self::ForeignOrders,
+        Self::Stray,
+        Self::OutcomeUnknown,
+        Self::OrderRefused,
+        Self::Stale,
+        Self::RecordsFull,
+        Self::GridImpossible,
+        Self::Gate,
+        Self::Liquidation,
+        Self::Halted,
+        Self::Drawdown,
+        Self::Command,
+        Self::Stopped,
+        Self::Memory,
+        Self::Leak,
+        Self::Cpu,
+        Self::Disk,
+        Self::Task,
+        Self::Stream,
+        Self::Database,
+    ];
+
+    /// Reads the word that [`AlertCode::as_str`] writes.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
     }
 }
 
@@ -304,5 +364,21 @@ impl Alert {
             out.clear();
         }
         Self { severity, code, text: out, time }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_severities_are_read_back_from_their_words() {
+        for (place, code) in AlertCode::ALL.into_iter().enumerate() {
+            assert_eq!((code as usize, AlertCode::parse(code.as_str())), (place, Some(code)));
+        }
+        for severity in [Severity::Info, Severity::Warning, Severity::Critical] {
+            assert_eq!(Severity::parse(severity.as_str()), Some(severity));
+        }
+        assert_eq!((AlertCode::parse("Started"), Severity::parse("")), (None, None));
     }
 }

@@ -79,6 +79,8 @@ pub enum Event {
     },
     /// The queue for records is full (`true`) or has room again: while full nothing may be opened.
     RecordsFull(bool),
+    /// Memory runs short, so that nothing may be opened; or does no longer.
+    MemoryShort(bool),
     /// An operator's order.
     Command(Command),
     /// The time asked for by `wake_at` has come.

@@ -123,6 +123,8 @@ pub struct Status {
     pub canceled: u64,
     /// Orders refused since the start.
     pub rejected: u64,
+    /// Empty slots dropped by the cleanup since the start.
+    pub slots_cleaned: u64,
     /// Executions booked, ever.
     pub fills: u64,
     /// When the engine made this.

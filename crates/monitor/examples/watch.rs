@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use plimsoll_bounded::{Class, Ledger, Line, Ring, Tasks, WhenFull};
 use plimsoll_market::{Name, Symbol, Time};
-use plimsoll_monitor::{Exporter, ExporterGrants, Sampler, SystemMetrics};
+use plimsoll_monitor::{Exporter, ExporterGrants, Ladder, LadderConfig, ManagerConfig, MemoryManager, Sampler, SystemMetrics};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let ledger = Ledger::open(64_000_000);
@@ -19,6 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let symbol = exporter.symbol(&Name::new("main")?, &Symbol::new("BTCUSDT")?)?;
     let mut sampler = Sampler::new(history, ledger.handle(), [tasks], exporter.clone());
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let config = ManagerConfig { purge_every: minutes(5), cleanup_every: minutes(30), high_memory_bytes: 48_000_000 };
+    let (mut manager, mut ladder) = (MemoryManager::new(config), Ladder::new(LadderConfig::default()));
     let mut out = std::io::stdout().lock();
     for _ in 0..3 {
         let end = Instant::now() + Duration::from_millis(100);
@@ -33,7 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         let sample = sampler.sample(Time::from_millis(now.as_millis() as u64));
-        writeln!(out, "{:?}", SystemMetrics::of(&sample, 48_000_000))?;
+        // Both only say what is to be done; whoever asks them does it.
+        let duties = manager.due(&sample);
+        let rungs: Vec<_> = ladder.look(sample.time, sample.room().as_ref(), sample.stall()).collect();
+        exporter.memory(&sample, &manager.figures(), ladder.rung(), None);
+        writeln!(out, "{duties:?} {rungs:?} {:?}", SystemMetrics::of(&sample, &manager.figures()))?;
     }
     writeln!(out, "{}", exporter.render())?;
     Ok(())

@@ -31,6 +31,25 @@ impl AllocatorSample {
         })
     }
 
+    /// Has jemalloc return all free pages to the system; `false` when it cannot, or without the feature `jemalloc`.
+    ///
+    /// Takes up to some milliseconds when there is much to return. Never on a thread that trades.
+    #[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
+    #[expect(unsafe_code, reason = "the safe wrapper has no call without a value")]
+    pub fn purge() -> bool {
+        // 4096 stands for all arenas (MALLCTL_ARENAS_ALL).
+        let name = c"arena.4096.purge";
+        let none = core::ptr::null_mut();
+        // SAFETY: the name is a constant that jemalloc documents as taking and giving no value; null pointers say so.
+        unsafe { tikv_jemalloc_sys::mallctl(name.as_ptr(), none, core::ptr::null_mut(), none, 0) == 0 }
+    }
+
+    /// Has jemalloc return all free pages to the system; `false` when it cannot, or without the feature `jemalloc`.
+    #[cfg(not(all(feature = "jemalloc", not(target_env = "msvc"))))]
+    pub fn purge() -> bool {
+        false
+    }
+
     /// Reads the figures after having jemalloc refresh them; `None` without the feature `jemalloc`.
     #[cfg(not(all(feature = "jemalloc", not(target_env = "msvc"))))]
     pub fn read() -> Option<Self> {

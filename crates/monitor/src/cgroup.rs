@@ -3,14 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use crate::limits::CGROUP_DEPTH_MAX;
+use crate::room::Stall;
 
 /// Memory of the control group that this process is in, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CgroupSample {
     /// What the group has in RAM, page cache included.
     pub current_bytes: u64,
+    /// The same without the page cache that the kernel takes back before it kills.
+    pub working_bytes: u64,
     /// The least limit of the group and those around it; `None` when there is none.
     pub limit_bytes: Option<u64>,
+    /// How long its tasks waited for memory; the machine's where the group has no such figure; `None` without any.
+    pub stall: Option<Stall>,
 }
 
 /// Where the figures of this process's control group are. Found once, read often.
@@ -33,6 +38,14 @@ impl Version {
         match self {
             Self::One => ("memory.usage_in_bytes", "memory.limit_in_bytes"),
             Self::Two => ("memory.current", "memory.max"),
+        }
+    }
+
+    /// Names of the page cache's two parts in `memory.stat`; the group's and its children's together.
+    const fn cache(self) -> [&'static str; 2] {
+        match self {
+            Self::One => ["total_inactive_file ", "total_active_file "],
+            Self::Two => ["inactive_file ", "active_file "],
         }
     }
 }
@@ -73,6 +86,11 @@ impl Cgroup {
         None
     }
 
+    /// Reads only what it uses, page cache included; `None` when the group has gone.
+    pub fn used(&self) -> Option<u64> {
+        std::fs::read_to_string(self.group.join(self.version.files().0)).ok()?.trim().parse().ok()
+    }
+
     /// Reads the figures; `None` when the group has gone.
     ///
     /// # Bounds
@@ -84,7 +102,11 @@ impl Cgroup {
         let around = self.group.ancestors().take(CGROUP_DEPTH_MAX).take_while(|group| group.starts_with(&self.mount));
         // "max" is no number, and so no limit.
         let limits = around.filter_map(|group| number(group.join(limit))).filter(|limit| *limit < UNLIMITED);
-        Some(CgroupSample { current_bytes, limit_bytes: limits.min() })
+        let stat = std::fs::read_to_string(self.group.join("memory.stat")).unwrap_or_default();
+        let figure = |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        let cache: u64 = self.version.cache().iter().filter_map(|name| figure(name)).sum();
+        let stall = Stall::read(&self.group.join("memory.pressure")).or_else(|| Stall::read(Path::new("/proc/pressure/memory")));
+        Some(CgroupSample { current_bytes, working_bytes: current_bytes.saturating_sub(cache), limit_bytes: limits.min(), stall })
     }
 }
 
@@ -127,6 +149,27 @@ mod tests {
         let usage = ("memory/a/b/memory.usage_in_bytes", "42\n");
         check(own, &[usage, ("memory/a/b/memory.limit_in_bytes", "9223372036854771712\n")], Some((42, None)));
         check(own, &[usage, ("memory/a/b/memory.limit_in_bytes", "4096\n")], Some((42, Some(4_096))));
+    }
+
+    #[test]
+    fn page_cache_does_not_count_as_work() {
+        let files = [
+            ("a/memory.current", "1000\n"),
+            ("a/memory.max", "2000\n"),
+            ("a/memory.stat", "anon 600\nfile 350\ninactive_file 300\nactive_file 50\n"),
+            ("a/memory.pressure", "some avg10=50.00 avg60=0 avg300=0 total=1\nfull avg10=10.00 avg60=0 avg300=0 total=1\n"),
+        ];
+        let root = tree(&files);
+        let sample = Cgroup::find_in("0::/a\n", root.path()).and_then(|group| group.read()).unwrap();
+        assert_eq!((sample.working_bytes, sample.stall), (650, Some(Stall { some: 0.5, full: 0.1 })));
+
+        let files = [
+            ("memory/a/memory.usage_in_bytes", "1000\n"),
+            ("memory/a/memory.stat", "cache 9\ninactive_file 5\ntotal_inactive_file 300\ntotal_active_file 50\n"),
+        ];
+        let root = tree(&files);
+        let sample = Cgroup::find_in("4:memory:/a\n", root.path()).and_then(|group| group.read()).unwrap();
+        assert_eq!(sample.working_bytes, 650);
     }
 
     #[test]

@@ -99,6 +99,8 @@ struct Tables {
     owners: Map<Owner, ()>,
     templates: Map<Template, LineSeries>,
     groups: Map<&'static str, GroupSeries>,
+    /// The fullest containers, written out: whose they are changes, and a recorder never forgets a label.
+    worst: String, // tidy: bounded by TEMPLATES_MAX lines of WORST_LINE_MAX bytes
 }
 
 struct LineSeries {
@@ -161,8 +163,12 @@ impl Exporter {
             used: series.gauge(&f::LEDGER_USED, &[]),
             dropped: series.counter(&f::DROPPED, &[]),
         };
+        // A counter that begins at its first increase is not seen to increase.
+        for rule in crate::watchdog::Rule::ALL {
+            series.counter(&f::WATCHDOG_ALERTS, &[rule.as_str()]).increment(0);
+        }
         let ExporterGrants { owners, templates, groups } = grants;
-        let tables = Tables { owners: Map::new(owners), templates: Map::new(templates), groups: Map::new(groups) };
+        let tables = Tables { owners: Map::new(owners), templates: Map::new(templates), groups: Map::new(groups), worst: String::new() };
         let inner = Inner { recorder, handle, pending: Arc::default(), fixed, tables: Mutex::new(tables) };
         Self { inner: Arc::new(inner) }
     }
@@ -180,7 +186,9 @@ impl Exporter {
 
     /// Writes everything in Prometheus's text format.
     pub fn render(&self) -> String {
-        self.inner.handle.render()
+        let mut text = self.inner.handle.render();
+        text.push_str(&self.tables().worst);
+        text
     }
 
     /// Sorts pending latencies into their buckets. [`crate::Sampler::sample`] does it.
@@ -230,11 +238,12 @@ impl Exporter {
         total.set(sample.ledger_bytes as f64);
         used.set(sample.ledger_used_bytes as f64);
         if let Some(process) = sample.process {
-            cpu.absolute(process.cpu.as_millis() as u64);
+            cpu.absolute(process.cpu.as_secs());
             self.known(&f::PROCESS_RESIDENT, Some(process.resident_bytes));
             self.known(&f::PROCESS_ANONYMOUS, process.anonymous_bytes);
             self.known(&f::PROCESS_THREADS, Some(process.threads));
             self.known(&f::PROCESS_FILES, process.open_files);
+            self.known(&f::PROCESS_FILES_MAX, process.files_limit);
         }
         if let Some(figures) = sample.allocator {
             self.known(&f::ALLOCATED, Some(figures.allocated));
@@ -246,6 +255,10 @@ impl Exporter {
         if let Some(group) = sample.cgroup {
             self.known(&f::CGROUP_CURRENT, Some(group.current_bytes));
             self.known(&f::CGROUP_LIMIT, group.limit_bytes);
+        }
+        self.known(&f::MACHINE_AVAILABLE, sample.machine.map(|machine| machine.available_bytes));
+        if let Some(load) = sample.cpu_load {
+            self.series().gauge(&f::PROCESS_LOAD, &[]).set(load);
         }
         self.publish_lines(lines);
         self.publish_groups(tasks);
@@ -261,9 +274,10 @@ impl Exporter {
     fn publish_lines(&self, lines: &[TemplateStatus]) {
         let mut tables = self.tables();
         tables.templates.for_each_mut(|_, series| series.seen = false);
+        tables.worst = worst(lines);
         for status in lines {
             let name = status.template();
-            let made = tables.templates.get_or_insert_with(Text::cut(name), || LineSeries::of(&self.series(), name));
+            let made = tables.templates.get_or_insert_with(Text::cut(name), || LineSeries::of(&self.series(), name, status.worst.policy));
             let Ok(series) = made else {
                 self.inner.fixed.dropped.increment(1);
                 continue;
@@ -312,7 +326,7 @@ impl std::fmt::Debug for Exporter {
 }
 
 impl LineSeries {
-    fn of(series: &Series<'_>, name: &str) -> Self {
+    fn of(series: &Series<'_>, name: &str, policy: WhenFull) -> Self {
         Self {
             lines: series.gauge(&f::LEDGER_LINES, &[name]),
             bytes: series.gauge(&f::LEDGER_BYTES, &[name]),
@@ -320,7 +334,7 @@ impl LineSeries {
             length: series.gauge(&f::LEDGER_LENGTH, &[name]),
             fill: series.gauge(&f::LEDGER_FILL, &[name]),
             high_water: series.gauge(&f::LEDGER_HIGH_WATER, &[name]),
-            overflow: series.counter(&f::LEDGER_OVERFLOW, &[name]),
+            overflow: series.counter(&f::LEDGER_OVERFLOW, &[name, policy.as_str()]),
             seen: true,
         }
     }
@@ -331,6 +345,23 @@ impl LineSeries {
             gauge.set(0.0);
         }
     }
+}
+
+/// The fullest container of each kind, in Prometheus's text format.
+fn worst(lines: &[TemplateStatus]) -> String {
+    use std::fmt::Write;
+    let family = &f::LEDGER_WORST;
+    let mut text = format!("# HELP {0} {1}\n# TYPE {0} gauge\n", family.name, family.help);
+    for status in lines.iter().take(TEMPLATES_MAX) {
+        let owner = status.worst.name.owner().replace('\\', "\\\\").replace('"', "\\\"");
+        let full = f64::from(status.worst.fill_permille()) / 1_000.0;
+        // Writing to a string does not fail.
+        if writeln!(text, "{}{{line=\"{}\",owner=\"{owner}\"}} {full}", family.name, status.template()).is_err() {
+            break;
+        }
+    }
+    text.push('\n');
+    text
 }
 
 fn builder() -> PrometheusBuilder {

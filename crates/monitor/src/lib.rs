@@ -11,7 +11,7 @@
 //! ```
 //! use plimsoll_bounded::{Grant, Ledger, Tasks};
 //! use plimsoll_market::Time;
-//! use plimsoll_monitor::{Exporter, ExporterGrants, Sampler, SystemMetrics};
+//! use plimsoll_monitor::{Exporter, ExporterGrants, ManagerFigures, Sampler, SystemMetrics};
 //!
 //! let ledger = Ledger::open(64_000_000);
 //! let exporter = Exporter::new(ExporterGrants::take(&ledger)?);
@@ -21,7 +21,8 @@
 //!
 //! let mut sampler = Sampler::new(history, ledger.handle(), [tasks], exporter.clone());
 //! let sample = sampler.sample(Time::from_millis(1_700_000_000_000));
-//! assert_eq!(SystemMetrics::of(&sample, 200_000_000).next_gc_mb, 200.0);
+//! let manager = ManagerFigures { next_purge_bytes: 200_000_000, ..ManagerFigures::default() };
+//! assert_eq!(SystemMetrics::of(&sample, &manager).next_gc_mb, 200.0);
 //! assert!(exporter.render().contains("plimsoll_ledger_budget_bytes 64000000"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -30,17 +31,30 @@ mod allocator;
 mod cgroup;
 mod exporter;
 mod families;
+mod health;
+mod leaks;
 pub mod limits;
+mod manager;
+mod pressure;
 mod process;
+pub mod profile;
+mod room;
 mod sample;
 mod system;
 mod trading;
+mod watchdog;
 
 pub use allocator::AllocatorSample;
 pub use cgroup::{Cgroup, CgroupSample};
 pub use exporter::{AlreadyInstalled, Exporter, ExporterGrants, Latency, SeriesFull};
 pub use families::{FAMILIES, Family, Kind};
+pub use health::{AlertMetrics, ChannelSample, PoolSample, SessionSample};
+pub use leaks::{Culprit, Horizon, Leak, LeakConfig, LeakDetector, POINTS};
+pub use manager::{Duties, ManagerConfig, ManagerFigures, MemoryManager};
+pub use pressure::{Ladder, LadderConfig, Rung};
 pub use process::ProcessSample;
+pub use room::{Limiter, Machine, Room, Stall};
 pub use sample::{Sample, Sampler};
 pub use system::SystemMetrics;
 pub use trading::{AccountMetrics, StorageFigures, StorageMetrics, SymbolMetrics};
+pub use watchdog::{Finding, Rule, Stream, Watchdog, WatchdogConfig};

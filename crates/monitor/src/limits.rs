@@ -21,16 +21,16 @@ pub const SERIES_MAX: usize =
     SYMBOLS_MAX * SYMBOL_SERIES + ACCOUNTS_MAX * ACCOUNT_SERIES + TEMPLATES_MAX * TEMPLATE_SERIES + GROUPS_MAX + PROCESS_SERIES;
 
 /// Series of one symbol: counters and gauges.
-pub const SYMBOL_SERIES: usize = 20;
+pub const SYMBOL_SERIES: usize = 21;
 
 /// Series of one account, with its feeds and its latency histogram.
-pub const ACCOUNT_SERIES: usize = 48;
+pub const ACCOUNT_SERIES: usize = 72;
 
-/// Series of one line template.
-pub const TEMPLATE_SERIES: usize = 7;
+/// Series of one line template, its suspicion of a leak and its fullest container included.
+pub const TEMPLATE_SERIES: usize = 9;
 
 /// Series of the process as a whole, with two histograms.
-pub const PROCESS_SERIES: usize = 90;
+pub const PROCESS_SERIES: usize = 200;
 
 /// Bytes a series takes at worst: its key with labels, its value, its places in two hash tables.
 ///
@@ -52,3 +52,15 @@ pub const SAMPLES: usize = 720;
 
 /// Depth of control groups that is walked up in search of a limit.
 pub const CGROUP_DEPTH_MAX: usize = 16;
+
+/// Samples that the watchdog remembers for growth: its window at one each 5 s, and room.
+pub const WATCH_SAMPLES_MAX: usize = 128;
+
+/// Things that the watchdog remembers having spoken of.
+pub const COOL_DOWNS_MAX: usize = 512;
+
+/// Findings of one look of the watchdog; further ones are said at the next.
+pub const FINDINGS_MAX: usize = 16;
+
+/// Alert channels that get series of their own.
+pub const CHANNELS_MAX: usize = 32;

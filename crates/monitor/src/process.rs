@@ -3,12 +3,22 @@
 use std::time::Duration;
 
 /// The process, as the operating system sees it at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProcessSample {
     /// Memory that is in RAM, in bytes: what the OOM killer counts, program text included.
     pub resident_bytes: u64,
     /// The part of it that belongs to no file, in bytes: heap and stacks. `None` before Linux 4.5.
     pub anonymous_bytes: Option<u64>,
+    /// Address space, in bytes.
+    pub virtual_bytes: u64,
+    /// Private writable memory, in bytes: what `RLIMIT_DATA` limits.
+    pub data_bytes: Option<u64>,
+    /// `RLIMIT_AS`, in bytes; `None` when there is no limit.
+    pub address_space_limit: Option<u64>,
+    /// `RLIMIT_DATA`, in bytes; `None` when there is no limit.
+    pub data_limit: Option<u64>,
+    /// `RLIMIT_NOFILE`; `None` when there is no limit.
+    pub files_limit: Option<u64>,
     /// Threads.
     pub threads: u64,
     /// Open files and sockets; `None` when they may not be listed.
@@ -26,10 +36,20 @@ impl ProcessSample {
         let ticks = stat.utime.saturating_add(stat.stime);
         let per_second = procfs::ticks_per_second().max(1);
         let bytes = |kib: u64| kib.saturating_mul(1_024);
+        let limits = process.limits().ok();
+        let soft = |limit: Option<procfs::process::Limit>| match limit?.soft_limit {
+            procfs::process::LimitValue::Value(value) => Some(value),
+            procfs::process::LimitValue::Unlimited => None,
+        };
         Some(Self {
             // What `status` says is a little less stale than `stat`; both are counted in pages.
             resident_bytes: status.vmrss.map_or_else(|| stat.rss.saturating_mul(procfs::page_size()), bytes),
             anonymous_bytes: status.rssanon.map(bytes),
+            virtual_bytes: stat.vsize,
+            data_bytes: status.vmdata.map(bytes),
+            address_space_limit: soft(limits.as_ref().map(|l| l.max_address_space)),
+            data_limit: soft(limits.as_ref().map(|l| l.max_data_size)),
+            files_limit: soft(limits.as_ref().map(|l| l.max_open_files)),
             threads: status.threads,
             open_files: process.fd_count().ok().map(|files| files as u64),
             cpu: Duration::from_millis(ticks.saturating_mul(1_000) / per_second),

@@ -7,6 +7,7 @@ use crate::allocator::AllocatorSample;
 use crate::cgroup::{Cgroup, CgroupSample};
 use crate::exporter::Exporter;
 use crate::process::ProcessSample;
+use crate::room::{Machine, Room, Stall};
 
 /// The process at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Sample {
     pub allocator: Option<AllocatorSample>,
     /// The control group's memory; `None` without one.
     pub cgroup: Option<CgroupSample>,
+    /// The machine's memory; `None` where it does not tell.
+    pub machine: Option<Machine>,
     /// Tasks that are and were.
     pub tasks: TaskCounts,
     /// Live tasks that broke their promise to show that they live.
@@ -32,6 +35,38 @@ pub struct Sample {
     /// Processors kept busy since the sample before: 1 is one of them all the time. `None` for the first.
     pub cpu_load: Option<f64>,
 }
+
+impl Sample {
+    /// A sample in which nothing is known.
+    pub fn blank(time: Time) -> Self {
+        Self {
+            time,
+            process: None,
+            allocator: None,
+            cgroup: None,
+            machine: None,
+            tasks: TaskCounts::default(),
+            tasks_overdue: 0,
+            ledger_bytes: 0,
+            ledger_used_bytes: 0,
+            budget_bytes: 0,
+            cpu_load: None,
+        }
+    }
+
+    /// The tightest memory limit and what is used of it.
+    pub fn room(&self) -> Option<Room> {
+        Room::tightest(self.process.as_ref(), self.cgroup.as_ref(), self.machine.as_ref())
+    }
+
+    /// How long tasks wait for memory.
+    pub fn stall(&self) -> Option<Stall> {
+        self.cgroup.and_then(|group| group.stall)
+    }
+}
+
+/// Share of the tightest limit below which the room is looked at less closely.
+const CALM: f64 = 0.5;
 
 /// Looks at the process, remembers, and exports. Owned by the one task that samples.
 ///
@@ -85,6 +120,7 @@ impl Sampler {
             process,
             allocator: AllocatorSample::read(),
             cgroup: self.cgroup.as_ref().and_then(Cgroup::read),
+            machine: Machine::read(),
             tasks: counts,
             tasks_overdue: status.iter().filter(|task| task.overdue).count(),
             ledger_bytes: self.ledger.total_bytes(),
@@ -97,6 +133,44 @@ impl Sampler {
         self.exporter.upkeep();
         self.history.roll(sample);
         sample
+    }
+
+    /// Looks only at how much memory may still be used: for the pressure ladder, once a second.
+    ///
+    /// While the last sample was calm and the control group has not grown by more than a hundredth of its limit since, that
+    /// sample's word stands: most seconds cost one small file.
+    pub fn room(&self) -> (Option<Room>, Option<Stall>) {
+        if let Some(last) = self.history.last()
+            && let (Some(room), Some(group), Some(then)) = (last.room(), &self.cgroup, last.cgroup)
+            && room.ratio() < CALM
+            && let Some(used) = group.used()
+            && used.saturating_sub(then.current_bytes) < room.limit_bytes / 100
+        {
+            return (Some(room), last.stall());
+        }
+        let cgroup = self.cgroup.as_ref().and_then(Cgroup::read);
+        let (process, machine) = (ProcessSample::read(), Machine::read());
+        let room = Room::tightest(process.as_ref(), cgroup.as_ref(), machine.as_ref());
+        (room, cgroup.and_then(|group| group.stall))
+    }
+
+    /// Forgets all samples but the latest: memory is short.
+    pub fn shed(&mut self) {
+        let latest = self.history.last().copied();
+        self.history.clear();
+        if let Some(latest) = latest {
+            self.history.roll(latest);
+        }
+    }
+
+    /// The kinds of containers as they are now.
+    pub fn templates(&self) -> Vec<plimsoll_bounded::TemplateStatus> {
+        self.ledger.templates()
+    }
+
+    /// Tasks that broke their promise to show that they live, by name.
+    pub fn overdue(&self) -> Vec<TaskStatus> {
+        self.tasks.iter().flat_map(Tasks::status).filter(|task| task.overdue).collect()
     }
 
     /// Returns the latest sample.

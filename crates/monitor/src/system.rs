@@ -1,5 +1,6 @@
 //! The figures that dashboards of the original know by name.
 
+use crate::manager::ManagerFigures;
 use crate::sample::Sample;
 
 /// The ten figures of the original, with the meaning they have here, in its order.
@@ -20,19 +21,19 @@ pub struct SystemMetrics {
     pub heap_inuse_mb: Option<f64>,
     /// Mapped and not in use.
     pub heap_idle_mb: Option<f64>,
-    /// Purges done. Nothing purges in this version but the allocator by itself, so it is 0.
+    /// Purges done: free pages returned to the system.
     pub num_gc: u64,
-    /// The resident size at which a purge is due: the configured threshold.
+    /// The resident size at which the next purge comes early.
     pub next_gc_mb: f64,
-    /// Share of the process's processor time spent purging, 0 to 1. As nothing purges in this version, it is 0.
-    pub gc_cpu_fraction: f64,
+    /// The memory manager's share of the process's processor time, 0 to 1; `None` while that is not known.
+    pub gc_cpu_fraction: Option<f64>,
     /// Live tasks.
     pub goroutines: u64,
 }
 
 impl SystemMetrics {
-    /// Derives the figures from a sample. `threshold_bytes` is `memory.high_memory_threshold`.
-    pub fn of(sample: &Sample, threshold_bytes: u64) -> Self {
+    /// Derives the figures from a sample and what the memory manager says of itself.
+    pub fn of(sample: &Sample, manager: &ManagerFigures) -> Self {
         let allocator = sample.allocator;
         let allocated = allocator.map(|figures| mb(figures.allocated));
         Self {
@@ -42,9 +43,9 @@ impl SystemMetrics {
             heap_sys_mb: allocator.map(|figures| mb(figures.mapped)),
             heap_inuse_mb: allocator.map(|figures| mb(figures.active)),
             heap_idle_mb: allocator.map(|figures| mb(figures.mapped.saturating_sub(figures.active))),
-            num_gc: 0,
-            next_gc_mb: mb(threshold_bytes),
-            gc_cpu_fraction: 0.0,
+            num_gc: manager.purges,
+            next_gc_mb: mb(manager.next_purge_bytes),
+            gc_cpu_fraction: manager.cpu_share,
             goroutines: sample.tasks.live as u64,
         }
     }
@@ -60,7 +61,7 @@ impl SystemMetrics {
             ("heap_idle_mb", self.heap_idle_mb),
             ("num_gc", Some(self.num_gc as f64)),
             ("next_gc_mb", Some(self.next_gc_mb)),
-            ("gc_cpu_fraction", Some(self.gc_cpu_fraction)),
+            ("gc_cpu_fraction", self.gc_cpu_fraction),
             ("goroutines", Some(self.goroutines as f64)),
         ]
     }

@@ -29,6 +29,7 @@ impl Exporter {
             foreign: gauge(&f::ORDERS_FOREIGN),
             fills: series.counter(&f::FILLS, &labels),
             fills_before: None,
+            cleaned: counter(&f::SLOTS_CLEANED),
             slots: gauge(&f::SLOTS_USED),
             holding: gauge(&f::HOLDING),
             mid: gauge(&f::PRICE_MID),
@@ -106,6 +107,7 @@ pub struct SymbolMetrics {
     fills: Counter,
     /// Executions ever, when last seen; those before the first look were counted by an earlier process.
     fills_before: Option<u64>,
+    cleaned: Growing,
     slots: Gauge,
     holding: Gauge,
     mid: Gauge,
@@ -131,6 +133,7 @@ impl SymbolMetrics {
         self.foreign.set(f64::from(status.foreign_orders));
         self.fills.increment(self.fills_before.map_or(0, |before| status.fills.saturating_sub(before)));
         self.fills_before = Some(status.fills);
+        self.cleaned.reach(status.slots_cleaned);
         self.slots.set(status.slots.len() as f64);
         self.holding.set(decimal(i128::from(status.holding.units()), instrument.qty_scale));
         // Without a price, what depends on it is unknown, not what it was.

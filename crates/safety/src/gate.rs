@@ -17,6 +17,8 @@ pub enum Closed {
     NotInStep,
     /// What happens cannot be stored now.
     RecordsFull,
+    /// Memory runs short.
+    MemoryShort,
     /// The exchange does not trade the symbol now.
     NotTrading,
 }
@@ -31,6 +33,7 @@ impl Closed {
             Self::Stale => "stale_market",
             Self::NotInStep => "not_in_step",
             Self::RecordsFull => "records_full",
+            Self::MemoryShort => "memory_short",
             Self::NotTrading => "not_trading",
         }
     }
@@ -41,7 +44,7 @@ impl Closed {
     pub const fn withdraws(self) -> bool {
         match self {
             Self::Paused | Self::Halted | Self::Stale | Self::NotTrading => true,
-            Self::NoLease | Self::NotInStep | Self::RecordsFull => false,
+            Self::NoLease | Self::NotInStep | Self::RecordsFull | Self::MemoryShort => false,
         }
     }
 }
@@ -93,6 +96,7 @@ pub struct Gate {
     paused: bool,
     halted: bool,
     records_full: bool,
+    memory_short: bool,
     lease: Option<Lease>,
     /// The tighter of both limits in the symbol's own units; kept, because to convert it costs two divisions of 128 bits.
     exposure_max: Option<i128>,
@@ -108,6 +112,7 @@ impl Gate {
             paused,
             halted,
             records_full: false,
+            memory_short: false,
             lease: None,
             exposure_max: None,
             last_market: Time::ZERO,
@@ -154,6 +159,7 @@ impl Gate {
                 self.exposure_max = None;
             }
             Event::RecordsFull(full) => self.records_full = *full,
+            Event::MemoryShort(short) => self.memory_short = *short,
             Event::Command(Command::CleanupSlots | Command::Resync)
             | Event::Candle(_)
             | Event::Gap(_)
@@ -195,6 +201,8 @@ impl Gate {
             Some(Closed::NotInStep)
         } else if self.records_full {
             Some(Closed::RecordsFull)
+        } else if self.memory_short {
+            Some(Closed::MemoryShort)
         } else if self.lease.is_none_or(|l| l.until <= view.now) {
             Some(Closed::NoLease)
         } else {

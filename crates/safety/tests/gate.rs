@@ -111,6 +111,9 @@ fn full_records_stop_opening_and_keep_what_rests() {
     assert_eq!(w.feed(Event::RecordsFull(true)), Some(Closed::RecordsFull));
     assert_eq!(w.clear(&[buy(6_000_000, 5), sell(6_010_000, 5)]), (0b10, 0b11));
     assert_eq!(w.feed(Event::RecordsFull(false)), None);
+    assert_eq!(w.feed(Event::MemoryShort(true)), Some(Closed::MemoryShort));
+    assert!(!Closed::MemoryShort.withdraws(), "what rests may stay; nothing new is sent");
+    assert_eq!(w.feed(Event::MemoryShort(false)), None);
 }
 
 #[test]

@@ -289,7 +289,7 @@ pub enum ConfigError {
     #[error("start price of {0} is out of range")]
     StartPrice(plimsoll_market::Symbol),
     /// Speed must be 1 to 1,000,000 thousandths.
-    #[error("speed {0} thousandths is outside 1 to 1000000")]
+    #[error("speed {0} thousandths is outside 1 to 2000000")]
     Speed(u32),
     /// The funding interval is below a second or no multiple of it.
     #[error("funding interval is not a whole number of seconds above zero")]

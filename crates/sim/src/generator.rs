@@ -25,7 +25,7 @@ pub struct GeneratorSpec {
     pub seed: u64,
     /// Price to begin with; a restored venue goes on at its last price.
     pub start_price: Price,
-    /// How much faster than real life it runs, in thousandths, 1 to 1,000,000: 20,000 is 20×, twenty times as much happens
+    /// How much faster than real life it runs, in thousandths, 1 to 2,000,000: 20,000 is 20×, twenty times as much happens
     /// in a second. Time stamps stay real.
     pub speed_milli: u32,
     /// One-minute candles to make up before the start, at most [`crate::limits::CANDLES_MAX`].

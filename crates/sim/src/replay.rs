@@ -25,7 +25,7 @@ pub type Lines = Box<dyn Iterator<Item = String> + Send>;
 pub struct ReplaySpec {
     /// The lines.
     pub lines: Lines,
-    /// How much faster than recorded, in thousandths, 1 to 1,000,000.
+    /// How much faster than recorded, in thousandths, 1 to 2,000,000.
     pub speed_milli: u32,
 }
 

@@ -10,10 +10,10 @@ use sea_orm::{
 };
 
 use crate::db::Db;
-use crate::entity::{equity, events, fills, orders, runs, slots, state, totals};
+use crate::entity::{equity, events, fills, orders, runs, slots, state, system_metrics, system_metrics_daily, totals};
 use crate::error::StoreError;
 use crate::limits::{COMMIT_TIMEOUT, RETENTION_ROWS};
-use crate::rows::{OPEN, equity_row, event_row, fill_row, nanos, order_row, slot_row, state_row, totals_row};
+use crate::rows::{OPEN, equity_row, event_row, fill_row, nanos, order_row, slot_row, state_row, system_row, totals_row};
 use crate::store::Table;
 use crate::{History, Key};
 
@@ -36,9 +36,9 @@ pub(crate) async fn limited<T>(db: &Db, work: impl Future<Output = Result<T, Sto
 pub(crate) async fn records(db: &Db, items: &[Item]) -> Result<(), StoreError> {
     let plan = Plan::of(items);
     limited(db, async {
-        let transaction = db.begin().await?;
+        let transaction = db.begin("storage.records").await?;
         plan.write(&transaction).await.map_err(|error| db.error(error))?;
-        transaction.commit().await.map_err(|error| db.error(error))
+        db.commit(transaction).await
     })
     .await
 }
@@ -120,7 +120,7 @@ pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(),
     // Of several for one symbol the last wins.
     let rows: BTreeMap<Key, &StateRecord> = states.iter().map(|(key, record)| (*key, record)).collect();
     let rows: Vec<_> = rows.into_iter().map(|(key, record)| state_row(&key, record)).collect();
-    durable(db, async |to| {
+    durable(db, "storage.states", async |to| {
         use state::Column as C;
         let changing = [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted];
         let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(changing).to_owned();
@@ -131,7 +131,7 @@ pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(),
 
 /// Takes the number of this start: above every stored one and at least the Unix second; durable.
 pub(crate) async fn next_run(db: &Db, now: Time) -> Result<u64, StoreError> {
-    durable(db, async |to| {
+    durable(db, "storage.next_run", async |to| {
         let last: Option<Option<i64>> =
             runs::Entity::find().select_only().column_as(runs::Column::Run.max(), "run").into_tuple().one(to).await?;
         let stored = last.flatten().and_then(|run| u64::try_from(run).ok());
@@ -152,21 +152,25 @@ const RUNS_KEPT_NS: i64 = 365 * DAY_NS;
 const DAY_NS: i64 = 86_400 * 1_000_000_000;
 
 /// Runs a transaction that waits for the disk. SQLite's log is not synced on ordinary commits; PostgreSQL always does.
-async fn durable<T>(db: &Db, work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>) -> Result<T, StoreError> {
+async fn durable<T>(
+    db: &Db,
+    holder: &'static str,
+    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
+) -> Result<T, StoreError> {
     limited(db, async {
         if db.is_sqlite() {
-            db.run("PRAGMA synchronous = FULL").await?;
+            db.run(holder, "PRAGMA synchronous = FULL").await?;
         }
         let done = async {
-            let transaction = db.begin().await?;
+            let transaction = db.begin(holder).await?;
             let done = work(&transaction).await.map_err(|error| db.error(error))?;
-            transaction.commit().await.map_err(|error| db.error(error))?;
+            db.commit(transaction).await?;
             Ok(done)
         }
         .await;
         if db.is_sqlite() {
             // Left at FULL by a cancelled commit, it would only be slower.
-            db.run("PRAGMA synchronous = NORMAL").await?;
+            db.run(holder, "PRAGMA synchronous = NORMAL").await?;
         }
         done
     })
@@ -177,25 +181,33 @@ async fn durable<T>(db: &Db, work: impl AsyncFnOnce(&DatabaseTransaction) -> Res
 pub(crate) async fn history(db: &Db, items: &[History]) -> Result<(), StoreError> {
     let mut points = Vec::new();
     let mut told = Vec::new();
+    // A statement may name an instant once only; the first sample of an instant is the one that stays.
+    let mut samples = BTreeMap::new();
     for item in items {
         match item {
             History::Equity(point) => points.push(equity_row(point)),
             History::Event(event) => told.push(event_row(event)),
+            History::System(sample) => drop(samples.entry(sample.time).or_insert_with(|| system_row(sample))),
         }
     }
     limited(db, async {
-        let transaction = db.begin().await?;
+        let transaction = db.begin("storage.history").await?;
+        let to: &DatabaseTransaction = &transaction;
         let written = async {
             if !points.is_empty() {
-                equity::Entity::insert_many(points).exec_without_returning(&transaction).await?;
+                equity::Entity::insert_many(points).exec_without_returning(to).await?;
             }
             if !told.is_empty() {
-                events::Entity::insert_many(told).exec_without_returning(&transaction).await?;
+                events::Entity::insert_many(told).exec_without_returning(to).await?;
+            }
+            if !samples.is_empty() {
+                let known = OnConflict::column(system_metrics::Column::TimeNs).do_nothing().to_owned();
+                system_metrics::Entity::insert_many(samples.into_values()).on_conflict(known).exec_without_returning(to).await?;
             }
             Ok(())
         };
         written.await.map_err(|error| db.error(error))?;
-        transaction.commit().await.map_err(|error| db.error(error))
+        db.commit(transaction).await
     })
     .await
 }
@@ -203,7 +215,6 @@ pub(crate) async fn history(db: &Db, items: &[History]) -> Result<(), StoreError
 /// Which rows of a table may go now.
 #[derive(Clone, Copy)]
 pub(crate) struct Cut {
-    pub(crate) table: Table,
     /// Older ones go.
     pub(crate) before: Time,
     /// So many of the oldest go whatever their age.
@@ -211,12 +222,16 @@ pub(crate) struct Cut {
 }
 
 /// Deletes one step of the oldest rows and tells how many.
-pub(crate) async fn retain(db: &Db, cut: Cut) -> Result<u64, StoreError> {
-    match cut.table {
+pub(crate) async fn retain(db: &Db, table: Table, cut: Cut) -> Result<u64, StoreError> {
+    match table {
         Table::Equity => retain_in::<equity::Entity>(db, equity::Column::Id, equity::Column::TimeNs, Condition::all(), cut).await,
         Table::Events => retain_in::<events::Entity>(db, events::Column::Id, events::Column::TimeNs, Condition::all(), cut).await,
         Table::Orders => retain_in::<orders::Entity>(db, orders::Column::Id, orders::Column::TimeNs, ended(), cut).await,
         Table::Fills => retain_in::<fills::Entity>(db, fills::Column::Id, fills::Column::TimeNs, Condition::all(), cut).await,
+        Table::SystemDaily => {
+            let day = system_metrics_daily::Column::DayNs;
+            retain_in::<system_metrics_daily::Entity>(db, day, day, Condition::all(), cut).await
+        }
     }
 }
 
@@ -226,13 +241,19 @@ fn ended() -> Condition {
 }
 
 /// Counts the rows of a table that may go.
-pub(crate) async fn count(db: &Db, table: Table) -> Result<u64, DbErr> {
+pub(crate) async fn count(from: &DatabaseTransaction, table: Table) -> Result<u64, DbErr> {
     match table {
-        Table::Equity => equity::Entity::find().count(&db.connection).await,
-        Table::Events => events::Entity::find().count(&db.connection).await,
-        Table::Orders => orders::Entity::find().filter(ended()).count(&db.connection).await,
-        Table::Fills => fills::Entity::find().count(&db.connection).await,
+        Table::Equity => equity::Entity::find().count(from).await,
+        Table::Events => events::Entity::find().count(from).await,
+        Table::Orders => orders::Entity::find().filter(ended()).count(from).await,
+        Table::Fills => fills::Entity::find().count(from).await,
+        Table::SystemDaily => system_metrics_daily::Entity::find().count(from).await,
     }
+}
+
+/// Counts the samples of the process.
+pub(crate) async fn count_samples(from: &DatabaseTransaction) -> Result<u64, DbErr> {
+    system_metrics::Entity::find().count(from).await
 }
 
 async fn retain_in<E>(db: &Db, id: E::Column, time: E::Column, may: Condition, cut: Cut) -> Result<u64, StoreError>
@@ -243,9 +264,10 @@ where
         let oldest = |condition: Condition, limit: u64| {
             E::find().select_only().column(id).filter(condition).order_by_asc(time).order_by_asc(id).limit(limit).into_query()
         };
-        let transaction = db.begin().await?;
+        let transaction = db.begin("storage.retention").await?;
+        let on: &DatabaseTransaction = &transaction;
         let delete = async |query| {
-            let done = E::delete_many().filter(id.in_subquery(query)).exec(&transaction).await;
+            let done = E::delete_many().filter(id.in_subquery(query)).exec(on).await;
             done.map(|done| done.rows_affected).map_err(|error| db.error(error))
         };
         let mut deleted = delete(oldest(may.clone().add(time.lt(nanos(cut.before))), RETENTION_ROWS)).await?;
@@ -253,7 +275,7 @@ where
         if excess > deleted {
             deleted += delete(oldest(may, excess - deleted)).await?;
         }
-        transaction.commit().await.map_err(|error| db.error(error))?;
+        db.commit(transaction).await?;
         Ok(deleted)
     })
     .await

@@ -7,8 +7,8 @@ use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Row as _};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::config::{StoreConfig, Target};
@@ -16,6 +16,7 @@ use crate::error::{Holder, StoreError};
 use crate::limits::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, COMMIT_TIMEOUT, READERS, STATEMENTS_KEPT, WAL_BYTES_KEPT,
 };
+use crate::pool::{Held, Pool};
 
 /// Bytes of a page of SQLite; set so that the limit of the file is what we say.
 const PAGE_BYTES: u64 = 4_096;
@@ -33,32 +34,35 @@ enum Role {
     Reader,
 }
 
-/// One pool, and what to call its database in messages.
+/// One of the driver's pools, the books of all connections, and what to call the database in messages.
+///
+/// Once the store is open, connections are taken by [`Db::begin`], [`Db::read`] and [`Db::run`] only, which name the holder.
 #[derive(Clone)]
 pub(crate) struct Db {
     pub(crate) connection: DatabaseConnection,
     pub(crate) name: String,
+    pool: Arc<Pool>,
 }
 
 impl Db {
     /// Opens the only connection that writes. SQLite creates the file if there is none.
-    pub(crate) async fn writer(config: &StoreConfig) -> Result<Self, StoreError> {
+    pub(crate) async fn writer(config: &StoreConfig, pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let mut options = options(config, Role::Writer);
         options.max_connections(1).min_connections(1);
-        Self::connect(config, options).await
+        Self::connect(config, options, pool).await
     }
 
     /// Opens the connections that only read.
-    pub(crate) async fn readers(config: &StoreConfig) -> Result<Self, StoreError> {
+    pub(crate) async fn readers(config: &StoreConfig, pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let mut options = options(config, Role::Reader);
         options.max_connections(READERS).min_connections(0);
-        Self::connect(config, options).await
+        Self::connect(config, options, pool).await
     }
 
-    async fn connect(config: &StoreConfig, options: ConnectOptions) -> Result<Self, StoreError> {
+    async fn connect(config: &StoreConfig, options: ConnectOptions, pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let name = config.display();
         match Database::connect(options).await {
-            Ok(connection) => Ok(Self { connection, name }),
+            Ok(connection) => Ok(Self { connection, name, pool: Arc::clone(pool) }),
             // The driver tries a server that refuses until the time is over, and then says no more than that.
             Err(error) => match (config.target(), StoreError::of(&name, error.clone())) {
                 (Target::Postgres(_), StoreError::Busy { database, .. }) => {
@@ -77,45 +81,79 @@ impl Db {
         StoreError::of(&self.name, error)
     }
 
-    /// Runs a statement that returns nothing.
-    pub(crate) async fn run(&self, sql: &str) -> Result<(), StoreError> {
-        self.connection.execute_unprepared(sql).await.map(drop).map_err(|error| self.error(error))
+    /// Returns the books of all connections.
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
     }
 
-    /// Reads one number.
-    pub(crate) async fn number(&self, sql: &str) -> Result<i64, StoreError> {
-        let statement = Statement::from_string(self.connection.get_database_backend(), sql);
-        let row = self.connection.query_one_raw(statement).await.map_err(|error| self.error(error))?;
-        row.map_or(Ok(0), |row| row.try_get_by_index(0)).map_err(|error| self.error(error))
+    /// Tells how many connections the driver has open here, and how many of them are idle.
+    pub(crate) fn open_and_idle(&self) -> (u32, u32) {
+        let (size, idle) = if self.is_sqlite() {
+            let pool = self.connection.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle())
+        } else {
+            let pool = self.connection.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle())
+        };
+        (size, u32::try_from(idle).unwrap_or(u32::MAX))
+    }
+
+    /// Runs a statement of SQLite that returns nothing and may not be part of a transaction.
+    pub(crate) async fn run(&self, holder: &'static str, sql: &'static str) -> Result<(), StoreError> {
+        let pool = self.connection.get_sqlite_connection_pool();
+        let lift = |error: sqlx::Error| self.error(DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))));
+        let mut held = self.pool.acquire(holder, async { pool.acquire().await.map_err(lift) }).await?;
+        sqlx::raw_sql(sql).execute(&mut **held).await.map(drop).map_err(lift)
+    }
+
+    /// Takes a connection to read with. All that is read through it is of one instant in SQLite.
+    ///
+    /// It is given back when dropped; there is nothing to commit.
+    pub(crate) async fn read(&self, holder: &'static str) -> Result<Held<DatabaseTransaction>, StoreError> {
+        self.pool.acquire(holder, async { self.connection.begin().await.map_err(|error| self.error(error)) }).await
     }
 
     /// Begins to write. A server is asked first whether we still hold the database: a lost connection loses the lock.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub(crate) async fn begin(&self, holder: &'static str) -> Result<Held<DatabaseTransaction>, StoreError> {
         let mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
-        let transaction = self.connection.begin_with_options(options).await.map_err(|error| self.error(error))?;
+        let begun = async { self.connection.begin_with_options(options).await.map_err(|error| self.error(error)) };
+        let transaction = self.pool.acquire(holder, begun).await?;
         if !self.is_sqlite() {
             let sql = format!("SELECT pg_try_advisory_xact_lock({LOCK_KEY})");
             let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
             let ours = row.and_then(|row| row.map_or(Ok(false), |row| row.try_get_by_index(0)));
             if !ours.map_err(|error| self.error(error))? {
-                drop(transaction);
-                return Err(StoreError::InUse { database: self.name.clone(), holder: self.holder().await });
+                return Err(StoreError::InUse { database: self.name.clone(), holder: lock_holder(&transaction).await });
             }
         }
         Ok(transaction)
     }
 
-    /// Asks the server who holds the lock.
-    async fn holder(&self) -> Holder {
-        let sql = "SELECT a.application_name || ' at ' || coalesce(host(a.client_addr), 'the server') FROM pg_locks l JOIN pg_stat_activity a \
-                   ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1886153069 AND l.objsubid = 2 \
-                   AND l.objid::bigint = hashtext(coalesce(current_schema(), ''))::bigint & 4294967295 \
-                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1";
-        let row = self.connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
-        let name = row.ok().flatten().and_then(|row| row.try_get_by_index::<String>(0).ok());
-        name.map_or(Holder::Unknown, Holder::Session)
+    /// Ends a transaction so that it holds.
+    pub(crate) async fn commit(&self, transaction: Held<DatabaseTransaction>) -> Result<(), StoreError> {
+        let (seat, transaction) = transaction.into_parts();
+        let done = transaction.commit().await.map_err(|error| self.error(error));
+        drop(seat);
+        done
     }
+}
+
+/// Reads one number.
+pub(crate) async fn number(from: &DatabaseTransaction, sql: &str) -> Result<i64, DbErr> {
+    let statement = Statement::from_string(from.get_database_backend(), sql);
+    from.query_one_raw(statement).await?.map_or(Ok(0), |row| row.try_get_by_index(0))
+}
+
+/// Asks the server who holds the lock.
+async fn lock_holder(from: &DatabaseTransaction) -> Holder {
+    let sql = "SELECT a.application_name || ' at ' || coalesce(host(a.client_addr), 'the server') FROM pg_locks l JOIN pg_stat_activity a \
+               ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.classid = 1886153069 AND l.objsubid = 2 \
+               AND l.objid::bigint = hashtext(coalesce(current_schema(), ''))::bigint & 4294967295 \
+               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1";
+    let row = from.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+    let name = row.ok().flatten().and_then(|row| row.try_get_by_index::<String>(0).ok());
+    name.map_or(Holder::Unknown, Holder::Session)
 }
 
 fn options(config: &StoreConfig, role: Role) -> ConnectOptions {

@@ -205,3 +205,73 @@ pub(crate) mod events {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// Samples of the process.
+pub(crate) mod system_metrics {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "system_metrics")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub time_ns: i64,
+        pub cpu_milli: Option<i64>,
+        pub rss: Option<i64>,
+        pub anonymous: Option<i64>,
+        pub allocated: Option<i64>,
+        pub active: Option<i64>,
+        pub resident: Option<i64>,
+        pub mapped: Option<i64>,
+        pub retained: Option<i64>,
+        pub cgroup_used: Option<i64>,
+        pub cgroup_limit: Option<i64>,
+        pub ledger_used: Option<i64>,
+        pub tasks: Option<i64>,
+        pub threads: Option<i64>,
+        pub open_files: Option<i64>,
+        pub purges: Option<i64>,
+        pub rung: Option<i64>,
+        /// Whether it was added to its day.
+        pub rolled: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What the samples of a day add up to.
+pub(crate) mod system_metrics_daily {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "system_metrics_daily")]
+    pub struct Model {
+        /// When the day began.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub day_ns: i64,
+        pub samples: i64,
+        pub rss_count: i64,
+        pub rss_sum: String,
+        pub rss_min: i64,
+        pub rss_max: i64,
+        pub cpu_count: i64,
+        pub cpu_sum: String,
+        pub cpu_min: i64,
+        pub cpu_max: i64,
+        pub tasks_count: i64,
+        pub tasks_sum: String,
+        pub tasks_min: i64,
+        pub tasks_max: i64,
+        pub allocated_count: i64,
+        pub allocated_sum: String,
+        pub allocated_min: i64,
+        pub allocated_max: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -106,6 +106,16 @@ pub enum StoreError {
         /// What is allowed.
         most: u64,
     },
+    /// The query asks for too little.
+    #[error("the query is out of range: {what} is {value}, at least {least}")]
+    TooLittle {
+        /// What of it.
+        what: &'static str,
+        /// What was asked for.
+        value: u64,
+        /// What is allowed.
+        least: u64,
+    },
     /// The store was stopped.
     #[error("storage has stopped")]
     Stopped,
@@ -148,7 +158,7 @@ impl StoreError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Busy { .. } => ErrorClass::Retry { after: RETRY_FIRST },
-            Self::TooMuch { .. } => ErrorClass::Refused,
+            Self::TooMuch { .. } | Self::TooLittle { .. } => ErrorClass::Refused,
             Self::Full { .. } | Self::Unreachable { .. } | Self::Database { .. } => ErrorClass::Unavailable,
             Self::InUse { .. }
             | Self::Folder { .. }

@@ -2,6 +2,8 @@
 
 use plimsoll_market::{Alert, Name, Severity, Symbol, Time};
 
+use crate::SystemRow;
+
 /// What an account was worth at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EquityPoint {
@@ -66,4 +68,14 @@ pub(crate) enum History {
     Equity(EquityPoint),
     /// What a person was told.
     Event(Box<HistoryEvent>),
+    /// What the process took.
+    System(Box<SystemRow>),
+}
+
+impl History {
+    /// Bytes that one has on the heap at most.
+    pub(crate) const HEAP_BYTES: usize = {
+        let (event, system) = (size_of::<HistoryEvent>(), size_of::<SystemRow>());
+        if event > system { event } else { system }
+    };
 }

@@ -3,7 +3,7 @@
 //! Three classes. **State** (a grid's anchor, pauses, the number of the start) is on the disk before [`Store::commit`]
 //! returns. **Records** (orders, fills, slots, totals) are taken by a [`Recorder`] without waiting, batched, and committed
 //! with their watermark in one transaction: what is stored is always a prefix of what was recorded, each fill once. When the
-//! queue is full the recorder refuses, and the caller fetches the rest from the exchange later. **History** (equity, events)
+//! queue is full the recorder refuses, and the caller fetches the rest from the exchange later. **History** (equity, events, samples of the process)
 //! is stored as far as there is room; what is lost is counted.
 //!
 //! It deliberately decides nothing, caches nothing, and never stores a number as a float. It does not serve several
@@ -46,17 +46,22 @@ mod history;
 pub mod limits;
 mod lock;
 mod migration;
+mod pool;
 mod read;
+mod rollup;
 mod rows;
 mod store;
+mod system;
 mod thin;
 mod writer;
 
 pub use config::{ConfigMistake, ConfigMistakes, Keep, RawRetention, RawStoreConfig, StoreConfig};
 pub use error::{Cause, ErrorClass, Holder, StoreError};
 pub use history::{EquityPoint, EventId, EventRow, HistoryEvent};
-pub use read::{CursorError, OrderCursor, Page, Reader, RowLimit, Stored, TimeRange};
+pub use pool::{HeldConnection, PoolFigures};
+pub use read::{CursorError, DayRange, OrderCursor, Page, Reader, RowLimit, Stored, TimeRange};
 pub use store::{Key, Retained, Sizes, Store, StoreGrants, Table};
+pub use system::{Spread, SystemDay, SystemRow};
 pub use writer::{Counts, Health, HistoryWriter, RecordRefused, Recorder};
 
 pub(crate) use history::History;

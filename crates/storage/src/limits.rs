@@ -81,6 +81,26 @@ pub const RETRY_MAX: Duration = Duration::from_secs(5);
 /// Connections that only read. Two, so that one long query does not stop the dashboard.
 pub const READERS: u32 = 2;
 
+/// Connections of a store: the readers' and the writer's.
+pub const CONNECTIONS: usize = 1 + READERS as usize;
+
+/// Holders of connections that are listed.
+///
+/// Twice the connections: who commits has given its connection back a moment before its note is gone.
+pub const HOLDERS_MAX: usize = 2 * CONNECTIONS;
+
+/// How long a connection may be held before its holder is named as a leak.
+///
+/// No query and no commit may take longer than ten seconds, so whoever still has it has forgotten it.
+pub const HELD_MAX: Duration = Duration::from_secs(30);
+const _: () = assert!(HELD_MAX.as_secs() > QUERY_TIMEOUT.as_secs() && HELD_MAX.as_secs() > COMMIT_TIMEOUT.as_secs());
+
+/// How long a health check may take, the wait for a connection included.
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of a failed health check's text that are kept.
+pub const CHECK_TEXT_MAX: usize = 500;
+
 /// Prepared statements a connection keeps.
 ///
 /// We have about 25 shapes; batch sizes multiply the inserts, so the least used go.
@@ -129,7 +149,16 @@ pub const RANGE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 pub const POINTS_MAX: usize = 10_000;
 const _: () = assert!(POINTS_MAX <= ROWS_MAX as usize);
 
-/// Equity rows read at a time while a longer range is thinned out.
+/// Longest range of a query of daily rows.
+pub const DAYS_MAX: u64 = 365;
+
+/// Figures of a sample whose least and greatest values survive the thinning out of a chart: see [`crate::SystemRow`].
+pub const MEASURES_MAX: usize = 4;
+
+/// Fewest points of a chart of samples: the least and the greatest of each figure.
+pub const SYSTEM_POINTS_MIN: usize = 2 * MEASURES_MAX;
+
+/// Rows read at a time while a longer range is thinned out.
 pub const CHUNK_ROWS: u64 = 2_000;
 
 /// Open orders that are loaded for one symbol at boot, the latest ones.

@@ -1,5 +1,7 @@
 //! The schema, step by step. A step never changes once it was released; a further one is added behind it.
 
+mod system;
+
 use sea_orm::DeriveIden;
 use sea_orm_migration::sea_query::{ColumnDef, Iden, Index, Table};
 use sea_orm_migration::{DbErr, MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
@@ -10,7 +12,7 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Books)]
+        vec![Box::new(Books), Box::new(system::System)]
     }
 }
 

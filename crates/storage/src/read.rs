@@ -5,17 +5,23 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use plimsoll_market::{Booked, ClientId, Name, Order, SlotRow, StateRecord, Time, Totals, TradeId};
-use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::time::Instant;
 
 use crate::commit;
-use crate::db::Db;
-use crate::entity::{equity, events, fills, orders, slots, state, totals};
+use crate::db::{Db, number};
+use crate::entity::{equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
 use crate::error::StoreError;
-use crate::limits::{CHUNK_ROWS, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, ROWS, ROWS_MAX, SLOTS_MAX};
-use crate::rows::{OPEN, nanos, read_equity, read_event, read_fill, read_order, read_slot, read_state, read_totals};
+use crate::limits::{
+    CHUNK_ROWS, DAYS_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, ROWS, ROWS_MAX, SLOTS_MAX, SYSTEM_POINTS_MIN,
+};
+use crate::rows::{
+    OPEN, nanos, read_day_sums, read_equity, read_event, read_fill, read_order, read_slot, read_state, read_system, read_totals,
+};
 use crate::store::Table;
+use crate::system::day_of;
 use crate::thin::Thinner;
-use crate::{EquityPoint, EventId, EventRow, Key};
+use crate::{EquityPoint, EventId, EventRow, Key, SystemDay, SystemRow};
 
 /// Rows that a query returns at most, 1 to [`ROWS_MAX`]; [`ROWS`] by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +70,27 @@ impl TimeRange {
             return Err(StoreError::TooMuch { what: "range in seconds", value: seconds, most: RANGE_MAX.as_secs() });
         }
         Ok(Self { from, to })
+    }
+}
+
+/// From the day of an instant up to that of another, the first included, [`DAYS_MAX`] days at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayRange {
+    from: Time,
+    to: Time,
+}
+
+impl DayRange {
+    /// Checks a range.
+    ///
+    /// # Errors
+    /// Longer than [`DAYS_MAX`].
+    pub fn new(from: Time, to: Time) -> Result<Self, StoreError> {
+        let length = to.since(from);
+        if length > Duration::from_secs(DAYS_MAX * 86_400) {
+            return Err(StoreError::TooMuch { what: "range in days", value: length.as_secs().div_ceil(86_400), most: DAYS_MAX });
+        }
+        Ok(Self { from: day_of(from), to })
     }
 }
 
@@ -145,7 +172,7 @@ impl Reader {
             query = query.filter(C::TradeId.lt(before.0 as i64));
         }
         let query = query.order_by_desc(C::TradeId).limit(u64::from(limit.0));
-        let rows = self.limited(query.all(&self.db.connection)).await?;
+        let rows = self.with("storage.read_fills", async |from| query.all(from).await).await?;
         page(rows, limit, |row| read_fill(&row), |booked| booked.fill.trade_id)
     }
 
@@ -161,7 +188,7 @@ impl Reader {
             query = query.filter(C::TimeNs.lte(nanos(time))).filter(Condition::any().add(C::TimeNs.lt(nanos(time))).add(same));
         }
         let query = query.order_by_desc(C::TimeNs).order_by_desc(C::ClientId).limit(u64::from(limit.0));
-        let rows = self.limited(query.all(&self.db.connection)).await?;
+        let rows = self.with("storage.read_orders", async |from| query.all(from).await).await?;
         page(rows, limit, |row| read_order(&row), |order| OrderCursor { time: order.time, id: order.id })
     }
 
@@ -173,7 +200,7 @@ impl Reader {
         use slots::Column as C;
         let query = slots::Entity::find().filter(C::Account.eq(key.account.as_str())).filter(C::Symbol.eq(key.symbol.as_str()));
         let query = query.order_by_asc(C::Strategy).order_by_asc(C::Level).limit(SLOTS_MAX);
-        self.limited(query.all(&self.db.connection)).await?.iter().map(read_slot).collect()
+        self.with("storage.read_slots", async |from| query.all(from).await).await?.iter().map(read_slot).collect()
     }
 
     /// Reads the totals of a symbol.
@@ -182,7 +209,7 @@ impl Reader {
     /// As [`Reader::fills`].
     pub async fn totals(&self, key: &Key) -> Result<Option<Totals>, StoreError> {
         let query = totals::Entity::find_by_id((key.account.to_string(), key.symbol.to_string()));
-        self.limited(query.one(&self.db.connection)).await?.as_ref().map(read_totals).transpose()
+        self.with("storage.read_totals", async |from| query.one(from).await).await?.as_ref().map(read_totals).transpose()
     }
 
     /// Reads what an account was worth, in the order of time, thinned out to `points` (2 to [`POINTS_MAX`]) with the least and
@@ -195,9 +222,7 @@ impl Reader {
     /// Holds `points` points and 2,000 rows at a time, however many there are.
     pub async fn equity(&self, account: &Name, range: TimeRange, points: usize) -> Result<Vec<EquityPoint>, StoreError> {
         use equity::Column as C;
-        if !(2..=POINTS_MAX).contains(&points) {
-            return Err(StoreError::TooMuch { what: "points", value: points as u64, most: POINTS_MAX as u64 });
-        }
+        check_points(points, 2)?;
         let TimeRange { from, to } = range;
         let mut thinner = Thinner::new(from, to, points);
         // Where to go on: the next chunk begins behind the last row of the one before.
@@ -213,7 +238,7 @@ impl Reader {
                 .order_by_asc(C::TimeNs)
                 .order_by_asc(C::Id)
                 .limit(CHUNK_ROWS);
-            let rows = self.limited(query.all(&self.db.connection)).await?;
+            let rows = self.with("storage.read_equity", async |from| query.all(from).await).await?;
             for row in &rows {
                 thinner.push(read_equity(row)?);
             }
@@ -234,19 +259,62 @@ impl Reader {
             query = query.filter(events::Column::Id.lt(before));
         }
         let query = query.order_by_desc(events::Column::Id).limit(u64::from(limit.0));
-        let rows = self.limited(query.all(&self.db.connection)).await?;
+        let rows = self.with("storage.read_events", async |from| query.all(from).await).await?;
         page(rows, limit, read_event, |event| event.id)
+    }
+
+    /// Reads samples of the process, in the order of time, thinned out to `points` ([`SYSTEM_POINTS_MIN`] to [`POINTS_MAX`])
+    /// with the least and the greatest of each span: see [`SystemRow`].
+    ///
+    /// # Errors
+    /// As [`Reader::fills`], and when `points` is out of range.
+    ///
+    /// # Bounds
+    /// Holds `points` samples and 2,000 rows at a time, however many there are.
+    pub async fn system(&self, range: TimeRange, points: usize) -> Result<Vec<SystemRow>, StoreError> {
+        use system_metrics::Column as C;
+        check_points(points, SYSTEM_POINTS_MIN)?;
+        let TimeRange { from, to } = range;
+        let mut thinner = Thinner::new(from, to, points);
+        let mut next = nanos(from);
+        loop {
+            let query = system_metrics::Entity::find().filter(C::TimeNs.gte(next)).filter(C::TimeNs.lt(nanos(to)));
+            let query = query.order_by_asc(C::TimeNs).limit(CHUNK_ROWS);
+            let rows = self.with("storage.read_system", async |from| query.all(from).await).await?;
+            for row in &rows {
+                thinner.push(read_system(row)?);
+            }
+            match rows.last() {
+                Some(last) if rows.len() as u64 == CHUNK_ROWS => next = last.time_ns.saturating_add(1),
+                _ => return Ok(thinner.finish()),
+            }
+        }
+    }
+
+    /// Reads the days of the process in their order. A day is there once it has ended and [`crate::Store::retain`] has run.
+    ///
+    /// # Errors
+    /// As [`Reader::fills`].
+    ///
+    /// # Bounds
+    /// [`DAYS_MAX`] days, and one for a range that begins within a day.
+    pub async fn system_daily(&self, range: DayRange) -> Result<Vec<SystemDay>, StoreError> {
+        use system_metrics_daily::Column as C;
+        let query = system_metrics_daily::Entity::find().filter(C::DayNs.gte(nanos(range.from))).filter(C::DayNs.lt(nanos(range.to)));
+        let query = query.order_by_asc(C::DayNs).limit(DAYS_MAX + 1);
+        let rows = self.with("storage.read_system_daily", async |from| query.all(from).await).await?;
+        rows.iter().map(|row| read_day_sums(row).map(|sums| sums.close())).collect()
     }
 
     /// Reads everything that a start needs to know of a symbol.
     pub(crate) async fn load(&self, key: &Key) -> Result<Stored, StoreError> {
-        let id = (key.account.to_string(), key.symbol.to_string());
-        let state = self.limited(state::Entity::find_by_id(id).one(&self.db.connection)).await?;
+        let query = state::Entity::find_by_id((key.account.to_string(), key.symbol.to_string()));
+        let state = self.with("storage.load", async |from| query.one(from).await).await?;
         let state = state.as_ref().map(read_state).transpose()?;
         use orders::Column as C;
         let query = orders::Entity::find().filter(C::Account.eq(key.account.as_str())).filter(C::Symbol.eq(key.symbol.as_str()));
         let query = query.filter(C::Status.is_in(OPEN)).order_by_desc(C::TimeNs).order_by_desc(C::ClientId).limit(OPEN_ORDERS_MAX);
-        let open = self.limited(query.all(&self.db.connection)).await?;
+        let open = self.with("storage.load", async |from| query.all(from).await).await?;
         if open.len() as u64 == OPEN_ORDERS_MAX {
             tracing::warn!(symbol = %key.symbol, orders = open.len(), "more open orders stored than are loaded");
         }
@@ -256,13 +324,37 @@ impl Reader {
 
     /// Counts the rows of a table that the retention may delete.
     pub(crate) async fn count(&self, table: Table) -> Result<u64, StoreError> {
-        self.limited(commit::count(&self.db, table)).await
+        self.with("storage.count", async |from| commit::count(from, table).await).await
+    }
+
+    /// Counts the samples of the process.
+    pub(crate) async fn count_samples(&self) -> Result<u64, StoreError> {
+        self.with("storage.count", async |from| commit::count_samples(from).await).await
     }
 
     /// Reads how large the database is, as the server says.
     pub(crate) async fn server_bytes(&self) -> Result<u64, StoreError> {
-        let bytes = self.limited_store(self.db.number("SELECT pg_database_size(current_database())")).await?;
+        let sql = "SELECT pg_database_size(current_database())";
+        let bytes = self.with("storage.size", async |from| number(from, sql).await).await?;
         Ok(u64::try_from(bytes).unwrap_or(0))
+    }
+
+    /// Asks the database for a sign of life and remembers the answer.
+    pub(crate) async fn check(&self, limit: Duration) -> Result<(), StoreError> {
+        let asked = Instant::now();
+        let done = self.within(limit, "storage.check", async |from| from.execute_unprepared("SELECT 1").await.map(drop)).await;
+        self.db.pool().checked(asked, &done);
+        done
+    }
+
+    /// Runs a statement that makes a connection's cache smaller.
+    pub(crate) async fn shrink(&self, sql: &'static str) -> Result<(), StoreError> {
+        self.db.run("storage.shrink", sql).await
+    }
+
+    /// Tells how many connections the driver has open to read with, and how many of them are idle.
+    pub(crate) fn open_and_idle(&self) -> (u32, u32) {
+        self.db.open_and_idle()
     }
 
     /// Closes the connections.
@@ -272,21 +364,41 @@ impl Reader {
         }
     }
 
-    async fn limited<T>(&self, query: impl Future<Output = Result<T, DbErr>>) -> Result<T, StoreError> {
-        self.limited_store(async { query.await.map_err(|error| self.db.error(error)) }).await
+    /// Takes a connection, reads with it, and gives it back, all within the time a query may take.
+    async fn with<T>(
+        &self,
+        holder: &'static str,
+        read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
+    ) -> Result<T, StoreError> {
+        self.within(QUERY_TIMEOUT, holder, read).await
     }
 
-    async fn limited_store<T>(&self, query: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        match tokio::time::timeout(QUERY_TIMEOUT, query).await {
-            Ok(done) => done,
-            Err(_) => Err(StoreError::Busy { database: self.db.name.clone(), waited: QUERY_TIMEOUT }),
-        }
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        holder: &'static str,
+        read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
+    ) -> Result<T, StoreError> {
+        let done = tokio::time::timeout(limit, async {
+            let held = self.db.read(holder).await?;
+            read(&held).await.map_err(|error| self.db.error(error))
+        });
+        done.await.unwrap_or_else(|_| Err(StoreError::Busy { database: self.db.name.clone(), waited: limit }))
     }
 }
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reader({})", self.db.name)
+    }
+}
+
+fn check_points(points: usize, least: usize) -> Result<(), StoreError> {
+    let (value, least, most) = (points as u64, least as u64, POINTS_MAX as u64);
+    match value {
+        _ if value < least => Err(StoreError::TooLittle { what: "points", value, least }),
+        _ if value > most => Err(StoreError::TooMuch { what: "points", value, most }),
+        _ => Ok(()),
     }
 }
 

@@ -9,9 +9,10 @@ use plimsoll_market::{
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
-use crate::entity::{equity, events, fills, orders, slots, state, totals};
+use crate::entity::{equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
 use crate::error::StoreError;
-use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key};
+use crate::system::{DaySums, Sum};
+use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, SystemRow};
 
 pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
     let StateRecord { version, anchor, interval, paused, halted } = *record;
@@ -234,6 +235,105 @@ pub(crate) fn read_event(row: events::Model) -> Result<EventRow, StoreError> {
     })
 }
 
+pub(crate) fn system_row(row: &SystemRow) -> system_metrics::ActiveModel {
+    let SystemRow { time, cpu_milli, rss, anonymous, allocated, active, resident, mapped, retained, .. } = *row;
+    let SystemRow { cgroup_used, cgroup_limit, ledger_used, tasks, threads, open_files, purges, rung, .. } = *row;
+    let small = |value: Option<u32>| Set(value.map(i64::from));
+    let big = |value: Option<u64>| Set(value.map(integer));
+    system_metrics::ActiveModel {
+        time_ns: Set(nanos(time)),
+        cpu_milli: small(cpu_milli),
+        rss: big(rss),
+        anonymous: big(anonymous),
+        allocated: big(allocated),
+        active: big(active),
+        resident: big(resident),
+        mapped: big(mapped),
+        retained: big(retained),
+        cgroup_used: big(cgroup_used),
+        cgroup_limit: big(cgroup_limit),
+        ledger_used: big(ledger_used),
+        tasks: small(tasks),
+        threads: small(threads),
+        open_files: small(open_files),
+        purges: big(purges),
+        rung: Set(rung.map(i64::from)),
+        rolled: Set(false),
+    }
+}
+
+pub(crate) fn read_system(row: &system_metrics::Model) -> Result<SystemRow, StoreError> {
+    let column = Column::of("system_metrics");
+    Ok(SystemRow {
+        time: time(row.time_ns),
+        cpu_milli: column.number("cpu_milli", row.cpu_milli)?,
+        rss: column.number("rss", row.rss)?,
+        anonymous: column.number("anonymous", row.anonymous)?,
+        allocated: column.number("allocated", row.allocated)?,
+        active: column.number("active", row.active)?,
+        resident: column.number("resident", row.resident)?,
+        mapped: column.number("mapped", row.mapped)?,
+        retained: column.number("retained", row.retained)?,
+        cgroup_used: column.number("cgroup_used", row.cgroup_used)?,
+        cgroup_limit: column.number("cgroup_limit", row.cgroup_limit)?,
+        ledger_used: column.number("ledger_used", row.ledger_used)?,
+        tasks: column.number("tasks", row.tasks)?,
+        threads: column.number("threads", row.threads)?,
+        open_files: column.number("open_files", row.open_files)?,
+        purges: column.number("purges", row.purges)?,
+        rung: column.number("rung", row.rung)?,
+    })
+}
+
+pub(crate) fn system_day_row(sums: &DaySums) -> system_metrics_daily::ActiveModel {
+    let DaySums { day, samples, rss, cpu_milli, tasks, allocated } = *sums;
+    system_metrics_daily::ActiveModel {
+        day_ns: Set(nanos(day)),
+        samples: Set(integer(samples)),
+        rss_count: Set(integer(rss.count)),
+        rss_sum: Set(rss.sum.to_string()),
+        rss_min: Set(integer(rss.min)),
+        rss_max: Set(integer(rss.max)),
+        cpu_count: Set(integer(cpu_milli.count)),
+        cpu_sum: Set(cpu_milli.sum.to_string()),
+        cpu_min: Set(integer(cpu_milli.min)),
+        cpu_max: Set(integer(cpu_milli.max)),
+        tasks_count: Set(integer(tasks.count)),
+        tasks_sum: Set(tasks.sum.to_string()),
+        tasks_min: Set(integer(tasks.min)),
+        tasks_max: Set(integer(tasks.max)),
+        allocated_count: Set(integer(allocated.count)),
+        allocated_sum: Set(allocated.sum.to_string()),
+        allocated_min: Set(integer(allocated.min)),
+        allocated_max: Set(integer(allocated.max)),
+    }
+}
+
+pub(crate) fn read_day_sums(row: &system_metrics_daily::Model) -> Result<DaySums, StoreError> {
+    let column = Column::of("system_metrics_daily");
+    let sum = |name: &'static str, count: i64, sum: &str, min: i64, max: i64| {
+        Ok(Sum {
+            count: column.unsigned(name, count)?,
+            sum: column.parse(name, sum)?,
+            min: column.unsigned(name, min)?,
+            max: column.unsigned(name, max)?,
+        })
+    };
+    Ok(DaySums {
+        day: time(row.day_ns),
+        samples: column.unsigned("samples", row.samples)?,
+        rss: sum("rss", row.rss_count, &row.rss_sum, row.rss_min, row.rss_max)?,
+        cpu_milli: sum("cpu", row.cpu_count, &row.cpu_sum, row.cpu_min, row.cpu_max)?,
+        tasks: sum("tasks", row.tasks_count, &row.tasks_sum, row.tasks_min, row.tasks_max)?,
+        allocated: sum("allocated", row.allocated_count, &row.allocated_sum, row.allocated_min, row.allocated_max)?,
+    })
+}
+
+/// A number as the tables keep it; what is beyond them is all the same to them.
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 /// Nanoseconds as the tables keep them; the years after 2262 are all the same to them.
 pub(crate) fn nanos(time: Time) -> i64 {
     i64::try_from(time.nanos()).unwrap_or(i64::MAX)
@@ -260,6 +360,14 @@ impl Column {
 
     fn parse<N: FromStr>(self, column: &'static str, text: &str) -> Result<N, StoreError> {
         text.parse().map_err(|_| self.corrupt(column, text))
+    }
+
+    fn unsigned<N: TryFrom<i64>>(self, column: &'static str, value: i64) -> Result<N, StoreError> {
+        value.try_into().map_err(|_| self.corrupt(column, value))
+    }
+
+    fn number<N: TryFrom<i64>>(self, column: &'static str, value: Option<i64>) -> Result<Option<N>, StoreError> {
+        value.map(|value| self.unsigned(column, value)).transpose()
     }
 
     fn price(self, column: &'static str, units: i64) -> Result<Price, StoreError> {

@@ -10,19 +10,23 @@ use plimsoll_bounded::{
 };
 use plimsoll_market::{Name, StateRecord, Symbol, Time};
 use sea_orm_migration::MigratorTrait;
+use tokio::time::Instant;
 
 use crate::History;
 use crate::commit::{Cut, Item};
-use crate::config::{StoreConfig, Target};
+use crate::config::{Keep, StoreConfig, Target};
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::limits::{
-    ACQUIRE_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, COMMAND_LANE, COMMIT_TIMEOUT, CONNECTION_BYTES, HISTORY_BATCH, HISTORY_QUEUE,
-    QUEUE_BATCHES, READERS, RETENTION_STEPS, ROW_BYTES, ROWS_MAX, STATE_LANE,
+    ACQUIRE_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, CHECK_TIMEOUT, COMMAND_LANE, COMMIT_TIMEOUT, CONNECTION_BYTES, HISTORY_BATCH,
+    HISTORY_QUEUE, QUEUE_BATCHES, READERS, RETENTION_STEPS, ROW_BYTES, ROWS_MAX, STATE_LANE,
 };
 use crate::lock::InstanceLock;
 use crate::migration::Migrator;
+use crate::pool::{Pool, PoolFigures};
 use crate::read::{Reader, Stored};
+use crate::rollup::RolledUp;
+use crate::system::day_of;
 use crate::writer::{Command, Counters, Counts, Health, HistoryWriter, Recorder, Room, StateRequest, Writer, log_path};
 
 /// Whose rows: an account and a symbol on it.
@@ -105,15 +109,15 @@ impl Lines {
         let size = config.batch_size();
         // Of the ten batches, one is in the writer's hands. The queue has room for one record even if a batch is one.
         let queue = size * (QUEUE_BATCHES - 1);
-        let event = size_of::<crate::HistoryEvent>();
         Self {
             states: Line::of::<StateRequest>("storage.states", STATE_LANE, WhenFull::Wait, Class::MustKeep),
             commands: Line::of::<Command>("storage.commands", COMMAND_LANE, WhenFull::Wait, Class::MustKeep),
             records: Line::of::<Item>("storage.records", queue, WhenFull::Refuse, Class::MustKeep),
             batch: Line::of::<Item>("storage.batch", size, WhenFull::Refuse, Class::MustKeep),
-            history: Line::of::<History>("storage.history", HISTORY_QUEUE, WhenFull::DropOldest, Class::BestEffort).with_heap(event),
+            history: Line::of::<History>("storage.history", HISTORY_QUEUE, WhenFull::DropOldest, Class::BestEffort)
+                .with_heap(History::HEAP_BYTES),
             history_batch: Line::of::<History>("storage.history_batch", HISTORY_BATCH, WhenFull::Refuse, Class::BestEffort)
-                .with_heap(event),
+                .with_heap(History::HEAP_BYTES),
             health: Line::of::<Health>("storage.health", 1, WhenFull::Conflate, Class::LatestWins).with_heap(2 * Health::TEXT_MAX),
         }
     }
@@ -130,6 +134,8 @@ pub enum Table {
     Orders,
     /// Fills.
     Fills,
+    /// Days of the process. Its samples go by a way of their own: they are summed up first.
+    SystemDaily,
 }
 
 /// Rows that a run of the retention deleted.
@@ -143,6 +149,12 @@ pub struct Retained {
     pub orders: u64,
     /// Of the fills.
     pub fills: u64,
+    /// Of the samples of the process.
+    pub system: u64,
+    /// Of the days of the process.
+    pub system_daily: u64,
+    /// Samples that were added to their days; these are not deleted by that.
+    pub rolled_up: u64,
     /// Whether there is more to delete: the run's steps were used up.
     pub more: bool,
 }
@@ -170,6 +182,8 @@ pub struct Store {
 struct Inner {
     config: StoreConfig,
     reader: Reader,
+    /// The writer's connection, to look at only.
+    writing: Db,
     states: Sender<StateRequest>,
     commands: Sender<Command>,
     records: Sender<Item>,
@@ -190,12 +204,14 @@ impl Store {
     /// One connection that writes and two that read; a writer task; the queues granted.
     pub async fn open(config: StoreConfig, grants: StoreGrants, tasks: &Tasks) -> Result<Self, StoreError> {
         let lock = config.path().map(InstanceLock::take).transpose()?;
-        let db = Db::writer(&config).await?;
+        let pool = Arc::new(Pool::default());
+        let db = Db::writer(&config, &pool).await?;
         if let Err(error) = migrate(&db).await {
             drop(db.connection.close().await);
             return Err(error);
         }
-        let reader = Reader::new(Db::readers(&config).await?);
+        let reader = Reader::new(Db::readers(&config, &pool).await?);
+        let writing = db.clone();
 
         let StoreGrants { states, commands, records, batch, history, history_batch, health, database } = grants;
         let (states, states_in) = channel(states);
@@ -224,7 +240,7 @@ impl Store {
         let spec = TaskSpec { name: "storage/writer", group: "storage" };
         tasks.spawn(spec, |task| Box::pin(run(writer, task))).map_err(StoreError::start)?;
         let history = HistoryWriter::new(history, Arc::clone(&counters));
-        let inner = Inner { config, reader, states, commands, records, history, room, counters, database };
+        let inner = Inner { config, reader, writing, states, commands, records, history, room, counters, database };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -296,7 +312,7 @@ impl Store {
         self.wait(answer).await
     }
 
-    /// Deletes rows that are too old or too many, a thousand a transaction, with the writer's other work in between.
+    /// Adds samples of days that have ended to their days, and deletes rows that are too old or too many, a thousand a transaction, with the writer's other work in between.
     /// To be called every hour.
     ///
     /// # Errors
@@ -311,19 +327,44 @@ impl Store {
         let keep = self.inner.config.retention();
         let mut done = Retained::default();
         let mut steps = 0;
-        let tables = [(Table::Equity, keep.equity), (Table::Events, keep.events), (Table::Orders, keep.orders), (Table::Fills, keep.fills)];
+        let mut step = || {
+            steps += 1;
+            steps <= RETENTION_STEPS
+        };
+        // First, because a sample that goes unsummed is lost.
+        let mut excess = self.inner.reader.count_samples().await?.saturating_sub(keep.system.rows);
+        loop {
+            if !step() {
+                done.more = true;
+                return Ok(done);
+            }
+            let (reply, answer) = reply();
+            let cut = Cut { before: before(now, keep.system), excess };
+            self.ask(Command::RollUp { today: day_of(now), cut, reply }).await?;
+            let RolledUp { added, deleted } = self.wait(answer).await?;
+            excess = excess.saturating_sub(deleted);
+            done.rolled_up += added;
+            done.system += deleted;
+            if added == 0 && deleted == 0 {
+                break;
+            }
+        }
+        let tables = [
+            (Table::Equity, keep.equity),
+            (Table::Events, keep.events),
+            (Table::Orders, keep.orders),
+            (Table::Fills, keep.fills),
+            (Table::SystemDaily, keep.system_daily),
+        ];
         for (table, keep) in tables {
-            let age = Duration::from_secs(u64::from(keep.days) * 86_400);
-            let before = Time::from_nanos(now.nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
             let mut excess = self.inner.reader.count(table).await?.saturating_sub(keep.rows);
             loop {
-                if steps == RETENTION_STEPS {
+                if !step() {
                     done.more = true;
                     return Ok(done);
                 }
-                steps += 1;
                 let (reply, answer) = reply();
-                self.ask(Command::Retain { cut: Cut { table, before, excess }, reply }).await?;
+                self.ask(Command::Retain { table, cut: Cut { before: before(now, keep), excess }, reply }).await?;
                 let deleted = self.wait(answer).await?;
                 excess = excess.saturating_sub(deleted);
                 match table {
@@ -331,6 +372,7 @@ impl Store {
                     Table::Events => done.events += deleted,
                     Table::Orders => done.orders += deleted,
                     Table::Fills => done.fills += deleted,
+                    Table::SystemDaily => done.system_daily += deleted,
                 }
                 if deleted == 0 {
                     break;
@@ -338,6 +380,43 @@ impl Store {
             }
         }
         Ok(done)
+    }
+
+    /// Returns who has the connections to the database, and who waits for one.
+    pub fn pool(&self) -> PoolFigures {
+        let (reading, writing) = (self.inner.reader.open_and_idle(), self.inner.writing.open_and_idle());
+        self.inner.writing.pool().figures(Instant::now(), reading.0 + writing.0, reading.1 + writing.1)
+    }
+
+    /// Asks the database for a sign of life; [`Store::pool`] tells how it went. To be called every minute or so.
+    ///
+    /// # Errors
+    /// When no connection could be had or no answer came within [`CHECK_TIMEOUT`].
+    ///
+    /// # Cancel safety
+    /// Given up, the answer of the check before stays.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.inner.reader.check(CHECK_TIMEOUT).await
+    }
+
+    /// Has SQLite give back what its caches can spare; a server's memory is its own.
+    ///
+    /// # Errors
+    /// When no connection could be had.
+    ///
+    /// # Cancel safety
+    /// Given up, some of the caches are smaller than others.
+    pub async fn shrink(&self) -> Result<(), StoreError> {
+        const SHRINK: &str = "PRAGMA shrink_memory";
+        if !self.inner.writing.is_sqlite() {
+            return Ok(());
+        }
+        self.inner.writing.run("storage.shrink", SHRINK).await?;
+        // The pool hands out its connections in turn.
+        for _ in 0..READERS {
+            self.inner.reader.shrink(SHRINK).await?;
+        }
+        Ok(())
     }
 
     /// Returns how storage is, to be watched: whether records have room, and whether commits fail.
@@ -428,8 +507,7 @@ async fn run(writer: Writer, task: plimsoll_bounded::Task) -> Result<(), String>
 /// Brings the tables up to date, unless a newer program was here.
 async fn migrate(db: &Db) -> Result<(), StoreError> {
     // On a server this is where the lock shows; in a file it shows that it can be written.
-    let first = db.begin().await?;
-    first.rollback().await.map_err(|error| db.error(error))?;
+    drop(db.begin("storage.open").await?);
     let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
     let applied = Migrator::get_migration_models(&db.connection).await.map_err(|error| db.error(error))?;
     let newest = applied.into_iter().map(|step| step.version).filter(|step| !known.contains(step)).max();
@@ -437,6 +515,12 @@ async fn migrate(db: &Db) -> Result<(), StoreError> {
         return Err(StoreError::SchemaNewer { database: db.name.clone(), found, known: Migrator::newest() });
     }
     Migrator::up(&db.connection, None).await.map_err(|error| db.error(error))
+}
+
+/// Returns the instant before which rows are too old.
+fn before(now: Time, keep: Keep) -> Time {
+    let age = Duration::from_secs(u64::from(keep.days) * 86_400);
+    Time::from_nanos(now.nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)))
 }
 
 /// Names a file beside another: its name and an ending.

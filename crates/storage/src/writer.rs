@@ -14,10 +14,11 @@ use tokio::time::Instant;
 use crate::commit::{self, Cut, Item};
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::limits::{FULL_TENTHS, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE, WAL_BYTES_MAX};
+use crate::limits::{COMMIT_TIMEOUT, FULL_TENTHS, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE, WAL_BYTES_MAX};
 use crate::lock::InstanceLock;
-use crate::store::beside;
-use crate::{History, HistoryEvent, Key};
+use crate::rollup::{self, RolledUp};
+use crate::store::{Table, beside};
+use crate::{History, HistoryEvent, Key, SystemRow};
 
 /// A state to be committed, and who waits for it.
 pub(crate) struct StateRequest {
@@ -33,7 +34,9 @@ pub(crate) enum Command {
     /// Commits everything accepted so far.
     Flush { reply: ReplySender<Result<(), StoreError>> },
     /// Deletes one step of old rows.
-    Retain { cut: Cut, reply: ReplySender<Result<u64, StoreError>> },
+    Retain { table: Table, cut: Cut, reply: ReplySender<Result<u64, StoreError>> },
+    /// Adds one step of samples to their days, and deletes one step of old ones.
+    RollUp { today: Time, cut: Cut, reply: ReplySender<Result<RolledUp, StoreError>> },
     /// Commits everything, closes the database and ends.
     Stop { reply: ReplySender<Result<(), StoreError>> },
 }
@@ -65,9 +68,9 @@ pub struct Counts {
     pub failures: u64,
     /// States committed.
     pub states: u64,
-    /// Equity points and events stored.
+    /// Equity points, events and samples stored.
     pub history: u64,
-    /// Equity points and events lost, because the queue was full or the database refused them.
+    /// Equity points, events and samples lost, because the queue was full or the database refused them.
     pub history_dropped: u64,
 }
 
@@ -219,7 +222,7 @@ impl std::fmt::Debug for Recorder {
     }
 }
 
-/// Takes equity points and events, as far as there is room. Never waits, never fails. Cheap to clone.
+/// Takes equity points, events and samples, as far as there is room. Never waits, never fails. Cheap to clone.
 #[derive(Clone)]
 pub struct HistoryWriter {
     lane: LossySender<History>,
@@ -239,6 +242,11 @@ impl HistoryWriter {
     /// Takes what a person was told.
     pub fn event(&self, event: HistoryEvent) {
         self.send(History::Event(Box::new(event)));
+    }
+
+    /// Takes a sample of the process.
+    pub fn system(&self, row: &SystemRow) {
+        self.send(History::System(Box::new(*row)));
     }
 
     /// Whatever is lost is counted: the oldest when full, this one after the end.
@@ -277,6 +285,8 @@ pub(crate) struct Writer {
 impl Writer {
     /// Writes until it is told to stop, or nobody is left who could send anything.
     pub(crate) async fn run(mut self, task: Task) -> Result<(), StoreError> {
+        // A commit may take its whole time, and the next one again.
+        task.pulse.expect_every(self.tick * 4 + COMMIT_TIMEOUT * 2);
         let mut next_tick = Instant::now() + self.tick;
         let (mut more_records, mut more_history, mut more_states) = (true, true, true);
         loop {
@@ -355,7 +365,8 @@ impl Writer {
         match command {
             Command::NextRun { now, reply } => drop(reply.send(commit::next_run(&self.db, now).await)),
             Command::Flush { reply } => drop(reply.send(self.flush().await)),
-            Command::Retain { cut, reply } => drop(reply.send(commit::retain(&self.db, cut).await)),
+            Command::Retain { table, cut, reply } => drop(reply.send(commit::retain(&self.db, table, cut).await)),
+            Command::RollUp { today, cut, reply } => drop(reply.send(rollup::step(&self.db, today, cut).await)),
             Command::Stop { reply } => drop(reply.send(Err(StoreError::Stopped))),
         }
     }
@@ -448,7 +459,7 @@ impl Writer {
         }
         if self.db.is_sqlite() {
             // Leaves one file behind, without a log to be replayed.
-            let cut = commit::limited(&self.db, self.db.run("PRAGMA wal_checkpoint(TRUNCATE)")).await;
+            let cut = commit::limited(&self.db, self.db.run("storage.checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)")).await;
             if let Err(error) = cut {
                 tracing::warn!(error = error.chain(), "write-ahead log not cut");
             }
@@ -466,7 +477,7 @@ async fn cut_log(db: &Db, log: &std::path::Path, bytes_max: u64) -> Result<(), S
         return Ok(());
     }
     tracing::debug!(size_bytes = size, "cutting the write-ahead log");
-    commit::limited(db, db.run("PRAGMA wal_checkpoint(TRUNCATE)")).await
+    commit::limited(db, db.run("storage.checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)")).await
 }
 
 /// How long to wait after so many failures in a row: doubling, and off by up to a quarter, so that several instances do not
@@ -492,9 +503,9 @@ mod tests {
     async fn log_is_cut_when_it_is_too_large_and_not_before() {
         let folder = tempfile::tempdir().unwrap();
         let config = StoreConfig::of_url(format!("sqlite:{}", folder.path().join("bot.db").display())).unwrap();
-        let db = Db::writer(&config).await.unwrap();
-        db.run("CREATE TABLE rows (text TEXT)").await.unwrap();
-        db.run("INSERT INTO rows VALUES (printf('%.*c', 100000, 'x'))").await.unwrap();
+        let db = Db::writer(&config, &Arc::default()).await.unwrap();
+        db.run("test", "CREATE TABLE rows (text TEXT)").await.unwrap();
+        db.run("test", "INSERT INTO rows VALUES (printf('%.*c', 100000, 'x'))").await.unwrap();
         let log = log_path(config.path().unwrap());
         let size = || std::fs::metadata(&log).unwrap().len();
         let full = size();
@@ -503,7 +514,8 @@ mod tests {
         assert_eq!(size(), full);
         cut_log(&db, &log, full - 1).await.unwrap();
         assert_eq!(size(), 0);
-        assert_eq!(db.number("SELECT length(text) FROM rows").await.unwrap(), 100_000);
+        let read = db.read("test").await.unwrap();
+        assert_eq!(crate::db::number(&read, "SELECT length(text) FROM rows").await.unwrap(), 100_000);
     }
 
     #[test]

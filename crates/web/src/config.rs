@@ -27,6 +27,8 @@ pub struct WebConfig {
     pub connections: usize,
     /// Live subscribers at once: 1 to [`limits::SUBSCRIBERS_MAX`]; when a further one comes, the oldest leaves.
     pub subscribers: usize,
+    /// Whether profiles can be taken at `/debug/pprof/`, with the admin token. Default: no.
+    pub pprof: bool,
 }
 
 impl WebConfig {
@@ -38,6 +40,7 @@ impl WebConfig {
             token,
             connections: limits::CONNECTIONS_DEFAULT,
             subscribers: limits::SUBSCRIBERS_DEFAULT,
+            pprof: false,
         }
     }
 
@@ -77,20 +80,30 @@ impl WebConfig {
         };
         let connections = Tasks::line("web.connections", self.connections, limits::CONNECTION_FUTURE_BYTES);
         let live = Tasks::line("web.live.tasks", self.subscribers + limits::SUBSCRIBERS_LEAVING, limits::SUBSCRIBER_FUTURE_BYTES);
-        Plan::new("web")
+        let plan = Plan::new("web")
             .with(connections.with_heap(limits::CONNECTION_BYTES))?
             .with(live.with_heap(limits::SUBSCRIBER_BYTES))?
             .with(frames.with_heap(limits::frame_share(self.subscribers)))?
             .with(Map::<Symbol, Watch>::line("web.live.watched", limits::WATCHED_MAX, WhenFull::Refuse, Class::BestEffort))?
             .with(Line::of::<Sample>("web.live.samples", limits::SAMPLES_MAX, WhenFull::DropOldest, Class::BestEffort))?
             .with(Line::of::<u64>("web.live.marks", limits::SYMBOLS_MAX, WhenFull::Refuse, Class::BestEffort))?
-            .with(bodies)
+            .with(bodies)?;
+        if !self.pprof {
+            return Ok(plan);
+        }
+        plan.with(Line {
+            name: "web.profile",
+            capacity: 1,
+            item_bytes: limits::PROFILE_BYTES_MAX,
+            policy: WhenFull::Refuse,
+            class: Class::BestEffort,
+        })
     }
 }
 
 impl std::fmt::Debug for WebConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { listen, hosts, token: _, connections, subscribers } = self;
-        write!(f, "WebConfig({listen}, hosts {hosts:?}, {connections} connections, {subscribers} subscribers)")
+        let Self { listen, hosts, token: _, connections, subscribers, pprof } = self;
+        write!(f, "WebConfig({listen}, hosts {hosts:?}, {connections} connections, {subscribers} subscribers, pprof {pprof})")
     }
 }

@@ -1,6 +1,6 @@
 //! From the words of the market to what the API sends: every number becomes text with its symbol's decimals.
 
-use plimsoll_bounded::LineStatus;
+use plimsoll_bounded::{LineStatus, TaskState, TaskStatus};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
     Amount, Booked, Feed, Instrument, Order, OrderView, Phase, Pnl, Price, Qty, RefPrice, Round, SlotView, Status, format_units,
@@ -8,8 +8,9 @@ use plimsoll_market::{
 
 use crate::dto::{
     DetailDto, EquityPointDto, FillDto, LedgerDto, LedgerLineDto, LinkDto, MetricsDto, MoneyDto, OrderDto, PnlDto, SlotDto, StatusDto,
-    SummaryDto, TotalsDto, WorkingDto,
+    SummaryDto, TaskDto, TotalsDto, WorkingDto,
 };
+use crate::limits::{SUSPECT_CHARS, SUSPECTS_MAX};
 use crate::ports::{LinkNow, SymbolNow, System, SystemMetrics};
 use plimsoll_market::Time;
 
@@ -180,6 +181,7 @@ impl SummaryDto {
             anchor: status.anchor.map(|p| price(p, instrument)),
             interval: price(status.interval, instrument),
             slots_held: status.slots.iter().filter(|slot| !slot.held.is_zero()).count(),
+            slots_cleaned: status.slots_cleaned,
             orders_working: status.orders.len(),
             orders_placed: status.placed,
             orders_canceled: status.canceled,
@@ -358,6 +360,15 @@ impl MetricsDto {
             cgroup_current_bytes: metrics.cgroup_current_bytes,
             cgroup_max_bytes: metrics.cgroup_max_bytes,
             memory_pressure: metrics.memory_pressure,
+            pressure_rung: metrics.pressure_rung,
+            pressure_word: if metrics.pressure_word.is_empty() { "unknown" } else { metrics.pressure_word }.to_owned(),
+            memory_limit_bytes: metrics.memory_limit_bytes,
+            memory_limiter: metrics.memory_limiter.map(str::to_owned),
+            memory_used_ratio: metrics.memory_used_ratio,
+            leak_suspects: metrics.leak_suspects.iter().take(SUSPECTS_MAX).map(|who| who.chars().take(SUSPECT_CHARS).collect()).collect(),
+            leak_slope_bytes_per_hour: metrics.leak_slope_bytes_per_hour,
+            purges: metrics.purges,
+            cleanups: metrics.cleanups,
             cpu_cores: metrics.cpu_cores,
             open_files: metrics.open_files,
             tasks: metrics.tasks,
@@ -365,6 +376,31 @@ impl MetricsDto {
             ledger_planned_bytes: ledger.planned_bytes,
             ledger_used_bytes: ledger.used_bytes,
             ledger_overflows: ledger.overflows,
+        }
+    }
+}
+
+impl TaskDto {
+    /// Writes a task.
+    pub fn new(task: &TaskStatus) -> Self {
+        let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let (state, exit) = match task.state {
+            TaskState::Running if task.pause.is_some() => ("pausing", None),
+            TaskState::Running => ("running", None),
+            TaskState::Ended(exit) => ("ended", Some(exit)),
+        };
+        Self {
+            name: task.name.to_string(),
+            group: task.group.to_owned(),
+            owner: task.owner.to_string(),
+            state: state.to_owned(),
+            age_ms: ms(task.age),
+            quiet_ms: ms(task.quiet),
+            beats: task.beats,
+            overdue: task.overdue,
+            restarts: task.restarts,
+            exit: exit.map(|exit| exit.to_string()),
+            last_failure: task.last_failure.map(|exit| exit.to_string()),
         }
     }
 }

@@ -13,7 +13,8 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::error::ApiError;
-use crate::limits::{BODY_BYTES_MAX, REFUSALS_LOGGED_EVERY, REQUEST_TIMEOUT};
+use crate::limits::{BODY_BYTES_MAX, PROFILE_TIMEOUT, REFUSALS_LOGGED_EVERY, REQUEST_TIMEOUT};
+use crate::pprof;
 use crate::routes::Shared;
 use crate::token::Verifier;
 
@@ -37,7 +38,8 @@ const HEADERS: [(HeaderName, &str); 7] = [
 
 /// The outermost layer: no panic and no stall gets out, every answer carries the security headers.
 pub(crate) async fn shield(request: Request, next: Next) -> Response {
-    let handled = AssertUnwindSafe(tokio::time::timeout(REQUEST_TIMEOUT, next.run(request))).catch_unwind().await;
+    let limit = if request.uri().path().starts_with(pprof::PATHS) { PROFILE_TIMEOUT } else { REQUEST_TIMEOUT };
+    let handled = AssertUnwindSafe(tokio::time::timeout(limit, next.run(request))).catch_unwind().await;
     let mut response = match handled {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "the answer took too long")

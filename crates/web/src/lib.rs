@@ -36,18 +36,21 @@ mod live;
 #[path = "../examples/made_up/mod.rs"]
 mod made_up;
 mod ports;
+mod pprof;
 mod routes;
 mod server;
 mod session;
+mod system;
 mod tape;
 mod token;
+mod when;
 
 pub use config::{PORT_DEFAULT, WebConfig};
 pub use convert::{LedgerSum, money};
 pub use error::{Class, WebError};
 pub use ports::{
-    Control, ControlError, Cursor, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Ports, Source,
-    SymbolNow, System, SystemMetrics, Taken, Verb,
+    Control, ControlError, Cursor, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest,
+    Ports, ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,
 };
 pub use server::{Web, WebHandle};
 pub use tape::FillTape;

@@ -178,3 +178,50 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Host names that the configuration may add to the loopback ones.
 pub const HOSTS_MAX: usize = 16;
+
+/// Longest range of samples of the process.
+pub const SAMPLES_RANGE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// Fewest points of a chart of samples: the least and the greatest of each of its four figures.
+pub const SYSTEM_POINTS_MIN: usize = 8;
+
+/// Longest range of days of the process.
+pub const DAYS_MAX: u32 = 365;
+
+/// Days of the process when the request does not say: as many as are kept by default.
+pub const DAYS_DEFAULT: u32 = 90;
+const _: () = assert!(DAYS_DEFAULT <= DAYS_MAX && (DAYS_MAX as usize) < PAGE_MAX);
+
+/// Tasks that are listed; of more, those that need attention are.
+///
+/// Loops of [`SYMBOLS_MAX`] symbols and the connections of a busy day. 2,000 × [`ROW_BYTES`] = 2 MB of a large page.
+pub const TASKS_MAX: usize = 2_000;
+const _: () = assert!(TASKS_MAX <= PAGE_MAX);
+
+/// Holders of connections to the database that are listed; there are three connections.
+pub const HOLDERS_MAX: usize = 16;
+
+/// Alert channels that are listed; nine kinds exist.
+pub const CHANNELS_MAX: usize = 32;
+const _: () = assert!(CHANNELS_MAX + HOLDERS_MAX <= PAGE_SMALL);
+
+/// Suspects of a leak that are told.
+pub const SUSPECTS_MAX: usize = 8;
+
+/// Characters of a suspect's name that are told. All together: 1 KiB of a frame.
+pub const SUSPECT_CHARS: usize = 128;
+
+/// Bytes of a profile that are sent; one that is larger is refused. One at a time, and its line is planned only where
+/// profiles are enabled.
+pub const PROFILE_BYTES_MAX: usize = 32 << 20;
+
+/// Seconds that a profile of the processor may cover.
+pub const PROFILE_SECONDS: core::ops::RangeInclusive<u64> = 1..=60;
+
+/// Seconds that a profile of the processor covers when the request does not say.
+pub const PROFILE_SECONDS_DEFAULT: u64 = 10;
+
+/// Time a request for a profile may take: the longest profile, and as long again and more to look up names.
+pub const PROFILE_TIMEOUT: Duration = Duration::from_secs(150);
+const _: () = assert!(PROFILE_TIMEOUT.as_secs() > 2 * *PROFILE_SECONDS.end());
+const _: () = assert!(PROFILE_TIMEOUT.as_secs() < CONNECTION_LIFE.as_secs());

@@ -1,12 +1,14 @@
 //! What the web server needs of the rest of the system. The binary implements these over the other crates.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use plimsoll_bounded::TaskStatus;
 use plimsoll_market::{Amount, Command, Feed, Instrument, Status, Symbol, Time};
 use thiserror::Error;
 
-use crate::dto::{EquityPointDto, EventDto, FillDto, OrderDto};
+use crate::dto::{ChannelDto, EquityPointDto, EventDto, FillDto, OrderDto, PoolDto, SystemDayDto, SystemPointDto};
 
 /// Tells what is the case now. Every answer is a copy of the latest values: no method may wait or do I/O.
 pub trait Source: Send + Sync + 'static {
@@ -29,6 +31,22 @@ pub trait Source: Send + Sync + 'static {
 
     /// Returns memory and CPU figures.
     fn metrics(&self) -> SystemMetrics;
+
+    /// Returns the tasks that run and those that ended lately, without the web server's own ones; `None` while they are not known.
+    /// At most [`crate::limits::TASKS_MAX`] are shown.
+    fn tasks(&self) -> Option<Vec<TaskStatus>> {
+        None
+    }
+
+    /// Returns who has connections to the database; `None` while that is not known.
+    fn pool(&self) -> Option<PoolDto> {
+        None
+    }
+
+    /// Returns how the channels for alerts do; `None` while that is not known. At most [`crate::limits::CHANNELS_MAX`] are shown.
+    fn channels(&self) -> Option<Vec<ChannelDto>> {
+        None
+    }
 
     /// Tells whether the process lives and is ready.
     fn health(&self) -> Health;
@@ -63,6 +81,22 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     /// [`HistoryError`].
     async fn equity(&self, range: EquityRange) -> Result<EquityLine, HistoryError>;
+
+    /// Returns samples of the process, oldest first, thinned out to at most `range.points` keeping extremes.
+    ///
+    /// # Errors
+    /// [`HistoryError`]; always unless overridden.
+    async fn system(&self, _range: SystemRange) -> Result<Vec<SystemPointDto>, HistoryError> {
+        Err(HistoryError::Unavailable { reason: "samples of the process are not kept".to_owned() })
+    }
+
+    /// Returns days of the process, oldest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`]; always unless overridden.
+    async fn system_daily(&self, _range: DaysRange) -> Result<Vec<SystemDayDto>, HistoryError> {
+        Err(HistoryError::Unavailable { reason: "days of the process are not kept".to_owned() })
+    }
 }
 
 /// Carries out what an operator orders.
@@ -75,7 +109,38 @@ pub trait Control: Send + Sync + 'static {
     async fn command(&self, symbol: Option<Symbol>, verb: Verb) -> Result<Taken, ControlError>;
 }
 
-/// The three ports together.
+/// Takes profiles of the running process. Asked only where [`crate::WebConfig::pprof`] is set, with the admin token, one at a
+/// time; given up when the client goes.
+#[async_trait]
+pub trait Profiler: Send + Sync + 'static {
+    /// Returns who holds memory: a gzipped profile in pprof's format, [`crate::limits::PROFILE_BYTES_MAX`] at most.
+    ///
+    /// # Errors
+    /// [`ProfileRefused`].
+    async fn heap(&self) -> Result<Vec<u8>, ProfileRefused>;
+
+    /// Returns who uses the processor over the next 1 to 60 seconds: a gzipped profile in pprof's format.
+    ///
+    /// # Errors
+    /// [`ProfileRefused`].
+    async fn cpu(&self, duration: Duration) -> Result<Vec<u8>, ProfileRefused>;
+}
+
+/// Why there is no profile.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ProfileRefused {
+    /// Another one is being taken.
+    #[error("a profile is being taken already")]
+    Busy,
+    /// It cannot be taken: why, without secrets.
+    #[error("no profile: {0}")]
+    Failed(
+        /// Why.
+        String,
+    ),
+}
+
+/// The ports together.
 #[derive(Clone)]
 pub struct Ports {
     /// What is the case now.
@@ -84,6 +149,8 @@ pub struct Ports {
     pub history: Arc<dyn History>,
     /// What an operator orders.
     pub control: Arc<dyn Control>,
+    /// Profiles.
+    pub profiler: Arc<dyn Profiler>,
 }
 
 impl std::fmt::Debug for Ports {
@@ -159,7 +226,7 @@ pub struct SymbolNow {
 }
 
 /// Memory and CPU figures; `None` is what this machine does not tell.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct SystemMetrics {
     /// When they were read.
     pub time: Time,
@@ -177,6 +244,8 @@ pub struct SystemMetrics {
     pub rss_anon_bytes: Option<u64>,
     /// Purge cycles done.
     pub purges: u64,
+    /// Clean-ups done.
+    pub cleanups: u64,
     /// Resident size at which the next purge comes early.
     pub next_purge_bytes: Option<u64>,
     /// The memory manager's share of the process's CPU time, 0 to 1.
@@ -187,6 +256,20 @@ pub struct SystemMetrics {
     pub cgroup_max_bytes: Option<u64>,
     /// Share of the last ten seconds in which some task waited for memory, 0 to 1.
     pub memory_pressure: Option<f64>,
+    /// Rung of the pressure ladder: 0 is calm, 4 is leaving.
+    pub pressure_rung: u8,
+    /// The rung in a word; empty while it is not known.
+    pub pressure_word: &'static str,
+    /// The tightest limit of memory, bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// Who sets that limit.
+    pub memory_limiter: Option<&'static str>,
+    /// How much of that limit is used, 0 to 1.
+    pub memory_used_ratio: Option<f64>,
+    /// Who is suspected of a leak, in a few words each; the first [`crate::limits::SUSPECTS_MAX`] are shown.
+    pub leak_suspects: Vec<String>, // tidy: bounded by SUSPECTS_MAX, lives as long as its request
+    /// How fast memory grows, bytes an hour.
+    pub leak_slope_bytes_per_hour: Option<f64>,
     /// CPU cores used on average since the reading before.
     pub cpu_cores: Option<f64>,
     /// Open file descriptors.
@@ -234,6 +317,26 @@ pub struct EquityRange {
     pub until: Time,
     /// Points at most: 2 to [`crate::limits::POINTS_MAX`].
     pub points: usize,
+}
+
+/// Which samples of the process: from an instant up to another, at most [`crate::limits::SAMPLES_RANGE_MAX`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SystemRange {
+    /// From here.
+    pub from: Time,
+    /// To here.
+    pub to: Time,
+    /// Points at most: [`crate::limits::SYSTEM_POINTS_MIN`] to [`crate::limits::POINTS_MAX`].
+    pub points: usize,
+}
+
+/// Which days of the process: from that of an instant up to another instant, at most [`crate::limits::DAYS_MAX`] days.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DaysRange {
+    /// From the day of this instant.
+    pub from: Time,
+    /// To here.
+    pub to: Time,
 }
 
 /// An equity line.

@@ -24,8 +24,9 @@ use crate::limits::{
 };
 use crate::live::Live;
 use crate::ports::{Cursor, EquityRange, Page, PageRequest, Ports, SymbolNow, Verb};
+use crate::pprof::{self, Pprof};
 use crate::session::Session;
-use crate::{assets, convert};
+use crate::{assets, convert, system, when};
 
 /// What all handlers share.
 pub(crate) struct Shared {
@@ -39,10 +40,14 @@ pub(crate) struct Shared {
     pub(crate) pages: Arc<Semaphore>,
     /// The line of those pages.
     pub(crate) pages_grant: Grant,
+    /// The tasks that serve connections.
+    pub(crate) connections: Tasks,
+    /// Profiles; `None` where they are not enabled.
+    pub(crate) pprof: Option<Pprof>,
 }
 
-type App = State<Arc<Shared>>;
-type Answer<T> = Result<Json<T>, ApiError>;
+pub(crate) type App = State<Arc<Shared>>;
+pub(crate) type Answer<T> = Result<Json<T>, ApiError>;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -58,6 +63,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/events", get(events))
         .route("/api/ledger", get(ledger))
         .route("/api/system/metrics/current", get(metrics))
+        .route("/api/system/metrics", get(system::history))
+        .route("/api/system/metrics/daily", get(system::daily))
+        .route("/api/tasks", get(system::tasks))
+        .route("/api/pool", get(system::pool))
+        .route("/api/alerts/channels", get(system::channels))
+        .route("/debug/pprof/heap", get(pprof::heap))
+        .route("/debug/pprof/profile", get(pprof::cpu))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
@@ -277,11 +289,9 @@ struct EquityQuery {
 
 impl EquityQuery {
     fn range(&self, now: Time) -> Result<EquityRange, ApiError> {
-        // Later than any clock of ours, and still exact in nanoseconds.
-        const LATEST_MS: u64 = u64::MAX / 1_000_000;
-        let until = number(self.until.as_deref(), "until", 0..=LATEST_MS, "milliseconds since 1970")?.map_or(now, Time::from_millis);
+        let until = number(self.until.as_deref(), "until", 0..=when::LATEST_MS, "milliseconds since 1970")?.map_or(now, Time::from_millis);
         let default_ms = until.millis().saturating_sub(RANGE_DEFAULT.as_millis() as u64);
-        let since = number(self.since.as_deref(), "since", 0..=LATEST_MS, "milliseconds since 1970")?.unwrap_or(default_ms);
+        let since = number(self.since.as_deref(), "since", 0..=when::LATEST_MS, "milliseconds since 1970")?.unwrap_or(default_ms);
         let since = Time::from_millis(since);
         if since >= until || until.since(since) > RANGE_MAX {
             let value = format!("{} until={}", since.millis(), until.millis());
@@ -292,7 +302,7 @@ impl EquityQuery {
     }
 }
 
-fn number(text: Option<&str>, key: &str, range: std::ops::RangeInclusive<u64>, wanted: &str) -> Result<Option<u64>, ApiError> {
+pub(crate) fn number(text: Option<&str>, key: &str, range: std::ops::RangeInclusive<u64>, wanted: &str) -> Result<Option<u64>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     match text.parse().ok().filter(|number| range.contains(number)) {
         Some(number) => Ok(Some(number)),
@@ -307,7 +317,7 @@ fn written<T>(mut page: Page<T>, request: PageRequest) -> PageDto<T> {
 }
 
 /// The right to make and send one large answer; a small one needs none.
-struct Turn {
+pub(crate) struct Turn {
     large: Option<(OwnedSemaphorePermit, Gauge)>,
 }
 
@@ -326,7 +336,7 @@ impl Shared {
     }
 
     /// Waits for the turn to make an answer of so many rows; the request's timeout bounds the wait.
-    async fn turn(&self, rows: usize) -> Result<Turn, ApiError> {
+    pub(crate) async fn turn(&self, rows: usize) -> Result<Turn, ApiError> {
         if rows <= PAGE_SMALL {
             return Ok(Turn { large: None });
         }
@@ -338,18 +348,22 @@ impl Shared {
     }
 
     /// Sends JSON piece by piece, holding the turn until the last piece has left.
-    fn send_page<T: Serialize>(&self, turn: Turn, value: &T) -> Result<Response, ApiError> {
+    pub(crate) fn send_page<T: Serialize>(&self, turn: Turn, value: &T) -> Result<Response, ApiError> {
         let text = serde_json::to_vec(value)
             .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", format!("answer cannot be written: {error}")))?;
         let length = HeaderValue::from(text.len());
-        let pieces = futures_util::stream::unfold((Bytes::from(text), turn), |(mut rest, turn)| async move {
-            if rest.is_empty() {
-                return None;
-            }
-            let piece = rest.split_to(rest.len().min(CHUNK_BYTES));
-            Some((Ok::<_, std::convert::Infallible>(piece), (rest, turn)))
-        });
         let kind = HeaderValue::from_static("application/json");
-        Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_LENGTH, length)], Body::from_stream(pieces)).into_response())
+        Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_LENGTH, length)], in_pieces(Bytes::from(text), turn)).into_response())
     }
+}
+
+/// Makes a body of pieces as large as a socket's buffer; what is kept meanwhile is dropped when the last piece has left.
+pub(crate) fn in_pieces<K: Send + 'static>(bytes: Bytes, kept: K) -> Body {
+    Body::from_stream(futures_util::stream::unfold((bytes, kept), |(mut rest, kept)| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        let piece = rest.split_to(rest.len().min(CHUNK_BYTES));
+        Some((Ok::<_, std::convert::Infallible>(piece), (rest, kept)))
+    }))
 }

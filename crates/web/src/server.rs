@@ -20,6 +20,7 @@ use crate::impatient::Impatient;
 use crate::limits::{ACCEPT_PAUSE, CONNECTION_GRACE, CONNECTION_LIFE, HEAD_TIMEOUT, HEADERS_MAX, PAGES_AT_ONCE, READ_BUFFER_BYTES};
 use crate::live::{Hub, Live};
 use crate::ports::Ports;
+use crate::pprof::Pprof;
 use crate::routes::{Shared, router};
 use crate::token::Verifier;
 
@@ -154,9 +155,11 @@ fn assemble<P: Phase>(
         door: Doorkeeper::new(Verifier::new(&config.token)?),
         live: Arc::clone(&live),
         live_tasks: live_tasks.clone(),
+        connections: connections.clone(),
         ledger: ledger.handle(),
         pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
         pages_grant: grants.take("web.pages").map_err(unplanned)?,
+        pprof: if config.pprof { Some(Pprof::new(grants.take("web.profile").map_err(unplanned)?)) } else { None },
     };
     Ok((Server { router: router(Arc::new(shared)), connections, live_tasks }, live))
 }

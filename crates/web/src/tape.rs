@@ -37,6 +37,11 @@ impl FillTape {
         fills.roll((*booked, *instrument));
     }
 
+    /// Forgets all fills: memory is short.
+    pub fn clear(&self) {
+        self.fills.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Returns the fills, newest first.
     pub fn newest_first(&self) -> Vec<FillDto> {
         let fills = self.fills.lock().unwrap_or_else(PoisonError::into_inner);

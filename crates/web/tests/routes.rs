@@ -103,6 +103,11 @@ async fn answers_have_their_documented_shape() {
         ("events", "/api/events?limit=2".to_owned()),
         ("equity", format!("/api/equity?{at}&points=3")),
         ("metrics", "/api/system/metrics/current".to_owned()),
+        ("samples", "/api/system/metrics?from=2023-11-14T22:00:00Z&to=2023-11-14T22:01:30Z".to_owned()),
+        ("days", "/api/system/metrics/daily?from=2023-11-14&to=2023-11-15".to_owned()),
+        ("tasks", "/api/tasks".to_owned()),
+        ("pool", "/api/pool".to_owned()),
+        ("channels", "/api/alerts/channels".to_owned()),
     ] {
         let answer = check(&site, &format!("GET {path}"), &[], (200, "")).await;
         assert_eq!(answer.header("content-type"), "application/json", "{name}");

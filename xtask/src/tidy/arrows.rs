@@ -8,7 +8,7 @@ use crate::workspace::Package;
 /// ```text
 /// bounded ◀ market ◀ position ◀ { strategy, safety } ◀ engine ◀ sim ◀ { testnet, backtest }
 ///           market ◀ exchange ◀ { gateway, sim, testnet }
-///           market ◀ { storage, monitor, web }
+///           market ◀ { storage, monitor, web, notify }
 /// app ─▶ all      xtask ─▶ none
 /// ```
 const ARROWS: &[(&str, &[&str])] = &[
@@ -26,7 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("storage", &["market"]),
     ("monitor", &["market"]),
     ("web", &["market"]),
-    ("app", &["testnet", "backtest", "gateway", "storage", "monitor", "web"]),
+    ("notify", &["market"]),
+    ("app", &["testnet", "backtest", "gateway", "storage", "monitor", "web", "notify"]),
 ];
 
 /// Crates that decide and never wait.
@@ -75,6 +76,7 @@ pub(crate) fn scan(packages: &[Package]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[track_caller]
     fn check(name: &str, dependencies: &[&str], expected: usize) {
@@ -84,6 +86,7 @@ mod tests {
             dependencies: dependencies.iter().map(|&d| d.to_owned()).collect(),
             examples: vec![],
             benches: vec![],
+            features: BTreeSet::new(),
         };
         let found = scan(&[package]);
         assert_eq!(found.len(), expected, "{found:?}");

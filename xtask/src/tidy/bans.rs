@@ -12,7 +12,7 @@ pub(crate) struct Ban {
     paths: &'static [&'static [&'static str]],
     /// Words that name it wherever they stand.
     words: &'static [&'static str],
-    /// Words that name it when they are called or imported.
+    /// Words that name it when they are called without arguments or imported.
     calls: &'static [&'static str],
     /// What to do instead.
     instead: &'static str,
@@ -58,7 +58,7 @@ pub(crate) const OUTSIDE_BOUNDED: &[Ban] = &[
     },
     Ban {
         name: "leak",
-        paths: &[&["Box", "leak"], &["mem", "forget"]],
+        paths: &[&["Box", "leak"], &["Vec", "leak"], &["String", "leak"], &["mem", "forget"]],
         words: &[],
         calls: &["leak"],
         instead: "memory is given back: keep it in a container of bounded",
@@ -141,8 +141,11 @@ pub(crate) fn scan(file: &str, tokens: &[Token<'_>], bans: &[Ban]) -> Vec<Findin
             }
         }
         for (at, token) in tokens.iter().enumerate() {
-            let next = tokens.get(at + 1);
-            let called = ban.calls.iter().any(|call| token.is(call)) && next.is_some_and(|next| next.is("(") || next.is("::"));
+            let after = |count: usize, text: &str| tokens.get(at + count).is_some_and(|token| token.is(text));
+            // With `fn` before it, it is somebody's own; a module of that name is followed by a name.
+            let bare = (after(1, "(") && after(2, ")")) || (after(1, "::") && after(2, "<"));
+            let own = at.checked_sub(1).and_then(|before| tokens.get(before)).is_some_and(|before| before.is("fn"));
+            let called = bare && !own && ban.calls.iter().any(|call| token.is(call));
             // A path such as `Box::leak` was found above.
             let again = called && at > 1 && ban.paths.iter().any(|wanted| ends_with(tokens, at, wanted));
             if (called && !again) || ban.words.iter().any(|word| token.is(word)) {
@@ -196,6 +199,7 @@ mod tests {
             ("tokio::task::spawn_local(f())", &["spawn"]),
             ("Box::leak(a)", &["leak"]),
             ("a.leak()", &["leak"]),
+            ("Vec::leak(a)", &["leak"]),
             ("std::mem::forget(a)", &["leak"]),
             ("use std::thread; fn f() { thread::spawn(g) }", &["thread"]),
             ("std::thread::Builder::new()", &["thread"]),
@@ -225,7 +229,8 @@ mod tests {
         check(
             OUTSIDE_BOUNDED,
             "use plimsoll_bounded::{Tasks, channel, watch}; tasks.spawn(name, f()); let unbounded = 1; watch::Latest::new(); \
-             // tokio::spawn\n let s = \"mpsc::channel\"; fn leaked() {} tokio::sync::oneshot::channel()",
+             // tokio::spawn\n let s = \"mpsc::channel\"; fn leaked() {} tokio::sync::oneshot::channel(); \
+             let line = crate::leak::line(); impl A { fn leak(&self, bytes: usize) {} } a.leak(4); fn leak() {}",
             &[],
         );
         check(

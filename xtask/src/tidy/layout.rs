@@ -105,6 +105,7 @@ pub(crate) fn scan_package(package: &Package, others: &[Package]) -> Vec<Finding
 mod tests {
     use super::*;
     use crate::tidy::lex::lex;
+    use std::collections::BTreeSet;
 
     #[track_caller]
     fn check(file: &str, text: &str, expected: &[&str]) {
@@ -151,6 +152,7 @@ mod tests {
             dependencies: vec![],
             examples: examples.iter().map(|&e| e.to_owned()).collect(),
             benches: vec![],
+            features: BTreeSet::new(),
         };
         let others = [package("a", &["same"]), package("b", &["same"]), package("c", &[])];
         let texts = |package: &Package| scan_package(package, &others).len();

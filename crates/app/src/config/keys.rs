@@ -33,6 +33,13 @@ pub enum Kind {
         /// Most, in bytes.
         max: u64,
     },
+    /// A size like [`Kind::Bytes`], or a bare number of megabytes, as the original wrote it.
+    Megabytes {
+        /// Least, in bytes.
+        min: u64,
+        /// Most, in bytes.
+        max: u64,
+    },
     /// A text of 1 to so many characters.
     Text {
         /// Longest, in characters.
@@ -44,6 +51,8 @@ pub enum Kind {
     Listen,
     /// A list of host names.
     Hosts,
+    /// A list of words.
+    Words,
 }
 
 /// A key.
@@ -95,7 +104,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "local.speed",
-        Kind::Decimal { min: "0.1", max: "100" },
+        Kind::Decimal { min: "0.1", max: "2000" },
         Some("1"),
         "How much happens a second on the local exchange: 1 is an ordinary lively day.",
     ),
@@ -191,11 +200,146 @@ pub const KEYS: &[Key] = &[
         Some(""),
         "What all buffers together may take; without it the smaller of 256 MB and 70 % of the control group's limit.",
     ),
+    key(
+        "memory.purge_interval",
+        Kind::Duration { min_ms: 1_000, max_ms: DAY_MS },
+        Some("5m"),
+        "How often free pages are returned to the system; gc_interval of the original.",
+    ),
+    key(
+        "memory.cleanup_interval",
+        Kind::Duration { min_ms: 1_000, max_ms: DAY_MS },
+        Some("30m"),
+        "How often what has expired is dropped and containers are brought back to plan.",
+    ),
+    key(
+        "memory.high_memory_threshold",
+        Kind::Megabytes { min: 16 << 20, max: 1 << 40 },
+        Some("500MB"),
+        "Memory in RAM from which an alert is raised and free pages are returned early; a bare number is megabytes.",
+    ),
+    key(
+        "memory.high_task_threshold",
+        Kind::Int { min: 1, max: 100_000 },
+        Some(""),
+        "Live tasks from which an alert is raised; without it the planned tasks and a quarter more. high_goroutine_threshold of the original.",
+    ),
+    key(
+        "memory.leave_at_percent",
+        Kind::Int { min: 50, max: 99 },
+        Some("95"),
+        "Share of the tightest memory limit at which the process stops in order by itself; opening stops 5 points below, caches go 10 and views 15 points below.",
+    ),
+    key(
+        "watchdog.interval",
+        Kind::Duration { min_ms: 1_000, max_ms: 3_600_000 },
+        Some("60s"),
+        "How often a sample is stored and thresholds are looked at.",
+    ),
+    key(
+        "watchdog.cpu_percent",
+        Kind::Int { min: 1, max: 100_000 },
+        Some("80"),
+        "Processor use that raises an alert; 100 is one processor.",
+    ),
+    key(
+        "watchdog.growth",
+        Kind::Megabytes { min: 1 << 20, max: 1 << 40 },
+        Some("200MB"),
+        "Growth of memory within the window that raises an alert.",
+    ),
+    key(
+        "watchdog.growth_percent",
+        Kind::Int { min: 1, max: 10_000 },
+        Some("30"),
+        "The same as a share of what it was; growth below 20 MB never counts.",
+    ),
+    key("watchdog.window", Kind::Duration { min_ms: 60_000, max_ms: 3_600_000 }, Some("5m"), "The window of growth."),
+    key(
+        "watchdog.cool_down",
+        Kind::Duration { min_ms: 1_000, max_ms: DAY_MS },
+        Some("30m"),
+        "For so long nothing is said of the same thing again.",
+    ),
+    key("watchdog.detail_days", Kind::Int { min: 1, max: 31 }, Some("7"), "Days for which each sample is kept."),
+    key("watchdog.daily_days", Kind::Int { min: 1, max: 3_650 }, Some("90"), "Days for which daily figures are kept."),
+    key(
+        "web.pprof",
+        Kind::Choice(&["true", "false"]),
+        Some("false"),
+        "Whether /debug/pprof/heap and /debug/pprof/profile answer, to the holder of the admin token.",
+    ),
     key("web.listen", Kind::Listen, Some("127.0.0.1:15173"), "Address of API and dashboard."),
     key("web.hosts", Kind::Hosts, Some(""), "Names under which the dashboard may be called besides loopback, for example behind a proxy."),
     key("web.enabled", Kind::Choice(&["true", "false"]), Some("true"), "Whether API, dashboard and metrics are served."),
+    key(
+        "alerts.cooldown",
+        Kind::Duration { min_ms: 0, max_ms: DAY_MS },
+        Some("30m"),
+        "After an alert the same one is silent for so long; what comes meanwhile is counted and told once at the end.",
+    ),
+    key("alerts.cooldown_critical", Kind::Duration { min_ms: 0, max_ms: DAY_MS }, Some("5m"), "The same for critical alerts."),
     key("log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), Some("info"), "How much is logged to standard error."),
 ];
+
+/// The keys of each entry of `alerts.channels`.
+pub const CHANNEL_KEYS: &[Key] = &[
+    key("name", Kind::Text { max: 32 }, None, "Its name in rules, logs and metrics: a-z, 0-9, - and _."),
+    key(
+        "kind",
+        Kind::Choice(&["log", "webhook", "telegram", "slack", "discord", "email", "feishu", "dingtalk", "wecom"]),
+        None,
+        "Where it sends to.",
+    ),
+    key(
+        "secret_env",
+        Kind::Text { max: 100 },
+        Some(""),
+        "Environment variable with its secret: the address of a webhook, Slack, Discord, Feishu, DingTalk or WeCom hook, a Telegram bot's token, a mail password.",
+    ),
+    key("secret_file", Kind::Text { max: 1_000 }, Some(""), "File with that secret, read when the variable is not set."),
+    key(
+        "signing_env",
+        Kind::Text { max: 100 },
+        Some(""),
+        "Environment variable with the secret that signs messages (webhook, Feishu, DingTalk).",
+    ),
+    key("signing_file", Kind::Text { max: 1_000 }, Some(""), "File with that secret, read when the variable is not set."),
+    key("base", Kind::Url(&["https://", "http://"]), Some(""), "Another address than the service's own, for a proxy."),
+    key("chat", Kind::Text { max: 64 }, Some(""), "Telegram: number of the chat, negative for groups, or @name of a channel."),
+    key("thread", Kind::Int { min: 1, max: i64::MAX }, Some(""), "Telegram: topic of a group with topics."),
+    key("host", Kind::Text { max: 253 }, Some(""), "E-mail: the server."),
+    key("port", Kind::Int { min: 1, max: 65_535 }, Some(""), "E-mail: its port; 465 with tls, 587 with starttls, 25 without."),
+    key("security", Kind::Choice(&["none", "starttls", "tls"]), Some("tls"), "E-mail: how the server is spoken to."),
+    key("user", Kind::Text { max: 200 }, Some(""), "E-mail: user; its password is the secret."),
+    key("from", Kind::Text { max: 200 }, Some(""), "E-mail: who writes."),
+    key("to", Kind::Words, Some(""), "E-mail: who is written to."),
+    key(
+        "per_minute",
+        Kind::Int { min: 1, max: 6_000 },
+        Some(""),
+        "Messages a minute in the long run; each service has its own default below its limit.",
+    ),
+    key("timeout", Kind::Duration { min_ms: 50, max_ms: 120_000 }, Some("10s"), "Time for one attempt."),
+    key("attempts", Kind::Int { min: 1, max: 1_000 }, Some("100"), "Attempts for one message; within an hour."),
+    key("ca_file", Kind::Text { max: 1_000 }, Some(""), "File with certificates (PEM) that are trusted besides the usual ones."),
+    key("allow_plain", Kind::Choice(&["true", "false"]), Some("false"), "Whether addresses of other machines may be without TLS."),
+];
+
+/// The keys of each entry of `alerts.rules`.
+pub const RULE_KEYS: &[Key] = &[
+    key("severity", Kind::Choice(&["info", "warning", "critical"]), Some("info"), "The least severity that it fits."),
+    key("codes", Kind::Words, Some(""), "Codes that it fits, as memory_leak or order_refused; none means all."),
+    key("accounts", Kind::Words, Some(""), "Accounts that it fits; none means all."),
+    key("symbols", Kind::Words, Some(""), "Symbols that it fits; none means all."),
+    key("channels", Kind::Words, None, "Names of the channels that are told; an empty list keeps these alerts silent."),
+    key("cooldown", Kind::Duration { min_ms: 0, max_ms: DAY_MS }, Some(""), "Instead of alerts.cooldown."),
+    key("cooldown_critical", Kind::Duration { min_ms: 0, max_ms: DAY_MS }, Some(""), "Instead of alerts.cooldown_critical."),
+];
+
+/// Names that the original had for keys, and ours.
+pub const ALIASES: &[(&str, &str)] =
+    &[("memory.gc_interval", "memory.purge_interval"), ("memory.high_goroutine_threshold", "memory.high_task_threshold")];
 
 /// The keys of each entry of `trading.symbols`.
 pub const SYMBOL_KEYS: &[Key] = &[

@@ -1,9 +1,11 @@
 //! The configuration: read, checked as a whole, and typed.
 
+mod alerts;
 pub mod keys;
 mod reader;
 mod schema;
 
+pub use alerts::AlertsConfig;
 pub use reader::Mistake;
 pub use schema::schema;
 
@@ -97,6 +99,42 @@ pub struct RiskConfig {
     pub orders_per_10s: u16,
 }
 
+/// Settings of the memory manager and the pressure ladder.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryConfig {
+    /// Free pages are returned this often.
+    pub purge_every: Duration,
+    /// What has expired is dropped this often.
+    pub cleanup_every: Duration,
+    /// Resident bytes that raise an alert.
+    pub high_memory: u64,
+    /// Tasks that raise an alert; `None`: as planned and a quarter more.
+    pub high_tasks: Option<usize>,
+    /// Share of the tightest limit at which the process leaves, in percent.
+    pub leave_at_percent: u8,
+}
+
+/// Settings of the watchdog.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchdogSettings {
+    /// A sample is stored and looked at this often.
+    pub every: Duration,
+    /// Processor use, 100 is one processor.
+    pub cpu_percent: u32,
+    /// Growth, in bytes.
+    pub growth: u64,
+    /// Growth, in percent.
+    pub growth_percent: u32,
+    /// Window of growth.
+    pub window: Duration,
+    /// Silence after an alert.
+    pub cool_down: Duration,
+    /// Days of detail.
+    pub detail_days: u32,
+    /// Days of daily figures.
+    pub daily_days: u32,
+}
+
 /// The whole configuration; every value is in its range.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -134,6 +172,14 @@ pub struct Config {
     pub flush_interval: Duration,
     /// Memory budget.
     pub memory_budget: Option<u64>,
+    /// Memory manager and ladder.
+    pub memory: MemoryConfig,
+    /// Watchdog.
+    pub watchdog: WatchdogSettings,
+    /// Alerts.
+    pub alerts: AlertsConfig,
+    /// Whether profiles are served.
+    pub pprof: bool,
     /// Web address; `None` when it is off.
     pub web_listen: Option<SocketAddr>,
     /// Further host names.
@@ -216,9 +262,10 @@ impl Config {
             return Err(ConfigError::Yaml { path: path.to_owned(), text: "the document is not a mapping of keys".to_owned() });
         };
         let mut mistakes = Vec::new();
-        let values = read(&map, KEYS, "", &["trading.symbols"], &mut mistakes);
+        let values = read(&map, KEYS, "", &["trading.symbols", "alerts.channels", "alerts.rules"], &mut mistakes);
+        let alerts = alerts::read_alerts(&map, &values, &mut mistakes);
         let symbols = read_symbols(&map, &mut mistakes);
-        let config = build(&values, symbols, &mut mistakes);
+        let config = build(&values, symbols, alerts, &mut mistakes);
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),
             _ => Err(ConfigError::Mistakes { path: path.to_owned(), mistakes }),
@@ -309,7 +356,7 @@ fn optional(values: &Values, key: &str) -> Option<String> {
     Some(text(values, key)).filter(|t| !t.is_empty())
 }
 
-fn build(values: &Values, symbols: Vec<SymbolConfig>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
+fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     if values.len() < KEYS.len() {
         return None;
     }
@@ -368,6 +415,28 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, mistakes: &mut Vec<Mistake
             Some(Checked::Int(n)) => Some(n.unsigned_abs()),
             _ => None,
         },
+        memory: MemoryConfig {
+            purge_every: duration(values, "memory.purge_interval"),
+            cleanup_every: duration(values, "memory.cleanup_interval"),
+            high_memory: int(values, "memory.high_memory_threshold").unsigned_abs(),
+            high_tasks: match values.get("memory.high_task_threshold") {
+                Some(Checked::Int(n)) => usize::try_from(*n).ok(),
+                _ => None,
+            },
+            leave_at_percent: u8::try_from(int(values, "memory.leave_at_percent")).unwrap_or(95),
+        },
+        watchdog: WatchdogSettings {
+            every: duration(values, "watchdog.interval"),
+            cpu_percent: u32::try_from(int(values, "watchdog.cpu_percent")).unwrap_or(80),
+            growth: int(values, "watchdog.growth").unsigned_abs(),
+            growth_percent: u32::try_from(int(values, "watchdog.growth_percent")).unwrap_or(30),
+            window: duration(values, "watchdog.window"),
+            cool_down: duration(values, "watchdog.cool_down"),
+            detail_days: u32::try_from(int(values, "watchdog.detail_days")).unwrap_or(7),
+            daily_days: u32::try_from(int(values, "watchdog.daily_days")).unwrap_or(90),
+        },
+        alerts,
+        pprof: text(values, "web.pprof") == "true",
         web_listen: text(values, "web.listen").parse().ok().filter(|_| text(values, "web.enabled") == "true"),
         web_hosts: match values.get("web.hosts") {
             Some(Checked::List(names)) => names.clone(),

@@ -1,6 +1,6 @@
 //! Checks a document against the table of keys; finds all mistakes, not only the first.
 
-use super::keys::{Key, Kind};
+use super::keys::{ALIASES, Key, Kind};
 use plimsoll_market::{Round, parse_units};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub enum Checked {
 /// Checked values by key.
 pub type Values = BTreeMap<&'static str, Checked>;
 
+/// The most words of a list.
+const WORDS_MAX: usize = 32;
 /// The most host names.
 const HOSTS_MAX: usize = 16;
 
@@ -50,7 +52,16 @@ const HOSTS_MAX: usize = 16;
 pub fn read(map: &Map<String, Value>, keys: &'static [Key], prefix: &str, elsewhere: &[&str], mistakes: &mut Vec<Mistake>) -> Values {
     let mut values = Values::new();
     for key in keys {
-        let found = find(map, key.path);
+        let old = ALIASES.iter().find(|(_, new)| *new == key.path).map(|(old, _)| *old);
+        let found = match (find(map, key.path), old.and_then(|old| find(map, old))) {
+            (Some(_), Some(_)) => {
+                let old = old.unwrap_or_default();
+                mistakes
+                    .push(Mistake { key: format!("{prefix}{old}"), what: format!("is another name of {}; write one of them", key.path) });
+                continue;
+            }
+            (new, other) => new.or(other),
+        };
         let at = || format!("{prefix}{}", key.path);
         let checked = match (found, key.default) {
             (Some(value), _) => check(value, key.kind),
@@ -80,7 +91,10 @@ fn find<'v>(map: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
 fn unknown(map: &Map<String, Value>, keys: &[Key], elsewhere: &[&str], section: &str, prefix: &str, mistakes: &mut Vec<Mistake>) {
     for (name, value) in map {
         let path = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
-        if elsewhere.contains(&path.as_str()) || keys.iter().any(|k| k.path == path) {
+        if elsewhere.contains(&path.as_str())
+            || keys.iter().any(|k| k.path == path)
+            || ALIASES.iter().any(|(old, new)| *old == path && keys.iter().any(|k| k.path == *new))
+        {
             continue;
         }
         let inner = format!("{path}.");
@@ -130,9 +144,11 @@ pub fn allowed(kind: Kind) -> String {
         Kind::Decimal { min, max } => format!("a number, {min} to {max}"),
         Kind::Duration { min_ms, max_ms } => format!("a time, {} to {}", show_ms(min_ms), show_ms(max_ms)),
         Kind::Bytes { min, max } => format!("a size, {} to {}", show_bytes(min), show_bytes(max)),
+        Kind::Megabytes { min, max } => format!("a size, {} to {}; a bare number is megabytes", show_bytes(min), show_bytes(max)),
         Kind::Text { max } => format!("a text of 1 to {max} characters"),
         Kind::Url(schemes) => format!("an address that begins with {}", schemes.join(" or ")),
         Kind::Listen => "an IP address and port, as 127.0.0.1:15173".to_owned(),
+        Kind::Words => format!("a list of at most {WORDS_MAX} words"),
         Kind::Hosts => format!("a list of at most {HOSTS_MAX} host names"),
     }
 }
@@ -159,7 +175,7 @@ fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
-        Value::Array(_) if matches!(kind, Kind::Hosts) => String::new(),
+        Value::Array(_) if matches!(kind, Kind::Hosts | Kind::Words) => String::new(),
         Value::Array(_) | Value::Object(_) | Value::Null => return Err(format!("must be {}", allowed(kind))),
     };
     let refuse = || format!("{text:?} is not allowed; allowed: {}", allowed(kind));
@@ -175,8 +191,10 @@ fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
             .filter(|ms| (min_ms..=max_ms).contains(ms))
             .map(|ms| Checked::Duration(Duration::from_millis(ms)))
             .ok_or_else(refuse),
-        Kind::Bytes { min, max } => {
-            let bytes = size_bytes(&text).filter(|b| (min..=max).contains(b)).ok_or_else(refuse)?;
+        Kind::Bytes { min, max } | Kind::Megabytes { min, max } => {
+            let bare = text.parse::<u64>().ok().filter(|_| matches!(kind, Kind::Megabytes { .. }));
+            let bytes = bare.map_or_else(|| size_bytes(&text), |mb| mb.checked_mul(1 << 20));
+            let bytes = bytes.filter(|b| (min..=max).contains(b)).ok_or_else(refuse)?;
             i64::try_from(bytes).map(Checked::Int).map_err(|_| refuse())
         }
         Kind::Text { max } => {
@@ -190,10 +208,11 @@ fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
             .then_some(Checked::Text(text.clone()))
             .ok_or_else(|| format!("is not allowed; allowed: {}", allowed(kind))),
         Kind::Listen => text.parse::<SocketAddr>().map(|a| Checked::Text(a.to_string())).map_err(|_| refuse()),
-        Kind::Hosts => {
+        Kind::Words | Kind::Hosts => {
+            let max = if matches!(kind, Kind::Words) { WORDS_MAX } else { HOSTS_MAX };
             let Value::Array(items) = value else { return Err(refuse()) };
             let names: Option<Vec<String>> = items.iter().map(|v| v.as_str().map(str::to_owned)).collect();
-            names.filter(|n| n.len() <= HOSTS_MAX).map(Checked::List).ok_or_else(|| format!("must be {}", allowed(kind)))
+            names.filter(|n| n.len() <= max).map(Checked::List).ok_or_else(|| format!("must be {}", allowed(kind)))
         }
     }
 }

@@ -1,12 +1,24 @@
 //! The JSON schema of the configuration, made from the table of keys.
 
-use super::keys::{KEYS, Key, Kind, SYMBOL_KEYS};
+use super::keys::{ALIASES, CHANNEL_KEYS, KEYS, Key, Kind, RULE_KEYS, SYMBOL_KEYS};
 use super::reader::allowed;
 use serde_json::{Map, Value, json};
 
 /// The JSON schema, for editors that check YAML while it is written.
 pub fn schema() -> Value {
     let mut root = object(KEYS);
+    for (old, new) in ALIASES {
+        let pointer = |path: &str| format!("/properties/{}", path.replace('.', "/properties/"));
+        let Some((section, name)) = old.split_once('.') else { continue };
+        let Some(mut like) = root.pointer(&pointer(new)).cloned() else { continue };
+        if let Some(map) = like.as_object_mut() {
+            map.insert("deprecated".to_owned(), json!(true));
+            map.remove("default");
+        }
+        if let Some(properties) = root.pointer_mut(&format!("{}/properties", pointer(section))).and_then(Value::as_object_mut) {
+            properties.insert((*name).to_owned(), like);
+        }
+    }
     let symbols = json!({
         "type": "array",
         "minItems": 1,
@@ -16,6 +28,16 @@ pub fn schema() -> Value {
     });
     if let Some(trading) = root.pointer_mut("/properties/trading/properties").and_then(Value::as_object_mut) {
         trading.insert("symbols".to_owned(), symbols);
+    }
+    let lists = [
+        ("channels", CHANNEL_KEYS, plimsoll_notify::limits::CHANNELS_MAX, "Where alerts go; without any, to the log."),
+        ("rules", RULE_KEYS, plimsoll_notify::limits::RULES_MAX, "Who is told what; the first that fits decides."),
+    ];
+    for (name, keys, max, doc) in lists {
+        if let Some(alerts) = root.pointer_mut("/properties/alerts/properties").and_then(Value::as_object_mut) {
+            let list = json!({ "type": "array", "maxItems": max, "description": doc, "items": object(keys) });
+            alerts.insert(name.to_owned(), list);
+        }
     }
     if let Some(map) = root.as_object_mut() {
         map.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
@@ -73,9 +95,12 @@ fn property(key: &Key) -> Value {
         Kind::Decimal { .. } => {
             map.insert("type".to_owned(), json!(["number", "string"]));
         }
-        Kind::Hosts => {
+        Kind::Words | Kind::Hosts => {
             map.insert("type".to_owned(), json!("array"));
             map.insert("items".to_owned(), json!({ "type": "string" }));
+        }
+        Kind::Megabytes { .. } => {
+            map.insert("type".to_owned(), json!(["string", "integer"]));
         }
         Kind::Duration { .. } | Kind::Bytes { .. } | Kind::Text { .. } | Kind::Url(_) | Kind::Listen => {
             map.insert("type".to_owned(), json!("string"));

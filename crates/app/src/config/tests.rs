@@ -25,6 +25,21 @@ fn defaults_fill_what_is_not_written() {
     assert_eq!(config.local.speed_ppm, 1_000_000);
     assert_eq!(config.slot_cleanup, Duration::from_secs(3_600));
     assert_eq!(config.memory_budget, None);
+    assert_eq!(config.memory.purge_every, Duration::from_secs(300));
+    assert_eq!((config.memory.high_memory, config.memory.high_tasks), (500 << 20, None));
+}
+
+#[test]
+fn names_of_the_original_are_understood_but_not_twice() {
+    let with = |memory: &str| format!("{GOOD}memory: {memory}");
+    let old = with("{ gc_interval: 2m, high_memory_threshold: 300, high_goroutine_threshold: 70 }");
+    let config = Config::parse(&old, Path::new("test.yaml")).unwrap();
+    assert_eq!(config.memory.purge_every, Duration::from_secs(120));
+    assert_eq!((config.memory.high_memory, config.memory.high_tasks), (300 << 20, Some(70)));
+    let twice = mistakes(&with("{ gc_interval: 2m, purge_interval: 3m }"));
+    assert_eq!(twice, ["memory.gc_interval: is another name of memory.purge_interval; write one of them"]);
+    let far = mistakes(&with("{ high_memory_threshold: 1 }"));
+    assert_eq!(far, ["memory.high_memory_threshold: \"1\" is not allowed; allowed: a size, 16MB to 1024GB; a bare number is megabytes"]);
 }
 
 #[test]
@@ -88,6 +103,33 @@ fn the_shipped_file_is_complete_and_right() {
         let name = key.path.rsplit('.').next().unwrap();
         assert!(text.contains(&format!("{name}:")), "{} is not in the shipped file", key.path);
     }
+    // What is commented out is right, too: a user only takes the number signs away.
+    let whole: String = text.lines().map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line))).collect();
+    let alerts = &whole[whole.find("\nalerts:\n").unwrap()..whole.find("\nlog:\n").unwrap()];
+    let alerts: String = alerts.lines().map(|line| format!("{}\n", line.strip_prefix("  # ").map_or(line, |_| ""))).collect();
+    let config = Config::parse(&format!("{GOOD}{alerts}"), &path).unwrap();
+    assert_eq!(config.alerts.shape().channels.len(), 3);
     let shipped: Value = serde_json::from_str(&std::fs::read_to_string(root.join("config/plimsoll.schema.json")).unwrap()).unwrap();
     assert_eq!(shipped, schema(), "run `plimsoll config schema > config/plimsoll.schema.json`");
+}
+
+#[test]
+fn alerts_are_read_and_their_mistakes_told() {
+    let good = format!(
+        "{GOOD}alerts:\n  cooldown: 10m\n  channels:\n    - {{ name: log, kind: log }}\n    - {{ name: hook, kind: webhook, secret_env: NOBODY_HAS_THIS }}\n  \
+         rules:\n    - {{ severity: critical, codes: [memory_leak], channels: [log] }}\n"
+    );
+    let config = Config::parse(&good, Path::new("test.yaml")).unwrap();
+    assert_eq!(config.alerts.cooldown, Duration::from_secs(600));
+    assert_eq!(config.alerts.shape().channels.len(), 2);
+    let error = config.alerts.resolve("test").unwrap_err().to_string();
+    assert!(error.contains("alerts.channels.hook") && error.contains("NOBODY_HAS_THIS"), "{error}");
+
+    let bad = "{ channels: [{ name: x, kind: pigeon }], rules: [{ codes: [nonsense], channels: [x], colour: red }], cooldown: soon }";
+    let got = mistakes(&format!("{GOOD}alerts: {bad}\n"));
+    for part in ["alerts.cooldown:", "alerts.channels[0].kind: \"pigeon\" is not allowed", "alerts.rules[0].colour: is no known key"] {
+        assert!(got.iter().any(|line| line.contains(part)), "missing: {part}\ngot: {got:#?}");
+    }
+    let unknown = mistakes(&format!("{GOOD}alerts: {{ rules: [{{ codes: [nonsense], channels: [] }}] }}\n"));
+    assert!(unknown[0].contains("\"nonsense\" is no code of an alert") && unknown[0].contains("memory_leak"), "{unknown:?}");
 }

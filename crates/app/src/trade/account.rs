@@ -2,12 +2,13 @@
 
 use super::inbox::{Control, Inlet};
 use super::sink::LinkState;
+use crate::alerts::Alerts;
 use plimsoll_bounded::{Receiver, Task, WatchSender};
 use plimsoll_engine::{Account, AccountAction, AccountInput, Equity};
 use plimsoll_gateway::Clock;
 use plimsoll_market::{Event, Feed, Name, Time};
 use plimsoll_monitor::AccountMetrics;
-use plimsoll_storage::{EquityPoint, HistoryEvent, HistoryWriter};
+use plimsoll_storage::EquityPoint;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,8 +43,8 @@ pub struct AccountLoop {
     pub inlets: Vec<Inlet>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
     /// Where the worth is shown.
     pub view: WatchSender<EquityView>,
-    /// Where it is stored.
-    pub history: HistoryWriter,
+    /// Where it is stored, and where alerts go.
+    pub alerts: Alerts,
     /// The account's series.
     pub metrics: AccountMetrics,
     /// Which feeds deliver.
@@ -55,6 +56,8 @@ pub struct AccountLoop {
 impl AccountLoop {
     /// Runs until the process stops.
     pub async fn run(mut self, mut lane: Receiver<Feedback>, task: Task) {
+        // Symbols tell their profit several times a second, and leases are renewed.
+        task.pulse.expect_every(Duration::from_secs(60));
         let mut stored_at = Time::ZERO;
         self.input(&AccountInput::Wake);
         loop {
@@ -85,14 +88,14 @@ impl AccountLoop {
                 && now.since(stored_at) >= STORE_EVERY
             {
                 stored_at = now;
-                self.history.equity(EquityPoint { time: now, account: self.name, wallet, unrealized: equity.unrealized });
+                self.alerts.history().equity(EquityPoint { time: now, account: self.name, wallet, unrealized: equity.unrealized });
             }
         }
     }
 
     fn input(&mut self, input: &AccountInput) {
         let now = self.clock.now();
-        let (inlets, history, name) = (&self.inlets, &self.history, self.name);
+        let (inlets, alerts, name) = (&self.inlets, &self.alerts, self.name);
         self.account.on_input(now, input, |action| match action {
             AccountAction::Lease { symbol, lease } => {
                 // A lane without room gets the next lease; without one the symbol opens nothing.
@@ -103,8 +106,7 @@ impl AccountLoop {
                 }
             }
             AccountAction::Alert(alert) => {
-                tracing::error!(code = alert.code.as_str(), "{}", alert.text);
-                history.event(HistoryEvent { account: Some(name), symbol: None, alert: *alert });
+                alerts.raise(Some(&name), None, *alert);
             }
         });
     }

@@ -148,6 +148,7 @@ fn is_market(event: &Event) -> bool {
         | Event::Lease(_)
         | Event::Committed { .. }
         | Event::RecordsFull(_)
+        | Event::MemoryShort(_)
         | Event::Command(_)
         | Event::Wake
         | Event::Shutdown(_) => false,

@@ -9,18 +9,26 @@ use plimsoll_exchange::session::{BootFailure, BootReport};
 use plimsoll_gateway::Sink;
 use plimsoll_market::{AccountEvent, Event, Feed, Time};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Which feeds deliver now, for display and readiness.
 #[derive(Debug, Default)]
 pub struct LinkState {
-    market: AtomicBool,
-    account: AtomicBool,
-    requests: AtomicBool,
+    market: Link,
+    account: Link,
+    requests: Link,
+}
+
+#[derive(Debug, Default)]
+struct Link {
+    up: AtomicBool,
+    /// When it last changed, nanoseconds; zero before it ever did.
+    changed: AtomicU64,
 }
 
 impl LinkState {
-    fn of(&self, feed: Feed) -> &AtomicBool {
+    fn of(&self, feed: Feed) -> &Link {
         match feed {
             Feed::Market => &self.market,
             Feed::Account => &self.account,
@@ -30,7 +38,21 @@ impl LinkState {
 
     /// Whether a feed delivers now.
     pub fn is_up(&self, feed: Feed) -> bool {
-        self.of(feed).load(Ordering::Relaxed)
+        self.of(feed).up.load(Ordering::Relaxed)
+    }
+
+    /// How long a feed that once delivered has not; `None` while it does, and before it ever did.
+    pub fn down_for(&self, feed: Feed, now: Time) -> Option<Duration> {
+        let link = self.of(feed);
+        let changed = link.changed.load(Ordering::Relaxed);
+        (changed > 0 && !link.up.load(Ordering::Relaxed)).then(|| now.since(Time::from_nanos(changed)))
+    }
+
+    fn set(&self, feed: Feed, up: bool, now: Time) {
+        let link = self.of(feed);
+        if link.up.swap(up, Ordering::Relaxed) != up {
+            link.changed.store(now.nanos(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -62,9 +84,9 @@ impl Router {
 }
 
 impl Sink for Router {
-    fn event(&mut self, symbol: SymbolIndex, _now: Time, event: Event) {
+    fn event(&mut self, symbol: SymbolIndex, now: Time, event: Event) {
         if let Event::Link(link) = &event {
-            self.links.of(link.feed).store(link.up, Ordering::Relaxed);
+            self.links.set(link.feed, link.up, now);
         }
         if let Event::Gap(feed) = &event {
             self.tell(Feedback::Gap(*feed));
@@ -74,9 +96,9 @@ impl Sink for Router {
         }
     }
 
-    fn account(&mut self, _now: Time, event: AccountEvent) {
+    fn account(&mut self, now: Time, event: AccountEvent) {
         if let AccountEvent::Link(link) = &event {
-            self.links.of(link.feed).store(link.up, Ordering::Relaxed);
+            self.links.set(link.feed, link.up, now);
         }
         self.tell(Feedback::Input(AccountInput::Event(event)));
     }

@@ -4,6 +4,7 @@ use super::account::Feedback;
 use super::inbox::{Control, Inbox};
 use super::keeper::KeeperRequest;
 use super::sink::LinkState;
+use crate::alerts::Alerts;
 use crate::limits::{EVENTS_PER_TURN, ORDERS_ROOM};
 use plimsoll_bounded::{Grant, List, Sender, Task, WatchSender};
 use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError};
@@ -14,7 +15,7 @@ use plimsoll_market::{
 };
 use plimsoll_monitor::SymbolMetrics;
 use plimsoll_position::Restored;
-use plimsoll_storage::{HistoryEvent, HistoryWriter, Recorder, Stored};
+use plimsoll_storage::{Recorder, Stored};
 use plimsoll_strategy::{Grid, GridConfig};
 use plimsoll_web::{FillTape, SymbolNow};
 use std::collections::VecDeque;
@@ -45,8 +46,8 @@ pub struct SymbolParts {
     pub keeper: Sender<KeeperRequest>,
     /// Where the account listens.
     pub account: Sender<Feedback>,
-    /// Where alerts are stored.
-    pub history: HistoryWriter,
+    /// Where alerts go.
+    pub alerts: Alerts,
     /// The latest fills, for display.
     pub tape: Arc<FillTape>,
     /// Where the symbol shows itself.
@@ -80,6 +81,8 @@ pub struct SymbolLoop {
     /// The grid was looked at with a price.
     checked: bool,
     stopping: Option<StopMode>,
+    /// Empty slots dropped, when last shown.
+    cleaned: u64,
 }
 
 impl SymbolLoop {
@@ -101,11 +104,13 @@ impl SymbolLoop {
             loading: false,
             checked: false,
             stopping: None,
+            cleaned: 0,
         })
     }
 
     /// Runs until the engine is drained or the process gives up waiting.
     pub async fn run(mut self, task: Task) {
+        task.pulse.expect_every(SHOW_EVERY * 60);
         let mut show = tokio::time::interval(SHOW_EVERY);
         show.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let wake = tokio::time::sleep(Duration::ZERO);
@@ -209,7 +214,6 @@ impl SymbolLoop {
             self.checked = true;
             if let Err(error) = self.parts.grid.check(&self.parts.instrument, top.bid) {
                 let text = error.to_string();
-                tracing::error!("{text}");
                 let alert = Alert::new(Severity::Critical, AlertCode::GridImpossible, self.parts.clock.now(), &text);
                 self.alert(alert);
                 if self.parts.refusal.set(text).is_err() {
@@ -228,7 +232,7 @@ impl SymbolLoop {
 
     fn alert(&self, alert: Alert) {
         let key = self.parts.recorder.key();
-        self.parts.history.event(HistoryEvent { account: Some(key.account), symbol: Some(key.symbol), alert });
+        self.parts.alerts.raise(Some(&key.account), Some(&key.symbol), alert);
     }
 
     /// Gives an event to the engine and carries out what it wants, and what comes of that.
@@ -330,14 +334,8 @@ impl SymbolLoop {
                     }
                 }
                 Action::Alert(alert) => {
-                    match alert.severity {
-                        Severity::Info => tracing::info!(code = alert.code.as_str(), "{}", alert.text),
-                        Severity::Warning => tracing::warn!(code = alert.code.as_str(), "{}", alert.text),
-                        Severity::Critical => tracing::error!(code = alert.code.as_str(), "{}", alert.text),
-                    }
                     let key = self.parts.recorder.key();
-                    let row = HistoryEvent { account: Some(key.account), symbol: Some(key.symbol), alert: *alert };
-                    self.parts.history.event(row);
+                    self.parts.alerts.raise(Some(&key.account), Some(&key.symbol), *alert);
                 }
             }
         }
@@ -404,6 +402,12 @@ impl SymbolLoop {
         let input = AccountInput::Unrealized { symbol: self.parts.index.0, units: status.pnl.unrealized };
         self.feed_back(Feedback::Input(input));
         self.parts.metrics.observe(&status, &self.parts.instrument);
+        if status.slots_cleaned > self.cleaned {
+            let dropped = status.slots_cleaned - self.cleaned;
+            tracing::info!(symbol = %status.symbol, dropped, "empty slots were dropped");
+        }
+        // A new engine counts anew.
+        self.cleaned = status.slots_cleaned;
         self.parts.view.put(Some(Arc::new(SymbolNow { instrument: self.parts.instrument, status })));
     }
 }

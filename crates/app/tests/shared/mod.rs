@@ -23,7 +23,19 @@ impl Running {
     /// Starts the binary and reads its first line.
     pub fn start(args: &[&str], envs: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
-        command.args(args).envs(envs.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::inherit()).stdin(Stdio::null());
+        command.args(args);
+        Self::spawn(command, envs)
+    }
+
+    /// Starts it by a shell's script, which gets the binary's path as its name.
+    pub fn start_by(shell: &[&str], envs: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).arg(env!("CARGO_BIN_EXE_plimsoll"));
+        Self::spawn(command, envs)
+    }
+
+    fn spawn(mut command: Command, envs: &[(&str, &str)]) -> Self {
+        command.envs(envs.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::inherit()).stdin(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut reader = BufReader::new(child.stdout.take().unwrap());
         let mut first_line = String::new();

@@ -176,6 +176,16 @@ impl Budget {
         self.weight.total()
     }
 
+    /// Weight that the exchange allows in a minute.
+    pub(crate) const fn weight_limit(&self) -> u32 {
+        self.weight.limit
+    }
+
+    /// Orders that the exchange allows in ten seconds.
+    pub(crate) const fn orders_limit(&self) -> u32 {
+        self.orders_10s.limit
+    }
+
     /// Orders used in these ten seconds, what is on the way included.
     pub(crate) fn orders_used(&self) -> u32 {
         self.orders_10s.total()

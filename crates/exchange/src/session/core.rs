@@ -285,7 +285,9 @@ impl Session {
     pub fn stats(&self) -> SessionStats {
         SessionStats {
             weight_used: self.budget.weight_used(),
+            weight_limit: self.budget.weight_limit(),
             orders_used: self.budget.orders_used(),
+            orders_limit: self.budget.orders_limit(),
             requests_in_flight: self.pending.len() as u32,
             requests_waiting: self.lanes.len() as u32,
             conns_open: self.conns.iter().filter(|c| c.is_open()).count() as u32,

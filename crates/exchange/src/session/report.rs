@@ -115,6 +115,10 @@ pub struct SessionStats {
     pub instruments_refused: u64,
     /// Weight used in this minute, what is on the way included.
     pub weight_used: u32,
+    /// Weight that the exchange allows in a minute.
+    pub weight_limit: u32,
+    /// Orders that the exchange allows in ten seconds.
+    pub orders_limit: u32,
     /// Orders used in these ten seconds, what is on the way included.
     pub orders_used: u32,
     /// Requests on the way.

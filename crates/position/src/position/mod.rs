@@ -304,7 +304,12 @@ impl Position {
                 }
                 Changes::GATE
             }
-            Event::Lease(_) | Event::Committed { .. } | Event::RecordsFull(_) | Event::Command(_) | Event::Shutdown(_) => Changes::GATE,
+            Event::Lease(_)
+            | Event::Committed { .. }
+            | Event::RecordsFull(_)
+            | Event::MemoryShort(_)
+            | Event::Command(_)
+            | Event::Shutdown(_) => Changes::GATE,
         }
     }
 

@@ -329,7 +329,7 @@ impl Market {
 }
 
 fn check_speed(milli: u32) -> Result<(), ConfigError> {
-    if (1..=1_000_000).contains(&milli) { Ok(()) } else { Err(ConfigError::Speed(milli)) }
+    if (1..=2_000_000).contains(&milli) { Ok(()) } else { Err(ConfigError::Speed(milli)) }
 }
 
 fn ring<T>(what: &str, symbol: Symbol) -> Ring<T> {

@@ -17,3 +17,4 @@ mod crash;
 mod faults;
 mod prefix;
 mod suite;
+mod system;

@@ -341,7 +341,7 @@ async fn retention_keeps_what_is_young_and_not_too_much() {
         let now = Time::from_millis((10 * day + 5_000) * 1_000);
         let done = store.retain(now).await.unwrap();
         // 20 orders ended and may be 5; the 10 open ones stay.
-        assert_eq!(done, Retained { equity: 3_000, events: 2, orders: 15, fills: 10, more: false });
+        assert_eq!(done, Retained { equity: 3_000, events: 2, orders: 15, fills: 10, ..Retained::default() });
         assert_eq!(store.retain(now).await.unwrap(), Retained::default());
 
         let reader = store.reader();

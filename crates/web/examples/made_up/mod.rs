@@ -8,14 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use plimsoll_bounded::{ExitStatus, ExitText, TaskName, TaskState, TaskStatus};
 use plimsoll_market::{
     Alert, AlertCode, Amount, Asset, Booked, ClientId, Feed, Fill, Holding, Instrument, Leg, MarkPrice, Order, OrderId, OrderStatus,
     OrderView, Phase, Pnl, Price, Qty, RefPrice, Round, Severity, Side, SlotView, Status, Symbol, Tag, Time, Top, TradeId,
 };
-use plimsoll_web::dto::{EquityPointDto, EventDto, FillDto, OrderDto};
+use plimsoll_web::dto::{
+    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, OrderDto, PoolDto, SpreadDto, SystemDayDto, SystemPointDto,
+};
 use plimsoll_web::{
-    Control, ControlError, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Ports, Source,
-    SymbolNow, System, SystemMetrics, Taken, Verb,
+    Control, ControlError, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Ports,
+    ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,
 };
 
 /// Levels the made-up grid buys below the price.
@@ -118,9 +121,9 @@ impl MadeUp {
         self.lock().commands.clone()
     }
 
-    /// The three ports.
+    /// All ports.
     pub fn ports(self: &Arc<Self>) -> Ports {
-        Ports { source: self.clone(), history: self.clone(), control: self.clone() }
+        Ports { source: self.clone(), history: self.clone(), control: self.clone(), profiler: self.clone() }
     }
 }
 
@@ -330,6 +333,7 @@ impl Market {
         };
         let mark = self.instrument.ref_price(price);
         let status = Status {
+            slots_cleaned: 3,
             symbol: self.instrument.symbol,
             phase: Phase::Trading,
             closed: self.paused.then_some("paused by the operator"),
@@ -424,11 +428,19 @@ impl Source for MadeUp {
             rss_bytes: Some(27_400_000 + wave),
             rss_anon_bytes: Some(12_900_000 + wave),
             purges: 12,
+            cleanups: 2,
             next_purge_bytes: Some(48_000_000),
             manager_cpu_share: Some(0.0004),
             cgroup_current_bytes: None,
             cgroup_max_bytes: None,
             memory_pressure: Some(0.0),
+            pressure_rung: 0,
+            pressure_word: "calm",
+            memory_limit_bytes: Some(256_000_000),
+            memory_limiter: Some("budget"),
+            memory_used_ratio: Some(0.11),
+            leak_suspects: Vec::new(),
+            leak_slope_bytes_per_hour: Some(-1_200.0),
             cpu_cores: Some(0.031),
             open_files: Some(31),
             tasks: 24,
@@ -439,6 +451,54 @@ impl Source for MadeUp {
         let world = self.lock();
         let unready = if world.links_up { Vec::new() } else { vec!["the market feed is down".to_owned()] };
         Health { dead: Vec::new(), unready }
+    }
+
+    fn tasks(&self) -> Option<Vec<TaskStatus>> {
+        let task = |name: &str, group, state, quiet_s, overdue| TaskStatus {
+            name: TaskName::of(&name),
+            group,
+            owner: TaskName::of(&"app"),
+            state,
+            age: Duration::from_secs(600),
+            beats: 120,
+            quiet: Duration::from_secs(quiet_s),
+            overdue,
+            restarts: 1,
+            last_failure: Some(ExitStatus::Failed(ExitText::of(&"socket closed"))),
+            pause: None,
+            future_bytes: 1_024,
+        };
+        Some(vec![
+            task("engine/BTCUSDT", "symbols", TaskState::Running, 1, false),
+            task("download", "app", TaskState::Ended(ExitStatus::Finished), 300, false),
+            task("gateway/market", "gateway", TaskState::Running, 90, true),
+        ])
+    }
+
+    fn pool(&self) -> Option<PoolDto> {
+        let held = HeldDto { holder: "storage.read_equity".to_owned(), held_ms: 31_000, too_long: true };
+        Some(PoolDto {
+            max: 3,
+            size: 2,
+            in_use: 1,
+            idle: 1,
+            acquires: 4_711,
+            wait_total_ms: 12,
+            wait_max_ms: 3,
+            held: vec![held],
+            held_too_long: 1,
+            healthy: Some(true),
+            checked_ago_ms: Some(42_000),
+            check_took_ms: Some(1),
+            ..PoolDto::default()
+        })
+    }
+
+    fn channels(&self) -> Option<Vec<ChannelDto>> {
+        let log = ChannelDto { name: "log".to_owned(), kind: "log".to_owned(), up: true, sent: 17, ..ChannelDto::default() };
+        let desk = ChannelDto { name: "desk".to_owned(), kind: "telegram".to_owned(), queued: 2, failed: 5, retried: 4, ..log.clone() };
+        let last_error = Some("the service answered 429".to_owned());
+        Some(vec![log, ChannelDto { up: false, last_error, last_error_ms: Some(self.lock().now.millis()), ..desk }])
     }
 
     fn prometheus(&self) -> String {
@@ -484,6 +544,59 @@ impl History for MadeUp {
         let every = inside.len().div_ceil(range.points).max(1);
         let points = inside.iter().step_by(every).map(|(time, net)| EquityPointDto::new(*time, Some(100_000 * 100_000_000 + net), *net));
         Ok(EquityLine { asset: "USDT".to_owned(), points: points.collect() })
+    }
+
+    async fn system(&self, range: SystemRange) -> Result<Vec<SystemPointDto>, HistoryError> {
+        let (first, last) = (range.from.millis().div_ceil(MINUTE_MS), range.to.millis().div_ceil(MINUTE_MS));
+        let every = (last - first).div_ceil(range.points as u64).max(1);
+        Ok((first..last).step_by(every as usize).map(|minute| minute_of(minute * MINUTE_MS)).collect())
+    }
+
+    async fn system_daily(&self, range: DaysRange) -> Result<Vec<SystemDayDto>, HistoryError> {
+        let (first, last) = (range.from.millis() / DAY_MS, range.to.millis().div_ceil(DAY_MS));
+        Ok((first..last).map(day_of).collect())
+    }
+}
+
+/// Milliseconds of a minute and of a day.
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+
+fn minute_of(time_ms: u64) -> SystemPointDto {
+    let wave = time_ms / MINUTE_MS % 60 * 20_000;
+    SystemPointDto {
+        time_ms,
+        cpu_cores: Some(0.031),
+        rss_bytes: Some(27_400_000 + wave),
+        allocated_bytes: Some(14_200_000 + wave),
+        tasks: Some(24),
+        threads: Some(5),
+        pressure_rung: Some(0),
+        ..SystemPointDto::default()
+    }
+}
+
+fn day_of(day: u64) -> SystemDayDto {
+    let spread = |min: u64| Some(SpreadDto { min, avg: min + 590_000, max: min + 1_180_000 });
+    SystemDayDto {
+        day_ms: day * DAY_MS,
+        samples: 1_440,
+        rss_bytes: spread(27_400_000),
+        cpu_cores: Some(SpreadDto { min: 0.01, avg: 0.031, max: 0.2 }),
+        tasks: None,
+        allocated_bytes: spread(14_200_000),
+    }
+}
+
+#[async_trait]
+impl Profiler for MadeUp {
+    async fn heap(&self) -> Result<Vec<u8>, ProfileRefused> {
+        Ok(b"a made-up heap profile".to_vec())
+    }
+
+    async fn cpu(&self, duration: Duration) -> Result<Vec<u8>, ProfileRefused> {
+        tokio::time::sleep(duration).await;
+        Ok(format!("a made-up profile of {} s", duration.as_secs()).into_bytes())
     }
 }
 

@@ -400,7 +400,13 @@ fn show(event: &Event) -> String {
         Event::ResyncFailed => "resync failed".into(),
         Event::Funding(payment) => format!("funding {}", payment.amount),
         Event::Instrument(instrument) => format!("instrument tick {}", instrument.tick.units()),
-        Event::Lease(_) | Event::Committed { .. } | Event::RecordsFull(_) | Event::Command(_) | Event::Wake | Event::Shutdown(_) => {
+        Event::Lease(_)
+        | Event::Committed { .. }
+        | Event::RecordsFull(_)
+        | Event::MemoryShort(_)
+        | Event::Command(_)
+        | Event::Wake
+        | Event::Shutdown(_) => {
             panic!("a session never tells {event:?}")
         }
     }

@@ -1,0 +1,139 @@
+//! Profiles on request, and the heap profiles that a leak alarm leaves behind.
+
+use async_trait::async_trait;
+use plimsoll_bounded::{Pool, reply};
+use plimsoll_market::Time;
+use plimsoll_monitor::profile::{self, ProfileError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Profiles kept; the oldest goes.
+const FILES_MAX: usize = 8;
+/// A profile larger than this is not kept.
+const FILE_BYTES_MAX: usize = 16 << 20;
+/// How long allocations are sampled after an alarm before they are written down: the second one shows what has grown since.
+const AFTER: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
+/// Name of every file, so that nothing else in the folder is touched.
+const PREFIX: &str = "leak-";
+
+/// Keeps heap profiles of leak alarms in a folder.
+///
+/// # Bounds
+/// [`FILES_MAX`] files of [`FILE_BYTES_MAX`].
+pub struct LeakProfiles {
+    folder: PathBuf,
+    /// Still to be written, the next first.
+    due: [Option<Time>; AFTER.len()],
+}
+
+impl LeakProfiles {
+    /// Keeps them in this folder, which is made when the first is written.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, due: [None; AFTER.len()] }
+    }
+
+    /// An alarm: from now on allocations are sampled, and written down after a while.
+    pub fn alarm(&mut self, now: Time) {
+        if self.due.iter().any(Option::is_some) {
+            return;
+        }
+        match profile::sample_heap(true) {
+            Ok(()) => self.due = AFTER.map(|after| Some(now + after)),
+            Err(error) => tracing::warn!(%error, "no heap profile of the suspected leak"),
+        }
+    }
+
+    /// Writes what is due; the last one ends the sampling.
+    pub fn look(&mut self, now: Time) {
+        for i in 0..self.due.len() {
+            if self.due[i].is_some_and(|due| due <= now) {
+                self.due[i] = None;
+                match self.write(now) {
+                    Ok(path) => tracing::warn!(path = %path.display(), "heap profile written; look at it with go tool pprof"),
+                    Err(error) => tracing::warn!(%error, "heap profile could not be kept"),
+                }
+                if self.due.iter().all(Option::is_none)
+                    && let Err(error) = profile::sample_heap(false)
+                {
+                    tracing::warn!(%error, "sampling of allocations goes on");
+                }
+            }
+        }
+    }
+
+    fn write(&self, now: Time) -> anyhow::Result<PathBuf> {
+        let profile = profile::heap_profile()?;
+        anyhow::ensure!(profile.len() <= FILE_BYTES_MAX, "the profile has {} bytes, more than {FILE_BYTES_MAX}", profile.len());
+        std::fs::create_dir_all(&self.folder)?;
+        self.make_room()?;
+        let path = self.folder.join(format!("{PREFIX}{}.heap.pb.gz", now.millis()));
+        std::fs::write(&path, profile)?;
+        Ok(path)
+    }
+
+    fn make_room(&self) -> std::io::Result<()> {
+        let is_ours = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(&self.folder)?.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| is_ours(p)).collect();
+        // Their names begin with the time in milliseconds, of the same length for centuries.
+        files.sort();
+        let too_many = (files.len() + 1).saturating_sub(FILES_MAX);
+        files.iter().take(too_many).try_for_each(std::fs::remove_file)
+    }
+}
+
+/// How long allocations are sampled for a heap profile that somebody asks for.
+const HEAP_SAMPLED: Duration = Duration::from_secs(10);
+/// How long a profile may take to be written.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(60);
+
+/// Takes profiles for the web server; what blocks is done by the workers.
+pub struct Profiles {
+    /// The workers.
+    pub workers: Pool,
+}
+
+impl Profiles {
+    async fn blocking(
+        &self,
+        job: impl FnOnce() -> Result<Vec<u8>, ProfileError> + Send + 'static,
+    ) -> Result<Vec<u8>, plimsoll_web::ProfileRefused> {
+        let (answer, asked) = reply();
+        // Whoever asked may have gone.
+        let job = move || drop(answer.send(job()));
+        self.workers.submit_blocking(job).map_err(|_| refused(ProfileError::Busy))?;
+        match asked.wait(WRITTEN_WITHIN).await {
+            Ok(done) => done.map_err(refused),
+            Err(_) => Err(refused(ProfileError::Failed("it took too long".to_owned()))),
+        }
+    }
+}
+
+fn refused(error: ProfileError) -> plimsoll_web::ProfileRefused {
+    match error {
+        ProfileError::Busy => plimsoll_web::ProfileRefused::Busy,
+        other => plimsoll_web::ProfileRefused::Failed(other.to_string()),
+    }
+}
+
+#[async_trait]
+impl plimsoll_web::Profiler for Profiles {
+    async fn heap(&self) -> Result<Vec<u8>, plimsoll_web::ProfileRefused> {
+        // The first request switches sampling on and has nothing to show yet but what comes from now on.
+        profile::sample_heap(true).map_err(refused)?;
+        tokio::time::sleep(HEAP_SAMPLED).await;
+        self.blocking(profile::heap_profile).await
+    }
+
+    #[cfg(all(feature = "profile", target_os = "linux"))]
+    async fn cpu(&self, duration: Duration) -> Result<Vec<u8>, plimsoll_web::ProfileRefused> {
+        let profiler = profile::CpuProfiler::start().map_err(refused)?;
+        tokio::time::sleep(duration).await;
+        self.blocking(|| profiler.finish()).await
+    }
+
+    #[cfg(not(all(feature = "profile", target_os = "linux")))]
+    async fn cpu(&self, _duration: Duration) -> Result<Vec<u8>, plimsoll_web::ProfileRefused> {
+        Err(refused(ProfileError::Unavailable("this build takes no profiles of the processor")))
+    }
+}

@@ -1,0 +1,331 @@
+//! The process watches itself: samples, memory manager, pressure ladder, watchdog, leak detector. One task on the edge runtime.
+
+use crate::alerts::Alerts;
+use crate::config::Config;
+use crate::memory::External;
+use crate::metrics::Seen;
+use crate::profiles::LeakProfiles;
+use crate::trade::{Control, Inlet, LinkState, Refusal};
+use plimsoll_bounded::{Task, WatchReceiver, WatchSender};
+use plimsoll_gateway::{Clock, GatewayStats};
+use plimsoll_market::{Alert, AlertCode, Event, Feed, Name, Severity, Time};
+use plimsoll_monitor::{
+    AllocatorSample, Exporter, Ladder, LadderConfig, LeakDetector, ManagerConfig, MemoryManager, PoolSample, Room, Rule, Rung, Sample,
+    Sampler, SessionSample, StorageFigures, StorageMetrics, Stream, Watchdog, WatchdogConfig,
+};
+use plimsoll_storage::Store;
+use plimsoll_web::{FillTape, SymbolNow};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often the room that is left is looked at.
+const ROOM_EVERY: Duration = Duration::from_secs(1);
+/// Looks at the room between two samples.
+const SAMPLE_EVERY: u32 = 5;
+/// Samples between two looks at the database.
+const STORE_EVERY: u32 = 12;
+/// A stream may be silent for so many times the time after which market data is stale.
+const SILENT_TIMES: u32 = 6;
+
+/// The settings of the watchdog, of the configuration and the plan.
+pub fn watchdog_config(config: &Config, planned_tasks: usize) -> WatchdogConfig {
+    let watchdog = &config.watchdog;
+    WatchdogConfig {
+        memory_bytes: config.memory.high_memory,
+        // As planned and a quarter more; a task too many is a leak of tasks.
+        tasks: config.memory.high_tasks.unwrap_or(planned_tasks + planned_tasks.div_ceil(4)),
+        cpu_cores: f64::from(watchdog.cpu_percent) / 100.0,
+        memory_growth_bytes: watchdog.growth,
+        memory_growth_share: f64::from(watchdog.growth_percent) / 100.0,
+        window: watchdog.window,
+        cool_down: watchdog.cool_down,
+    }
+}
+
+/// The settings of the memory manager.
+pub fn manager_config(config: &Config) -> ManagerConfig {
+    let memory = &config.memory;
+    ManagerConfig { purge_every: memory.purge_every, cleanup_every: memory.cleanup_every, high_memory_bytes: memory.high_memory }
+}
+
+/// The settings of the ladder: the last rung as configured, the others five points apart below it.
+pub fn ladder_config(config: &Config) -> LadderConfig {
+    let last = f64::from(config.memory.leave_at_percent) / 100.0;
+    LadderConfig { at: [last - 0.15, last - 0.10, last - 0.05, last], ..LadderConfig::default() }
+}
+
+/// A symbol, as far as the watcher needs it.
+pub struct Watched {
+    /// The way to its loop.
+    pub inlet: Inlet,
+    /// Its latest fills, for display.
+    pub tape: Arc<FillTape>,
+    /// What it shows.
+    pub view: WatchReceiver<Option<Arc<SymbolNow>>>,
+}
+
+/// What the watcher works with.
+pub struct WatchParts {
+    /// Samples.
+    pub sampler: Sampler,
+    /// Memory manager.
+    pub manager: MemoryManager,
+    /// Pressure ladder.
+    pub ladder: Ladder,
+    /// Watchdog.
+    pub watchdog: Watchdog,
+    /// Leak detector.
+    pub leaks: LeakDetector,
+    /// Heap profiles at an alarm.
+    pub profiles: LeakProfiles,
+    /// What we do not allocate ourselves.
+    pub external: External,
+    /// All metrics.
+    pub exporter: Exporter,
+    /// Where alerts go.
+    pub alerts: Alerts,
+    /// Where the latest is shown.
+    pub shown: WatchSender<Seen>,
+    /// Storage.
+    pub store: Store,
+    /// The symbols.
+    pub symbols: Vec<Watched>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
+    /// Connections.
+    pub links: Arc<LinkState>,
+    /// How long market data may be silent before it is stale.
+    pub stale_after: Duration,
+    /// A sample is stored and held against the thresholds so often.
+    pub every: Duration,
+    /// The account's name.
+    pub account: Name,
+    /// What the gateway says of itself.
+    pub gateway: WatchReceiver<GatewayStats>,
+    /// The folder of the database: its disk is watched.
+    pub data_dir: PathBuf,
+    /// Ends the process in order, telling why.
+    pub leave: Box<dyn Fn(&str) + Send>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// Watches until the process stops.
+pub async fn watch(mut parts: WatchParts, task: Task) {
+    task.pulse.expect_every(ROOM_EVERY * 30);
+    let storage = parts.exporter.storage();
+    let mut tick = tokio::time::interval(ROOM_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let (mut turn, mut samples) = (0_u32, 0_u32);
+    let mut stored_at: Option<Time> = None;
+    while task.stop.or(tick.tick()).await.is_some() {
+        task.pulse.beat();
+        let began = Instant::now();
+        let now = parts.clock.now();
+        let (room, stall) = parts.sampler.room();
+        let before = parts.ladder.rung();
+        let steps: Vec<Rung> = parts.ladder.look(now, room.as_ref(), stall).collect();
+        for rung in steps {
+            parts.step(now, before, rung, room);
+        }
+        let sample_due = turn.is_multiple_of(SAMPLE_EVERY);
+        turn = turn.wrapping_add(1);
+        if !sample_due {
+            parts.manager.spent(began.elapsed());
+            continue;
+        }
+        let sample = parts.sampler.sample(now);
+        parts.external.observe(&sample);
+        let due = parts.manager.due(&sample);
+        if due.purge {
+            parts.purge(now);
+        }
+        parts.look_for_leaks(&sample);
+        let store_now = stored_at.is_none_or(|at| now.since(at) + ROOM_EVERY >= parts.every);
+        if store_now {
+            stored_at = Some(now);
+            parts.look_at_thresholds(&sample);
+        }
+        parts.show(sample);
+        parts.manager.spent(began.elapsed());
+        // What waits for others comes last and is not the manager's processor time.
+        if due.cleanup {
+            parts.cleanup(now).await;
+        }
+        if store_now {
+            parts.store_sample(&sample);
+        }
+        let sizes = if samples.is_multiple_of(STORE_EVERY) { parts.store.sizes().await.ok().map(|sizes| sizes.database) } else { None };
+        samples = samples.wrapping_add(1);
+        parts.look_at_storage(&storage, sizes, now).await;
+    }
+}
+
+impl WatchParts {
+    /// Carries out a rung of the ladder.
+    fn step(&mut self, now: Time, from: Rung, rung: Rung, room: Option<Room>) {
+        let up = rung > from;
+        let used = room.map_or_else(
+            || "tasks wait for memory".to_owned(),
+            |room| {
+                let (used, limit) = (room.used_bytes / 1_000_000, room.limit_bytes / 1_000_000);
+                format!("{used} MB of the {limit} MB of {} are used ({:.0} %)", room.limiter.as_str(), room.ratio() * 100.0)
+            },
+        );
+        let (severity, what) = match rung {
+            Rung::Calm => (Severity::Info, "memory suffices again"),
+            Rung::ShedViews if up => (Severity::Warning, "memory runs short: histories of the dashboard are dropped"),
+            Rung::ShedCaches if up => (Severity::Warning, "memory runs short: caches are dropped and free pages returned"),
+            Rung::StopOpening if up => (Severity::Critical, "memory runs short: nothing is opened any more"),
+            Rung::Leave => (Severity::Critical, "memory is at its limit: the process stops in order before it is killed"),
+            Rung::ShedViews | Rung::ShedCaches | Rung::StopOpening => (Severity::Info, "memory is less short"),
+        };
+        self.alerts.raise_of(rung.as_str(), Alert::new(severity, AlertCode::Memory, now, &format_args!("{what}: {used}")));
+        match rung {
+            Rung::ShedViews if up => {
+                self.sampler.shed();
+                self.symbols.iter().for_each(|symbol| symbol.tape.clear());
+            }
+            Rung::ShedCaches if up => self.purge(now),
+            Rung::StopOpening if up => self.opening(true),
+            Rung::ShedCaches => self.opening(false),
+            Rung::Leave => (self.leave)(&used),
+            Rung::Calm | Rung::ShedViews | Rung::StopOpening => {}
+        }
+    }
+
+    fn opening(&self, short: bool) {
+        for symbol in &self.symbols {
+            if symbol.inlet.control(Control::Event(Event::MemoryShort(short))) == Err(Refusal::Full) {
+                tracing::error!("a symbol's control lane is full: it was not told that memory is short");
+            }
+        }
+    }
+
+    fn purge(&mut self, now: Time) {
+        let purged = AllocatorSample::purge();
+        let resident = plimsoll_monitor::ProcessSample::read().map_or(0, |process| process.resident_bytes);
+        self.manager.purged(now, resident);
+        tracing::debug!(purged, resident, "free pages were returned to the system");
+    }
+
+    /// Drops what has expired, and what storage keeps in memory without need.
+    async fn cleanup(&mut self, now: Time) {
+        self.manager.cleaned(now);
+        if let Err(error) = self.store.shrink().await {
+            tracing::debug!(%error, "the database kept its cache");
+        }
+        tracing::debug!("what had expired was dropped");
+    }
+
+    fn look_for_leaks(&mut self, sample: &Sample) {
+        let found = self.leaks.look(sample, &self.sampler.templates());
+        if let Some(leak) = found {
+            self.alerts.raise_of(&leak.culprit.to_string(), leak.alert);
+            self.profiles.alarm(sample.time);
+        }
+        for (culprit, suspected) in self.leaks.suspects(sample.time) {
+            self.exporter.suspect(culprit, suspected);
+        }
+        self.profiles.look(sample.time);
+    }
+
+    fn look_at_thresholds(&mut self, sample: &Sample) {
+        let allowed = self.stale_after * SILENT_TIMES;
+        let now = sample.time;
+        let mut streams: Vec<(String, Duration)> = Vec::new();
+        for symbol in &self.symbols {
+            let Some(view) = symbol.view.get() else { continue };
+            if let Some(top) = view.status.top {
+                streams.push((format!("{} market", view.status.symbol), now.since(top.time)));
+            }
+        }
+        for feed in [Feed::Market, Feed::Account, Feed::Requests] {
+            if let Some(down) = self.links.down_for(feed, now) {
+                streams.push((format!("{} feed", crate::metrics::feed_name(feed)), down));
+            }
+        }
+        let overdue = self.sampler.overdue();
+        let names = overdue.iter().map(|task| task.name.as_str());
+        let streams = streams.iter().map(|(name, silent_for)| Stream { name, silent_for: *silent_for, allowed });
+        for finding in self.watchdog.look(sample, names, streams) {
+            self.exporter.watchdog(finding.rule);
+            let subject = if finding.subject.as_str().is_empty() { finding.rule.as_str() } else { finding.subject.as_str() };
+            self.alerts.raise_of(subject, finding.alert);
+        }
+    }
+
+    fn show(&mut self, sample: Sample) {
+        let (figures, rung, slope) = (self.manager.figures(), self.ladder.rung(), self.leaks.slope_bytes_per_hour());
+        self.exporter.memory(&sample, &figures, rung, slope);
+        self.alerts.show();
+        let session = self.gateway.get().session;
+        self.exporter.session(
+            self.account.as_str(),
+            &SessionSample {
+                weight: (session.weight_used, session.weight_limit),
+                orders: (session.orders_used, session.orders_limit),
+                malformed: session.frames_malformed + session.frames_oversized + session.replies_malformed,
+                mismatches: session.book_mismatches,
+                requests: session.requests,
+                requests_failed: session.requests_failed,
+                rate_limited: session.rate_limited,
+                connects: session.connects,
+            },
+        );
+        for feed in [Feed::Market, Feed::Account, Feed::Requests] {
+            let age = self.links.down_for(feed, sample.time).unwrap_or_default();
+            self.exporter.feed_age(self.account.as_str(), crate::metrics::feed_name(feed), age);
+        }
+        let suspects = self.leaks.suspects(sample.time).filter(|(_, now)| *now).map(|(name, _)| name.to_owned()).take(8).collect();
+        self.shown.put(Seen { sample: Some(sample), manager: figures, rung, slope, suspects });
+    }
+
+    fn store_sample(&self, sample: &Sample) {
+        self.alerts.history().system(&crate::metrics::system_row(sample, &self.manager.figures(), self.ladder.rung()));
+    }
+
+    fn complain(&mut self, now: Time, rule: Rule, subject: &str, text: &dyn std::fmt::Display) {
+        if let Some(finding) = self.watchdog.speak(now, rule, subject, text) {
+            self.exporter.watchdog(rule);
+            self.alerts.raise_of(subject, finding.alert);
+        }
+    }
+
+    async fn look_at_storage(&mut self, metrics: &StorageMetrics, database_bytes: Option<u64>, now: Time) {
+        let (counts, health) = (self.store.counts(), self.store.health().get());
+        metrics.observe(&StorageFigures {
+            records: counts.records,
+            batches: counts.batches,
+            failures: counts.failures,
+            failing: health.failing.is_some(),
+            records_full: health.records_full,
+            history_dropped: counts.history_dropped,
+            database_bytes,
+        });
+        let checked = if database_bytes.is_some() { Some(self.store.check().await) } else { None };
+        let pool = self.store.pool();
+        self.exporter.pool(&PoolSample {
+            max: pool.max as usize,
+            in_use: pool.in_use as usize,
+            idle: pool.idle as usize,
+            waiting: pool.waiting as usize,
+            acquires: pool.acquires,
+            longest_wait: pool.wait_max,
+            held_too_long: pool.held_too_long as usize,
+            healthy: pool.healthy,
+        });
+        if let Some(Err(error)) = checked {
+            let text = format_args!("the database does not answer its health check: {error}");
+            self.complain(now, Rule::DatabaseUnwell, "database", &text);
+        }
+        for held in pool.leaks() {
+            let text = format_args!("{} has held a connection to the database for {} s", held.holder, held.held.as_secs());
+            self.complain(now, Rule::ConnectionHeld, held.holder, &text);
+        }
+        if database_bytes.is_some()
+            && let Some(free) = crate::metrics::disk_free(&self.data_dir)
+        {
+            self.exporter.disk_free(free);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use plimsoll_bounded::{Pool, reply};
 use plimsoll_market::Time;
+use plimsoll_monitor::Room;
 use plimsoll_monitor::profile::{self, ProfileError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,8 @@ const FILES_MAX: usize = 8;
 const FILE_BYTES_MAX: usize = 16 << 20;
 /// How long allocations are sampled after an alarm before they are written down: the second one shows what has grown since.
 const AFTER: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
+/// Memory that must be left: the table of names takes 35 MB of it.
+const ROOM: u64 = 64 << 20;
 /// Name of every file, so that nothing else in the folder is touched.
 const PREFIX: &str = "leak-";
 
@@ -43,12 +46,13 @@ impl LeakProfiles {
         }
     }
 
-    /// Writes what is due; the last one ends the sampling.
-    pub fn look(&mut self, now: Time) {
+    /// Writes what is due, where the tightest limit leaves [`ROOM`]; the last one ends the sampling.
+    pub fn look(&mut self, now: Time, room: Option<Room>) {
+        let left = room.map_or(u64::MAX, |room| room.limit_bytes.saturating_sub(room.used_bytes));
         for i in 0..self.due.len() {
             if self.due[i].is_some_and(|due| due <= now) {
                 self.due[i] = None;
-                match self.write(now) {
+                match self.write(now, left) {
                     Ok(path) => tracing::warn!(path = %path.display(), "heap profile written; look at it with go tool pprof"),
                     Err(error) => tracing::warn!(%error, "heap profile could not be kept"),
                 }
@@ -61,7 +65,8 @@ impl LeakProfiles {
         }
     }
 
-    fn write(&self, now: Time) -> anyhow::Result<PathBuf> {
+    fn write(&self, now: Time, left: u64) -> anyhow::Result<PathBuf> {
+        anyhow::ensure!(left >= ROOM, "only {left} bytes of memory are left, and to look up names takes some of them");
         let profile = profile::heap_profile()?;
         anyhow::ensure!(profile.len() <= FILE_BYTES_MAX, "the profile has {} bytes, more than {FILE_BYTES_MAX}", profile.len());
         std::fs::create_dir_all(&self.folder)?;

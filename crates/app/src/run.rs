@@ -242,7 +242,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         symbols,
     } = plan(&config, &store_config, &alerts_config)?;
     crate::memory::check_thresholds(&config, &ledger)?;
-    let ledger: Ledger<Sealed> = crate::memory::seal(ledger, config.symbols.len())?;
+    let ledger: Ledger<Sealed> = crate::memory::seal(ledger, &config)?;
     let edge_tasks = Tasks::new(edge_tasks);
     let exporter = Exporter::new(exporter);
     let trading_tasks = Tasks::new(trading_tasks);

@@ -226,7 +226,7 @@ impl WatchParts {
         for (culprit, suspected) in self.leaks.suspects(sample.time) {
             self.exporter.suspect(culprit, suspected);
         }
-        self.profiles.look(sample.time);
+        self.profiles.look(sample.time, sample.room());
     }
 
     fn look_at_thresholds(&mut self, sample: &Sample) {

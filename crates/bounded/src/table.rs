@@ -64,13 +64,13 @@ impl fmt::Display for OverBudget {
             writeln!(f, "  {:<36} {lines:>6} {:>10} {:>10} {bytes:>11} {share:>5}%", "the rest", "", "")?;
         }
         writeln!(f)?;
-        write!(f, "raise memory.budget to at least {} MB, or reduce", total.div_ceil(1_000_000))?;
+        write!(f, "raise memory.budget to at least {} MB, or reduce the largest capacities above", total.div_ceil(1_000_000))?;
         match owners.as_deref() {
             // With one owner there is nothing to leave out: it is the capacities that are too large.
             Some(Owners { count, dearest, bytes }) if *count > 1 => {
-                write!(f, " symbols: {count} trade now, the dearest of them ({}) takes {}", dearest.owner(), Size(*bytes))
+                write!(f, "; of {count} owners {} takes most: {}", dearest.owner(), Size(*bytes))
             }
-            _ => write!(f, " the largest capacities above"),
+            _ => Ok(()),
         }
     }
 }

@@ -59,7 +59,7 @@ fn says_what_is_too_large_and_what_to_do() {
   storage.page_cache                        1     200000          1    200.0 kB    13%  external
   bounded.ledger                            1          8         36       928 B     0%  must_keep
 
-raise memory.budget to at least 2 MB, or reduce symbols: 2 trade now, the dearest of them (binance:main:BTCUSDT) takes 700.6 kB";
+raise memory.budget to at least 2 MB, or reduce the largest capacities above; of 2 owners binance:main:BTCUSDT takes most: 700.6 kB";
     assert_eq!(text, expected);
 }
 

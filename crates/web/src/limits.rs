@@ -213,7 +213,7 @@ pub const SUSPECT_CHARS: usize = 128;
 
 /// Bytes of a profile that are sent; one that is larger is refused. One at a time, and its line is planned only where
 /// profiles are enabled.
-pub const PROFILE_BYTES_MAX: usize = 32 << 20;
+pub const PROFILE_BYTES_MAX: usize = 8 << 20;
 
 /// Seconds that a profile of the processor may cover.
 pub const PROFILE_SECONDS: core::ops::RangeInclusive<u64> = 1..=60;

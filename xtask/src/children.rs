@@ -234,8 +234,10 @@ mod tests {
     }
 
     fn lives(pid: u32) -> bool {
-        // A zombie has no command line any more.
-        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+        // The state stands behind the name in brackets; a zombie has ended. The command line is empty for a moment while a
+        // program becomes another one.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
     }
 
     #[test]

@@ -13,7 +13,7 @@ use plimsoll_engine::Engine;
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::Gateway;
 use plimsoll_market::{Action, ClientId, Event, Status, Time, limits::ACTIONS_MAX, limits::QUOTES_MAX};
-use plimsoll_monitor::{Cgroup, ExporterGrants, LeakDetector, Sample, Sampler, Watchdog};
+use plimsoll_monitor::{Cgroup, ExporterGrants, LeakDetector, ProcessSample, Sample, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::Position;
 use plimsoll_position::limits::{SLOTS, WORKING_MAX};
@@ -26,8 +26,8 @@ use std::sync::Arc;
 
 /// Budget without a configured one.
 const BUDGET_DEFAULT: u64 = 256 << 20;
-/// Share of the control group's limit that the budget may be, in percent.
-const CGROUP_PERCENT: u64 = 70;
+/// Share of the tightest limit that the budget is, in percent.
+const LIMIT_PERCENT: u64 = 70;
 
 /// What no line of ours asks for, in bytes. Measured on the release binary with everything started and two symbols trading
 /// (`cargo xtask bench` prints the live figures), rounded up well; while the process runs the lines show what is the case.
@@ -81,24 +81,20 @@ impl External {
 /// Looks whether thresholds can mean anything.
 ///
 /// # Errors
-/// A budget or threshold beyond what the control group allows, with the figures.
+/// A budget or threshold beyond what control group or rlimits allow, with the figures.
 pub fn check_thresholds(config: &Config, ledger: &Ledger<Open>) -> anyhow::Result<()> {
-    let Some(limit) = cgroup_limit() else { return Ok(()) };
+    let Some((limit, whose)) = limit() else { return Ok(()) };
     let mb = |bytes: u64| bytes >> 20;
     if ledger.budget() > limit {
         bail!(
-            "memory.budget of {} MB is more than the {} MB that the control group allows; set it to at most {} MB, 70 % of that",
+            "memory.budget of {} MB is more than the {} MB that {whose} allows; set it to at most {} MB, {LIMIT_PERCENT} % of that",
             mb(ledger.budget()),
             mb(limit),
-            mb(limit / 100 * CGROUP_PERCENT)
+            mb(limit / 100 * LIMIT_PERCENT)
         );
     }
     if config.memory.high_memory > limit && config.memory.high_memory != HIGH_MEMORY_DEFAULT {
-        bail!(
-            "memory.high_memory_threshold of {} MB can never be reached: the control group allows {} MB",
-            mb(config.memory.high_memory),
-            mb(limit)
-        );
+        bail!("memory.high_memory_threshold of {} MB can never be reached: {whose} allows {} MB", mb(config.memory.high_memory), mb(limit));
     }
     Ok(())
 }
@@ -235,12 +231,17 @@ pub fn exchange_name(config: &Config) -> &'static str {
 }
 
 fn budget(configured: Option<u64>) -> u64 {
-    let cgroup = cgroup_limit().map(|max| max / 100 * CGROUP_PERCENT);
+    let cgroup = limit().map(|(max, _)| max / 100 * LIMIT_PERCENT);
     configured.unwrap_or_else(|| cgroup.unwrap_or(u64::MAX).min(BUDGET_DEFAULT))
 }
 
-fn cgroup_limit() -> Option<u64> {
-    Cgroup::find().and_then(|c| c.read()).and_then(|c| c.limit_bytes)
+/// The least of the control group's limit and of what the process may have by its own limits.
+fn limit() -> Option<(u64, &'static str)> {
+    let cgroup = Cgroup::find().and_then(|c| c.read()).and_then(|c| c.limit_bytes).map(|bytes| (bytes, "the control group"));
+    let process = ProcessSample::read();
+    let data = process.and_then(|p| p.data_limit).map(|bytes| (bytes, "RLIMIT_DATA"));
+    let space = process.and_then(|p| p.address_space_limit).map(|bytes| (bytes, "RLIMIT_AS"));
+    [cgroup, data, space].into_iter().flatten().min()
 }
 
 /// Seals the ledger, or says what to change.

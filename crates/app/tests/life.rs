@@ -153,3 +153,26 @@ fn a_grid_that_cannot_earn_is_refused_by_name() {
     });
     assert_eq!(bot.stop(Duration::from_secs(40)).code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_budget_beyond_the_limits_of_the_process_is_refused_with_the_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = config(folder.path(), free_port(), "memory: { budget: 256MB }\n");
+    let limited = |command: &str| {
+        let script = format!("ulimit -d 204800 && exec \"$0\" {command} --config {file}");
+        let output = Command::new("sh").args(["-c", &script, env!("CARGO_BIN_EXE_plimsoll")]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, said) = limited("run");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("memory.budget of 256 MB is more than the 200 MB that RLIMIT_DATA allows; set it to at most 140 MB"), "{said}");
+    // Without one the budget follows the limit, and the plan does not fit: the table says what is largest.
+    config(folder.path(), free_port(), "");
+    let (code, said) = limited("run");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("the memory plan needs") && said.contains("storage.database") && said.contains("each of the 2 symbols takes"),
+        "{said}"
+    );
+}

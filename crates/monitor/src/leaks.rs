@@ -98,10 +98,6 @@ impl Points {
         self.len = (self.len + 1).min(POINTS);
     }
 
-    fn clear(&mut self) {
-        (self.next, self.len) = (0, 0);
-    }
-
     fn at(&self, i: usize) -> f64 {
         self.values[(self.next + POINTS - self.len + i) % POINTS]
     }
@@ -207,18 +203,6 @@ impl LeakDetector {
             spoken: Map::new(spoken),
             slope: None,
         }
-    }
-
-    /// Forgets all points: something planned has changed what is normal, such as symbols added.
-    pub fn reset(&mut self, now: Time) {
-        self.started = Some(now);
-        for track in [&mut self.fast, &mut self.slow] {
-            track.last = None;
-            for points in [&mut track.anonymous, &mut track.allocated, &mut track.resident, &mut track.accounted] {
-                points.clear();
-            }
-        }
-        self.lines.clear();
     }
 
     /// Who was told of within the cool-down, and who was before; for display.

@@ -198,7 +198,7 @@ pub const KEYS: &[Key] = &[
         "memory.budget",
         Kind::Bytes { min: 32 << 20, max: 1 << 40 },
         Some(""),
-        "What all buffers together may take; without it the smaller of 256 MB and 70 % of the control group's limit.",
+        "What all buffers together may take; without it the smaller of 256 MB and 70 % of the tightest limit (control group, RLIMIT_DATA, RLIMIT_AS).",
     ),
     key(
         "memory.purge_interval",

@@ -105,8 +105,8 @@ const HIGH_MEMORY_DEFAULT: u64 = 500 << 20;
 /// Tasks that may live at once by plan: what the start, the symbols, the channels and the web server spawn.
 pub fn planned_tasks(config: &Config, alerts: &plimsoll_notify::Config) -> usize {
     let local = if config.exchange == crate::config::Exchange::Local { TESTNET_TASKS } else { 0 };
-    let web = if config.web_listen.is_some() { plimsoll_web::limits::CONNECTIONS_DEFAULT } else { 0 };
-    EDGE_TASKS_FIXED + WORKERS + Notifier::tasks(alerts) + TRADING_TASKS + config.symbols.len() + local + web
+    // Connections of the web server are in a set of their own, with its own limit.
+    EDGE_TASKS_FIXED + WORKERS + Notifier::tasks(alerts) + TRADING_TASKS + config.symbols.len() + local
 }
 
 /// Everything granted before the start.

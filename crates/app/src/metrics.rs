@@ -1,6 +1,6 @@
 //! The process's figures as others show them: API, page, database.
 
-use plimsoll_bounded::{TaskStatus, Tasks, WatchReceiver};
+use plimsoll_bounded::{TaskState, TaskStatus, Tasks, WatchReceiver};
 use plimsoll_market::Feed;
 use plimsoll_monitor::{Exporter, ManagerFigures, Rung, Sample};
 use plimsoll_storage::SystemRow;
@@ -85,11 +85,18 @@ impl Monitor {
     /// Why the process should be started again: tasks of the trading thread that ended though they should not.
     pub fn dead(&self) -> Vec<String> {
         let missing = |group: &str, wanted: usize| self.trading.live_in(group) < wanted;
-        [("gateway", 1), ("account", 1), ("symbols", self.symbols)]
+        let ended = [("gateway", 1), ("account", 1), ("symbols", self.symbols)]
             .into_iter()
             .filter(|(group, wanted)| missing(group, *wanted))
-            .map(|(group, wanted)| format!("of the {wanted} tasks of {group} at least one has ended"))
-            .collect()
+            .map(|(group, wanted)| format!("of the {wanted} tasks of {group} at least one has ended"));
+        // Nobody else watches the watcher.
+        let watcher = self.edge.status().into_iter().find(|task| task.group == "watch" && task.state == TaskState::Running);
+        let blind = match watcher {
+            None => Some("the watcher of memory and tasks has ended".to_owned()),
+            Some(task) if task.overdue => Some("the watcher of memory and tasks shows no sign of life".to_owned()),
+            Some(_) => None,
+        };
+        ended.chain(blind).collect()
     }
 }
 

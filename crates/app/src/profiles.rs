@@ -6,6 +6,7 @@ use plimsoll_market::Time;
 use plimsoll_monitor::Room;
 use plimsoll_monitor::profile::{self, ProfileError};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Profiles kept; the oldest goes.
@@ -27,12 +28,43 @@ pub struct LeakProfiles {
     folder: PathBuf,
     /// Still to be written, the next first.
     due: [Option<Time>; AFTER.len()],
+    workers: Pool,
+    sampling: Option<Arc<Sampling>>,
+}
+
+/// Allocations are sampled while somebody holds one of these.
+struct Sampling;
+
+/// Who wants allocations sampled.
+static SAMPLERS: Mutex<usize> = Mutex::new(0);
+
+impl Sampling {
+    fn start() -> Result<Self, ProfileError> {
+        let mut samplers = SAMPLERS.lock().unwrap_or_else(PoisonError::into_inner);
+        if *samplers == 0 {
+            profile::sample_heap(true)?;
+        }
+        *samplers += 1;
+        Ok(Self)
+    }
+}
+
+impl Drop for Sampling {
+    fn drop(&mut self) {
+        let mut samplers = SAMPLERS.lock().unwrap_or_else(PoisonError::into_inner);
+        *samplers -= 1;
+        if *samplers == 0
+            && let Err(error) = profile::sample_heap(false)
+        {
+            tracing::warn!(%error, "sampling of allocations goes on");
+        }
+    }
 }
 
 impl LeakProfiles {
     /// Keeps them in this folder, which is made when the first is written.
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder, due: [None; AFTER.len()] }
+    pub fn new(folder: PathBuf, workers: Pool) -> Self {
+        Self { folder, due: [None; AFTER.len()], workers, sampling: None }
     }
 
     /// An alarm: from now on allocations are sampled, and written down after a while.
@@ -40,51 +72,63 @@ impl LeakProfiles {
         if self.due.iter().any(Option::is_some) {
             return;
         }
-        match profile::sample_heap(true) {
-            Ok(()) => self.due = AFTER.map(|after| Some(now + after)),
+        match Sampling::start() {
+            Ok(sampling) => {
+                self.sampling = Some(Arc::new(sampling));
+                self.due = AFTER.map(|after| Some(now + after));
+            }
             Err(error) => tracing::warn!(%error, "no heap profile of the suspected leak"),
         }
     }
 
-    /// Writes what is due, where the tightest limit leaves [`ROOM`]; the last one ends the sampling.
+    /// Has the workers write what is due, where the tightest limit leaves [`ROOM`]; the last one ends the sampling.
     pub fn look(&mut self, now: Time, room: Option<Room>) {
         let left = room.map_or(u64::MAX, |room| room.limit_bytes.saturating_sub(room.used_bytes));
         for i in 0..self.due.len() {
-            if self.due[i].is_some_and(|due| due <= now) {
-                self.due[i] = None;
-                match self.write(now, left) {
-                    Ok(path) => tracing::warn!(path = %path.display(), "heap profile written; look at it with go tool pprof"),
-                    Err(error) => tracing::warn!(%error, "heap profile could not be kept"),
+            if self.due[i].is_none_or(|due| due > now) {
+                continue;
+            }
+            if left < ROOM {
+                tracing::warn!(left, "too little memory is left for a heap profile: looking up names takes some of it");
+            } else {
+                let (folder, sampling) = (self.folder.clone(), self.sampling.clone());
+                let job = move || {
+                    match write(&folder, now) {
+                        Ok(path) => tracing::warn!(path = %path.display(), "heap profile written; look at it with go tool pprof"),
+                        Err(error) => tracing::warn!(%error, "heap profile could not be kept"),
+                    }
+                    drop(sampling);
+                };
+                if self.workers.submit_blocking(job).is_err() {
+                    // All workers are busy: at the next look.
+                    continue;
                 }
-                if self.due.iter().all(Option::is_none)
-                    && let Err(error) = profile::sample_heap(false)
-                {
-                    tracing::warn!(%error, "sampling of allocations goes on");
-                }
+            }
+            self.due[i] = None;
+            if self.due.iter().all(Option::is_none) {
+                self.sampling = None;
             }
         }
     }
+}
 
-    fn write(&self, now: Time, left: u64) -> anyhow::Result<PathBuf> {
-        anyhow::ensure!(left >= ROOM, "only {left} bytes of memory are left, and to look up names takes some of them");
-        let profile = profile::heap_profile()?;
-        anyhow::ensure!(profile.len() <= FILE_BYTES_MAX, "the profile has {} bytes, more than {FILE_BYTES_MAX}", profile.len());
-        std::fs::create_dir_all(&self.folder)?;
-        self.make_room()?;
-        let path = self.folder.join(format!("{PREFIX}{}.heap.pb.gz", now.millis()));
-        std::fs::write(&path, profile)?;
-        Ok(path)
-    }
+fn write(folder: &Path, now: Time) -> anyhow::Result<PathBuf> {
+    let profile = profile::heap_profile()?;
+    anyhow::ensure!(profile.len() <= FILE_BYTES_MAX, "the profile has {} bytes, more than {FILE_BYTES_MAX}", profile.len());
+    std::fs::create_dir_all(folder)?;
+    make_room(folder)?;
+    let path = folder.join(format!("{PREFIX}{}.heap.pb.gz", now.millis()));
+    std::fs::write(&path, profile)?;
+    Ok(path)
+}
 
-    fn make_room(&self) -> std::io::Result<()> {
-        let is_ours = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-        let mut files: Vec<PathBuf> =
-            std::fs::read_dir(&self.folder)?.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| is_ours(p)).collect();
-        // Their names begin with the time in milliseconds, of the same length for centuries.
-        files.sort();
-        let too_many = (files.len() + 1).saturating_sub(FILES_MAX);
-        files.iter().take(too_many).try_for_each(std::fs::remove_file)
-    }
+fn make_room(folder: &Path) -> std::io::Result<()> {
+    let is_ours = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| is_ours(p)).collect();
+    // Their names begin with the time in milliseconds, of the same length for centuries.
+    files.sort();
+    let too_many = (files.len() + 1).saturating_sub(FILES_MAX);
+    files.iter().take(too_many).try_for_each(std::fs::remove_file)
 }
 
 /// How long allocations are sampled for a heap profile that somebody asks for.
@@ -124,10 +168,12 @@ fn refused(error: ProfileError) -> plimsoll_web::ProfileRefused {
 #[async_trait]
 impl plimsoll_web::Profiler for Profiles {
     async fn heap(&self) -> Result<Vec<u8>, plimsoll_web::ProfileRefused> {
-        // The first request switches sampling on and has nothing to show yet but what comes from now on.
-        profile::sample_heap(true).map_err(refused)?;
+        // It shows what is allocated from now on, or since a leak was suspected.
+        let sampling = Sampling::start().map_err(refused)?;
         tokio::time::sleep(HEAP_SAMPLED).await;
-        self.blocking(profile::heap_profile).await
+        let profile = self.blocking(profile::heap_profile).await;
+        drop(sampling);
+        profile
     }
 
     #[cfg(all(feature = "profile", target_os = "linux"))]

@@ -14,7 +14,7 @@ use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Refusal, Router, SymbolLoop, SymbolParts,
     boot, lanes,
 };
-use crate::watch::{WatchParts, Watched, ladder_config, manager_config, watchdog_config};
+use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
 use crate::{screen, secret};
 use anyhow::{Context, bail};
 use plimsoll_bounded::{
@@ -172,6 +172,9 @@ async fn forget(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What to do about keys that are missing.
+const WITHOUT_KEYS: &str = "a real exchange wants keys; to try without them set `exchange: local`";
+
 /// Where to trade, and with what keys.
 struct Venue {
     rest: String,
@@ -203,8 +206,8 @@ async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: &Tas
                 rest: binance.rest_url.clone(),
                 websocket: binance.websocket_url.clone(),
                 routing: if binance.routed { Routing::Routed } else { Routing::Legacy },
-                key: Zeroizing::new(secret::read("API key of Binance", &binance.key)?),
-                secret: Zeroizing::new(secret::read("API secret of Binance", &binance.secret)?),
+                key: Zeroizing::new(secret::read("API key of Binance", &binance.key).context(WITHOUT_KEYS)?),
+                secret: Zeroizing::new(secret::read("API secret of Binance", &binance.secret).context(WITHOUT_KEYS)?),
                 recv_window: binance.recv_window,
             };
             Ok((venue, None))
@@ -393,7 +396,25 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let stopping = Arc::new(AtomicBool::new(false));
     let (shown, seen) = watch(common.take("app.seen")?, Seen::default());
     let monitor = Monitor::new(exporter.clone(), seen, edge_tasks.clone(), trading_tasks.clone(), loops.len());
-    let watched = traded.iter().map(|t| Watched { inlet: t.inlet.clone(), tape: Arc::clone(&t.tape), view: t.view.clone() });
+    let watched = traded.iter().map(|t| Watched {
+        inlet: t.inlet.clone(),
+        tape: Arc::clone(&t.tape),
+        view: t.view.clone(),
+        name: t.instrument.symbol,
+        told: false,
+    });
+    let shrink = Arc::new(AtomicBool::new(false));
+    let storage = StorageWatch {
+        store: store.clone(),
+        exporter: exporter.clone(),
+        alerts: alerts.clone(),
+        shrink: Arc::clone(&shrink),
+        cool_down: config.watchdog.cool_down,
+        data_dir: config.data_dir.clone(),
+        clock,
+        spoken: arrayvec::ArrayVec::new(),
+    };
+    edge_tasks.spawn(TaskSpec { name: "watch/storage", group: "app" }, |task| Box::pin(crate::watch::watch_storage(storage, task)))?;
     let parts = WatchParts {
         sampler: Sampler::new(
             common.take("monitor.samples")?,
@@ -410,19 +431,20 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
             common.take("watchdog.spoken")?,
         ),
         leaks: LeakDetector::new(LeakConfig::default(), common.take("monitor.leak.lines")?, common.take("monitor.leak.spoken")?),
-        profiles: LeakProfiles::new(config.data_dir.join("profiles")),
+        profiles: LeakProfiles::new(config.data_dir.join("profiles"), workers.clone()),
         external,
         exporter,
         alerts: alerts.clone(),
         shown,
-        store: store.clone(),
+        short: false,
+        shrink,
+        started: clock.now(),
         symbols: watched.collect(),
         links: Arc::clone(&links),
         stale_after: config.stale_after,
         every: config.watchdog.every,
         account: config.account,
         gateway: gateway.watch_stats(),
-        data_dir: config.data_dir.clone(),
         leave: Box::new({
             let (stopper, left) = (Arc::clone(&stopper), Arc::clone(&left));
             move |why: &str| {
@@ -432,7 +454,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         }),
         clock,
     };
-    edge_tasks.spawn(TaskSpec { name: "watch", group: "app" }, |task| Box::pin(crate::watch::watch(parts, task)))?;
+    edge_tasks.spawn(TaskSpec { name: "watch", group: "watch" }, |task| Box::pin(crate::watch::watch(parts, task)))?;
     let now = Arc::new(Now {
         exchange: exchange.to_owned(),
         mode: if local.is_some() { Mode::Local } else { Mode::Live },

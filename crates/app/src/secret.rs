@@ -11,9 +11,7 @@ const SECRET_BYTES_MAX: u64 = 4_096;
 #[derive(Debug, Error)]
 pub enum SecretError {
     /// Neither variable nor file.
-    #[error(
-        "there is no {what}: set the environment variable {env}, or name a file in the configuration; to try without keys set `exchange: local`"
-    )]
+    #[error("there is no {what}: set the environment variable {env}, or name a file in the configuration")]
     Missing {
         /// Which.
         what: &'static str,

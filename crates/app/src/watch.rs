@@ -6,9 +6,10 @@ use crate::memory::External;
 use crate::metrics::Seen;
 use crate::profiles::LeakProfiles;
 use crate::trade::{Control, Inlet, LinkState, Refusal};
+use arrayvec::ArrayVec;
 use plimsoll_bounded::{Task, WatchReceiver, WatchSender};
 use plimsoll_gateway::{Clock, GatewayStats};
-use plimsoll_market::{Alert, AlertCode, Event, Feed, Name, Severity, Time};
+use plimsoll_market::{Alert, AlertCode, Event, Feed, Name, Severity, Symbol, Time};
 use plimsoll_monitor::{
     AllocatorSample, Exporter, Ladder, LadderConfig, LeakDetector, ManagerConfig, MemoryManager, PoolSample, Room, Rule, Rung, Sample,
     Sampler, SessionSample, StorageFigures, StorageMetrics, Stream, Watchdog, WatchdogConfig,
@@ -17,12 +18,15 @@ use plimsoll_storage::Store;
 use plimsoll_web::{FillTape, SymbolNow};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often the room that is left is looked at.
 const ROOM_EVERY: Duration = Duration::from_secs(1);
 /// Looks at the room between two samples.
 const SAMPLE_EVERY: u32 = 5;
+/// How long a database may take to make its caches smaller.
+const SHRINK_WITHIN: Duration = Duration::from_secs(10);
 /// Samples between two looks at the database.
 const STORE_EVERY: u32 = 12;
 /// A stream may be silent for so many times the time after which market data is stale.
@@ -63,6 +67,10 @@ pub struct Watched {
     pub tape: Arc<FillTape>,
     /// What it shows.
     pub view: WatchReceiver<Option<Arc<SymbolNow>>>,
+    /// The symbol's name.
+    pub name: Symbol,
+    /// Whether it was told that memory is short.
+    pub told: bool,
 }
 
 /// What the watcher works with.
@@ -87,8 +95,12 @@ pub struct WatchParts {
     pub alerts: Alerts,
     /// Where the latest is shown.
     pub shown: WatchSender<Seen>,
-    /// Storage.
-    pub store: Store,
+    /// Whether memory is short, as every symbol is to know.
+    pub short: bool,
+    /// Tells the watcher of storage to make caches smaller.
+    pub shrink: Arc<AtomicBool>,
+    /// When the process began to trade.
+    pub started: Time,
     /// The symbols.
     pub symbols: Vec<Watched>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
     /// Connections.
@@ -101,8 +113,6 @@ pub struct WatchParts {
     pub account: Name,
     /// What the gateway says of itself.
     pub gateway: WatchReceiver<GatewayStats>,
-    /// The folder of the database: its disk is watched.
-    pub data_dir: PathBuf,
     /// Ends the process in order, telling why.
     pub leave: Box<dyn Fn(&str) + Send>,
     /// The clock.
@@ -110,12 +120,13 @@ pub struct WatchParts {
 }
 
 /// Watches until the process stops.
+///
+/// It never waits for anybody but its clock: a database that hangs must not hold up the ladder.
 pub async fn watch(mut parts: WatchParts, task: Task) {
     task.pulse.expect_every(ROOM_EVERY * 30);
-    let storage = parts.exporter.storage();
     let mut tick = tokio::time::interval(ROOM_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let (mut turn, mut samples) = (0_u32, 0_u32);
+    let mut turn = 0_u32;
     let mut stored_at: Option<Time> = None;
     while task.stop.or(tick.tick()).await.is_some() {
         task.pulse.beat();
@@ -127,6 +138,7 @@ pub async fn watch(mut parts: WatchParts, task: Task) {
         for rung in steps {
             parts.step(now, before, rung, room);
         }
+        parts.tell_symbols();
         let sample_due = turn.is_multiple_of(SAMPLE_EVERY);
         turn = turn.wrapping_add(1);
         if !sample_due {
@@ -147,16 +159,110 @@ pub async fn watch(mut parts: WatchParts, task: Task) {
         }
         parts.show(sample);
         parts.manager.spent(began.elapsed());
-        // What waits for others comes last and is not the manager's processor time.
         if due.cleanup {
-            parts.cleanup(now).await;
+            parts.manager.cleaned(now);
+            parts.shrink.store(true, Ordering::Relaxed);
         }
         if store_now {
             parts.store_sample(&sample);
         }
-        let sizes = if samples.is_multiple_of(STORE_EVERY) { parts.store.sizes().await.ok().map(|sizes| sizes.database) } else { None };
-        samples = samples.wrapping_add(1);
-        parts.look_at_storage(&storage, sizes, now).await;
+    }
+}
+
+/// What the watcher of storage works with.
+pub struct StorageWatch {
+    /// Storage.
+    pub store: Store,
+    /// All metrics.
+    pub exporter: Exporter,
+    /// Where alerts go.
+    pub alerts: Alerts,
+    /// Its caches are to be made smaller.
+    pub shrink: Arc<AtomicBool>,
+    /// Silence after a complaint.
+    pub cool_down: Duration,
+    /// The folder of the database: its disk is watched.
+    pub data_dir: PathBuf,
+    /// The clock.
+    pub clock: Clock,
+    /// What was complained of, and when: the database, and each connection.
+    pub spoken: ArrayVec<(&'static str, Time), COMPLAINTS_MAX>,
+}
+
+/// Things that the watcher of storage remembers having complained of.
+pub const COMPLAINTS_MAX: usize = 16;
+
+/// Watches storage until the process stops. Everything here may wait for a database.
+pub async fn watch_storage(mut parts: StorageWatch, task: Task) {
+    task.pulse.expect_every(SHRINK_WITHIN * 12);
+    let storage = parts.exporter.storage();
+    let mut tick = tokio::time::interval(ROOM_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut turn = 0_u32;
+    while task.stop.or(tick.tick()).await.is_some() {
+        task.pulse.beat();
+        if parts.shrink.swap(false, Ordering::Relaxed) {
+            match tokio::time::timeout(SHRINK_WITHIN, parts.store.shrink()).await {
+                Ok(Ok(())) => tracing::debug!("the database's caches were made smaller"),
+                Ok(Err(error)) => tracing::debug!(%error, "the database kept its caches"),
+                Err(_) => tracing::debug!("the database did not say whether it made its caches smaller"),
+            }
+        }
+        if turn.is_multiple_of(SAMPLE_EVERY) {
+            parts.look(&storage, turn.is_multiple_of(SAMPLE_EVERY * STORE_EVERY)).await;
+        }
+        turn = turn.wrapping_add(1);
+    }
+}
+
+impl StorageWatch {
+    async fn look(&mut self, metrics: &StorageMetrics, minute: bool) {
+        let database_bytes = if minute { self.store.sizes().await.ok().map(|sizes| sizes.database) } else { None };
+        let (counts, health) = (self.store.counts(), self.store.health().get());
+        metrics.observe(&StorageFigures {
+            records: counts.records,
+            batches: counts.batches,
+            failures: counts.failures,
+            failing: health.failing.is_some(),
+            records_full: health.records_full,
+            history_dropped: counts.history_dropped,
+            database_bytes,
+        });
+        // A server that does not answer tells no sizes either: it is asked all the same.
+        let checked = if minute { self.store.check().await } else { Ok(()) };
+        let pool = self.store.pool();
+        self.exporter.pool(&PoolSample {
+            max: pool.max as usize,
+            in_use: pool.in_use as usize,
+            idle: pool.idle as usize,
+            waiting: pool.waiting as usize,
+            acquires: pool.acquires,
+            longest_wait: pool.wait_max,
+            held_too_long: pool.held_too_long as usize,
+            healthy: pool.healthy,
+        });
+        if let Err(error) = checked {
+            let text = format_args!("the database does not answer its health check: {error}");
+            self.complain(Rule::DatabaseUnwell, "database", Severity::Critical, &text);
+        }
+        for held in pool.leaks() {
+            let text = format_args!("{} has held a connection to the database for {} s", held.holder, held.held.as_secs());
+            self.complain(Rule::ConnectionHeld, held.holder, Severity::Warning, &text);
+        }
+        if minute && let Some(free) = crate::metrics::disk_free(&self.data_dir) {
+            self.exporter.disk_free(free);
+        }
+    }
+
+    fn complain(&mut self, rule: Rule, subject: &'static str, severity: Severity, text: &dyn std::fmt::Display) {
+        let now = self.clock.now();
+        let cool_down = self.cool_down;
+        self.spoken.retain(|(_, at)| now.since(*at) < cool_down);
+        if self.spoken.iter().any(|(known, _)| *known == subject) || self.spoken.try_push((subject, now)).is_err() {
+            return;
+        }
+        self.exporter.watchdog(rule);
+        self.alerts.raise_of(subject, Alert::new(severity, AlertCode::Database, now, text));
     }
 }
 
@@ -185,18 +291,23 @@ impl WatchParts {
                 self.sampler.shed();
                 self.symbols.iter().for_each(|symbol| symbol.tape.clear());
             }
-            Rung::ShedCaches if up => self.purge(now),
-            Rung::StopOpening if up => self.opening(true),
-            Rung::ShedCaches => self.opening(false),
+            Rung::ShedCaches if up => {
+                self.shrink.store(true, Ordering::Relaxed);
+                self.purge(now);
+            }
+            Rung::StopOpening if up => self.short = true,
+            Rung::ShedCaches => self.short = false,
             Rung::Leave => (self.leave)(&used),
             Rung::Calm | Rung::ShedViews | Rung::StopOpening => {}
         }
     }
 
-    fn opening(&self, short: bool) {
-        for symbol in &self.symbols {
-            if symbol.inlet.control(Control::Event(Event::MemoryShort(short))) == Err(Refusal::Full) {
-                tracing::error!("a symbol's control lane is full: it was not told that memory is short");
+    /// Tells every symbol whether memory is short; one whose lane is full is told at the next look.
+    fn tell_symbols(&mut self) {
+        let short = self.short;
+        for symbol in self.symbols.iter_mut().filter(|symbol| symbol.told != short) {
+            if symbol.inlet.control(Control::Event(Event::MemoryShort(short))) != Err(Refusal::Full) {
+                symbol.told = short;
             }
         }
     }
@@ -206,15 +317,6 @@ impl WatchParts {
         let resident = plimsoll_monitor::ProcessSample::read().map_or(0, |process| process.resident_bytes);
         self.manager.purged(now, resident);
         tracing::debug!(purged, resident, "free pages were returned to the system");
-    }
-
-    /// Drops what has expired, and what storage keeps in memory without need.
-    async fn cleanup(&mut self, now: Time) {
-        self.manager.cleaned(now);
-        if let Err(error) = self.store.shrink().await {
-            tracing::debug!(%error, "the database kept its cache");
-        }
-        tracing::debug!("what had expired was dropped");
     }
 
     fn look_for_leaks(&mut self, sample: &Sample) {
@@ -234,10 +336,9 @@ impl WatchParts {
         let now = sample.time;
         let mut streams: Vec<(String, Duration)> = Vec::new();
         for symbol in &self.symbols {
-            let Some(view) = symbol.view.get() else { continue };
-            if let Some(top) = view.status.top {
-                streams.push((format!("{} market", view.status.symbol), now.since(top.time)));
-            }
+            // One that never had a price has been silent since the start.
+            let last = symbol.view.get().and_then(|view| view.status.top).map_or(self.started, |top| top.time);
+            streams.push((format!("{} market", symbol.name), now.since(last)));
         }
         for feed in [Feed::Market, Feed::Account, Feed::Requests] {
             if let Some(down) = self.links.down_for(feed, now) {
@@ -269,6 +370,7 @@ impl WatchParts {
                 requests: session.requests,
                 requests_failed: session.requests_failed,
                 rate_limited: session.rate_limited,
+                fills_unattributed: session.fills_unattributed,
                 connects: session.connects,
             },
         );
@@ -282,50 +384,5 @@ impl WatchParts {
 
     fn store_sample(&self, sample: &Sample) {
         self.alerts.history().system(&crate::metrics::system_row(sample, &self.manager.figures(), self.ladder.rung()));
-    }
-
-    fn complain(&mut self, now: Time, rule: Rule, subject: &str, text: &dyn std::fmt::Display) {
-        if let Some(finding) = self.watchdog.speak(now, rule, subject, text) {
-            self.exporter.watchdog(rule);
-            self.alerts.raise_of(subject, finding.alert);
-        }
-    }
-
-    async fn look_at_storage(&mut self, metrics: &StorageMetrics, database_bytes: Option<u64>, now: Time) {
-        let (counts, health) = (self.store.counts(), self.store.health().get());
-        metrics.observe(&StorageFigures {
-            records: counts.records,
-            batches: counts.batches,
-            failures: counts.failures,
-            failing: health.failing.is_some(),
-            records_full: health.records_full,
-            history_dropped: counts.history_dropped,
-            database_bytes,
-        });
-        let checked = if database_bytes.is_some() { Some(self.store.check().await) } else { None };
-        let pool = self.store.pool();
-        self.exporter.pool(&PoolSample {
-            max: pool.max as usize,
-            in_use: pool.in_use as usize,
-            idle: pool.idle as usize,
-            waiting: pool.waiting as usize,
-            acquires: pool.acquires,
-            longest_wait: pool.wait_max,
-            held_too_long: pool.held_too_long as usize,
-            healthy: pool.healthy,
-        });
-        if let Some(Err(error)) = checked {
-            let text = format_args!("the database does not answer its health check: {error}");
-            self.complain(now, Rule::DatabaseUnwell, "database", &text);
-        }
-        for held in pool.leaks() {
-            let text = format_args!("{} has held a connection to the database for {} s", held.holder, held.held.as_secs());
-            self.complain(now, Rule::ConnectionHeld, held.holder, &text);
-        }
-        if database_bytes.is_some()
-            && let Some(free) = crate::metrics::disk_free(&self.data_dir)
-        {
-            self.exporter.disk_free(free);
-        }
     }
 }

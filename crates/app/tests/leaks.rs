@@ -29,6 +29,8 @@ struct Watched {
     ledger: Ledger<Sealed>,
     slots: plimsoll_bounded::Gauge,
     orders: plimsoll_bounded::Gauge,
+    /// A live figure, as the app shows them: it grows with every leak and is not to be blamed for it.
+    stacks: plimsoll_bounded::Gauge,
     now: Time,
 }
 
@@ -38,13 +40,14 @@ fn watched() -> (Watched, Grant) {
     let leak = ledger.grant(dripping::line()).unwrap();
     let gauge = |name, capacity| ledger.grant(Line::of::<[u8; 128]>(name, capacity, WhenFull::Refuse, Class::MustKeep)).unwrap().gauge();
     let (slots, orders) = (gauge("engine.slots/test", 256), gauge("engine.orders/test", 64));
+    let stacks = ledger.external("process.stacks", 6 << 20).unwrap();
     let tasks = Tasks::new(ledger.grant(Tasks::line("test.tasks", 1, 64)).unwrap());
     let history = ledger.grant(Sampler::line("monitor.samples", 720)).unwrap();
     let [lines, spoken] = LeakDetector::lines().map(|line| ledger.grant(line).unwrap());
     let ledger = ledger.seal().unwrap();
     let sampler = Sampler::new(history, ledger.handle(), [tasks], exporter);
     let detector = LeakDetector::new(LeakConfig::default(), lines, spoken);
-    (Watched { sampler, detector, ledger, slots, orders, now: START }, leak)
+    (Watched { sampler, detector, ledger, slots, orders, stacks, now: START }, leak)
 }
 
 impl Watched {
@@ -52,6 +55,7 @@ impl Watched {
     fn look(&mut self) -> Option<Culprit> {
         self.now = self.now + STEP;
         let sample = self.sampler.sample(self.now);
+        self.stacks.set_len(sample.process.map_or(0, |process| process.resident_bytes as usize));
         let found = self.detector.look(&sample, &self.ledger.handle().templates());
         found.map(|leak| {
             eprintln!("  {:?}: {}", self.now.since(START), leak.alert.text);

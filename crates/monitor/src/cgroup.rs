@@ -10,9 +10,10 @@ use crate::room::Stall;
 pub struct CgroupSample {
     /// What the group has in RAM, page cache included.
     pub current_bytes: u64,
-    /// The same without the page cache that the kernel takes back before it kills.
+    /// What counts against the tightest limit, without the page cache that the kernel takes back before it kills: the group's own
+    /// use, or that of the group further up whose limit it is.
     pub working_bytes: u64,
-    /// The least limit of the group and those around it; `None` when there is none.
+    /// The tightest limit of the group and those around it; `None` when there is none.
     pub limit_bytes: Option<u64>,
     /// How long its tasks waited for memory; the machine's where the group has no such figure; `None` without any.
     pub stall: Option<Stall>,
@@ -99,14 +100,24 @@ impl Cgroup {
         let (current, limit) = self.version.files();
         let number = |path: PathBuf| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
         let current_bytes = number(self.group.join(current))?;
+        let working = |group: &Path| {
+            let stat = std::fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
+            let figure = |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+            let cache: u64 = self.version.cache().iter().filter_map(|name| figure(name)).sum();
+            number(group.join(current)).map(|used| used.saturating_sub(cache))
+        };
+        let own = working(&self.group)?;
         let around = self.group.ancestors().take(CGROUP_DEPTH_MAX).take_while(|group| group.starts_with(&self.mount));
-        // "max" is no number, and so no limit.
-        let limits = around.filter_map(|group| number(group.join(limit))).filter(|limit| *limit < UNLIMITED);
-        let stat = std::fs::read_to_string(self.group.join("memory.stat")).unwrap_or_default();
-        let figure = |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
-        let cache: u64 = self.version.cache().iter().filter_map(|name| figure(name)).sum();
+        // "max" is no number, and so no limit. A limit further up counts what all groups below it use.
+        let limits = around.filter_map(|group| {
+            let limit = number(group.join(limit)).filter(|limit| *limit < UNLIMITED)?;
+            Some((working(group).unwrap_or(own).max(own), limit))
+        });
+        let share = |(used, limit): &(u64, u64)| *used as f64 / (*limit).max(1) as f64;
+        let tightest = limits.max_by(|a, b| share(a).total_cmp(&share(b)));
+        let (working_bytes, limit_bytes) = tightest.map_or((own, None), |(used, limit)| (used, Some(limit)));
         let stall = Stall::read(&self.group.join("memory.pressure")).or_else(|| Stall::read(Path::new("/proc/pressure/memory")));
-        Some(CgroupSample { current_bytes, working_bytes: current_bytes.saturating_sub(cache), limit_bytes: limits.min(), stall })
+        Some(CgroupSample { current_bytes, working_bytes, limit_bytes, stall })
     }
 }
 
@@ -149,6 +160,36 @@ mod tests {
         let usage = ("memory/a/b/memory.usage_in_bytes", "42\n");
         check(own, &[usage, ("memory/a/b/memory.limit_in_bytes", "9223372036854771712\n")], Some((42, None)));
         check(own, &[usage, ("memory/a/b/memory.limit_in_bytes", "4096\n")], Some((42, Some(4_096))));
+    }
+
+    #[test]
+    fn a_limit_further_up_counts_what_siblings_use() {
+        let files = [
+            ("slice/bot/memory.current", "40\n"),
+            ("slice/bot/memory.max", "100\n"),
+            ("slice/memory.current", "490\n"),
+            ("slice/memory.max", "500\n"),
+        ];
+        let root = tree(&files);
+        let sample = Cgroup::find_in("0::/slice/bot\n", root.path()).and_then(|group| group.read()).unwrap();
+        assert_eq!((sample.current_bytes, sample.working_bytes, sample.limit_bytes), (40, 490, Some(500)));
+    }
+
+    /// The same code on version 2: a group that fills climbs the ladder in order.
+    #[test]
+    fn a_filling_group_of_version_two_climbs_every_rung() {
+        let root = tree(&[("bot/memory.current", "70\n"), ("bot/memory.max", "100\n")]);
+        let group = Cgroup::find_in("0::/bot\n", root.path()).unwrap();
+        let mut ladder = crate::Ladder::new(crate::LadderConfig::default());
+        let mut rungs = Vec::new();
+        for used in 70..=97_u64 {
+            std::fs::write(root.path().join("bot/memory.current"), format!("{used}\n")).unwrap();
+            let sample = group.read().unwrap();
+            let room = crate::Room::tightest(None, Some(&sample), None);
+            rungs.extend(ladder.look(plimsoll_market::Time::from_millis(used * 1_000), room.as_ref(), None));
+        }
+        use crate::Rung;
+        assert_eq!(rungs, [Rung::ShedViews, Rung::ShedCaches, Rung::StopOpening, Rung::Leave]);
     }
 
     #[test]

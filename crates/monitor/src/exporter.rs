@@ -131,6 +131,7 @@ struct Fixed {
     panicked: Counter,
     cancelled: Counter,
     refused: Counter,
+    restarted: Counter,
     budget: Gauge,
     total: Gauge,
     used: Gauge,
@@ -158,6 +159,7 @@ impl Exporter {
             panicked: series.counter(&f::TASKS_PANICKED, &[]),
             cancelled: series.counter(&f::TASKS_CANCELLED, &[]),
             refused: series.counter(&f::TASKS_REFUSED, &[]),
+            restarted: series.counter(&f::TASKS_RESTARTED, &[]),
             budget: series.gauge(&f::LEDGER_BUDGET, &[]),
             total: series.gauge(&f::LEDGER_TOTAL, &[]),
             used: series.gauge(&f::LEDGER_USED, &[]),
@@ -222,10 +224,11 @@ impl Exporter {
     }
 
     /// Brings the exported figures up to a sample.
-    pub(crate) fn publish(&self, sample: &Sample, uptime: Duration, lines: &[TemplateStatus], tasks: &[TaskStatus]) {
+    pub(crate) fn publish(&self, sample: &Sample, uptime: Duration, lines: &[TemplateStatus], tasks: &[TaskStatus], restarts: u64) {
         let Fixed { uptime: up, cpu, live, overdue, spawned, finished, failed, panicked, cancelled, refused, budget, total, used, .. } =
             &self.inner.fixed;
         up.set(uptime.as_secs_f64());
+        self.inner.fixed.restarted.absolute(restarts);
         live.set(sample.tasks.live as f64);
         overdue.set(sample.tasks_overdue as f64);
         spawned.absolute(sample.tasks.spawned);

@@ -138,6 +138,7 @@ families! {
     REQUESTS = Counter "plimsoll_requests_total" ["account"] "requests sent to the exchange";
     REQUESTS_FAILED = Counter "plimsoll_requests_failed_total" ["account"] "requests without an answer";
     RATE_LIMITED = Counter "plimsoll_rate_limited_total" ["account"] "answers of the exchange that we asked too much";
+    FILLS_UNATTRIBUTED = Counter "plimsoll_fills_unattributed_total" ["account"] "executions booked without knowing whose order it was";
     CONNECTS = Counter "plimsoll_connects_total" ["account"] "connections to the exchange opened";
     RATE_USED = Gauge "plimsoll_rate_used_ratio" ["account", "limit"] "how much of an exchange's rate limit is used, 0 to 1";
     FRAMES_BAD = Counter "plimsoll_frames_malformed_total" ["account"] "frames that could not be read and were dropped";

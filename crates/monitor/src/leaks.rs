@@ -102,6 +102,11 @@ impl Points {
         self.values[(self.next + POINTS - self.len + i) % POINTS]
     }
 
+    /// What it rose by a step on average; zero when it fell.
+    fn rise(&self) -> f64 {
+        if self.len < 2 { 0.0 } else { ((self.at(self.len - 1) - self.at(0)) / (self.len - 1) as f64).max(0.0) }
+    }
+
     /// Median slope a step, when at least three pairs in four rise and the horizon is full enough.
     fn growth(&self) -> Option<f64> {
         if self.len < POINTS * 3 / 4 || self.at(self.len - 1) <= self.at(0) {
@@ -225,7 +230,8 @@ impl LeakDetector {
             return None;
         }
         self.lines.for_each_mut(|_, line| line.seen = false);
-        for template in templates {
+        // What libraries and the system take are figures, not containers that somebody fills.
+        for template in templates.iter().filter(|template| template.worst.class != Class::External) {
             let blank = LineTrack { fast: Points::EMPTY, slow: Points::EMPTY, capacity_bytes: 0.0, counts: true, seen: true };
             let Ok(line) = self.lines.get_or_insert_with(Text::cut(template.template()), || blank) else { continue };
             line.seen = true;
@@ -344,17 +350,20 @@ fn suspect(track: &Track, lines: &Map<Text<96>, LineTrack>, slow: bool) -> Optio
     if let Some((name, growth)) = filling {
         return Some((Culprit::Container(*name), growth));
     }
+    // Whoever grows is judged by its steady growth, and what explains it by all that it rose, steady or not.
     let of = |points: &Points| points.growth().unwrap_or(0.0);
     // Items that own memory grow with their container, which is accounted; the rest of the growth is nobody's.
-    let unaccounted = of(&track.allocated) - of(&track.accounted);
+    let unaccounted = of(&track.allocated) - track.accounted.rise();
     if unaccounted >= least {
         return Some((Culprit::Allocator, unaccounted));
     }
     // Containers are allocated whole and touched when they fill: that growth is accounted. Free pages that the allocator keeps
     // are its own.
-    let inside = of(&track.resident).max(of(&track.allocated)).max(of(&track.accounted));
-    let outside = of(&track.anonymous) - inside;
-    (outside >= least).then_some((Culprit::Outside, outside))
+    let inside = track.resident.rise().max(track.allocated.rise()).max(track.accounted.rise());
+    let grown = of(&track.anonymous);
+    let outside = grown - inside;
+    // Less than half of it is nothing to name somebody for: what explains the rest may still be on its way into the figures.
+    (outside >= least && outside * 2.0 >= grown).then_some((Culprit::Outside, outside))
 }
 
 /// Growth of a container, in bytes, that is worth a word however small it is.

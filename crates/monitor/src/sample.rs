@@ -28,7 +28,7 @@ pub struct Sample {
     pub tasks_overdue: usize,
     /// Bytes that all lines of the ledger take at worst.
     pub ledger_bytes: u64,
-    /// Bytes that the items there now take at worst.
+    /// Bytes that the items in containers take now at worst; what we do not allocate ourselves is left out.
     pub ledger_used_bytes: u64,
     /// The budget, in bytes.
     pub budget_bytes: u64,
@@ -114,6 +114,7 @@ impl Sampler {
             cancelled: sum.cancelled + set.cancelled,
             refused: sum.refused + set.refused,
         });
+        let restarts = self.tasks.iter().map(Tasks::restarts).sum();
         let process = ProcessSample::read();
         let sample = Sample {
             time: now,
@@ -124,12 +125,15 @@ impl Sampler {
             tasks: counts,
             tasks_overdue: status.iter().filter(|task| task.overdue).count(),
             ledger_bytes: self.ledger.total_bytes(),
-            ledger_used_bytes: lines.iter().fold(0, |sum, line| sum.saturating_add(line.used_bytes())),
+            ledger_used_bytes: lines
+                .iter()
+                .filter(|line| line.class != Class::External)
+                .fold(0, |sum, line| sum.saturating_add(line.used_bytes())),
             budget_bytes: self.ledger.budget(),
             cpu_load: self.load_since_last(now, process),
         };
         let started = *self.started.get_or_insert(now);
-        self.exporter.publish(&sample, now.since(started), &self.ledger.templates(), &status);
+        self.exporter.publish(&sample, now.since(started), &self.ledger.templates(), &status, restarts);
         self.exporter.upkeep();
         self.history.roll(sample);
         sample

@@ -211,8 +211,12 @@ impl Watchdog {
         }
         if sample.tasks.panicked > self.panicked {
             let more = sample.tasks.panicked - self.panicked;
-            self.panicked = sample.tasks.panicked;
+            let said = found.len();
             self.say(&mut found, now, Rule::TaskPanicked, "", &format_args!("{more} tasks ended by a panic; the log names them"));
+            // What is kept silent now is told with the next.
+            if found.len() > said {
+                self.panicked = sample.tasks.panicked;
+            }
         }
         for name in overdue {
             self.say(
@@ -244,7 +248,7 @@ impl Watchdog {
 
     fn growth(&mut self, found: &mut ArrayVec<Finding, FINDINGS_MAX>, now: Time, resident: u64) {
         let config = self.config;
-        while self.history.first().is_some_and(|(time, _)| now.since(*time) > config.window) {
+        while self.history.first().is_some_and(|(time, _)| now.since(*time) > config.window.mul_f64(1.1)) {
             self.history.pop_front();
         }
         // Only against a whole window: filling up after the start is not growth.

@@ -108,7 +108,7 @@ impl AlertsConfig {
         config.seed = u64::from(std::process::id());
         let mut mistakes = Vec::new();
         for values in &self.channels {
-            match channel(values) {
+            match channel(values, &|name| read_secret(values, name)) {
                 Ok(channel) => config.channels.push(channel),
                 Err(error) => mistakes.push(format!("alerts.channels.{}: {error}", text(values, "name"))),
             }
@@ -126,22 +126,24 @@ impl AlertsConfig {
     /// The channels and rules as far as they can be known without secrets: for the memory plan.
     pub fn shape(&self) -> plimsoll_notify::Config {
         let mut config = plimsoll_notify::Config::new("shape");
-        // A channel's memory does not depend on what it is.
-        config.channels.extend(self.channels.iter().map(|values| ChannelConfig::new(&text(values, "name"), ChannelKind::Log)));
+        // What a channel takes depends on its kind and not on its secret.
+        config.channels.extend(self.channels.iter().filter_map(|values| channel(values, &|_| Ok(Secret::new("unknown".to_owned()))).ok()));
         config.rules.clone_from(&self.rules);
         config
     }
 }
 
-fn channel(values: &Values) -> anyhow::Result<ChannelConfig> {
-    let secret = |name: &str| -> anyhow::Result<Secret> {
-        let source =
-            SecretSource { env: text(values, &format!("{name}_env")), file: optional(values, &format!("{name}_file")).map(PathBuf::from) };
-        if source.env.is_empty() && source.file.is_none() {
-            anyhow::bail!("needs {name}_env or {name}_file: the variable or file that holds its secret");
-        }
-        Ok(Secret::new(crate::secret::read("secret of the alert channel", &source)?))
-    };
+/// Reads a channel's secret, `secret` or `signing`, from the environment or from its file.
+fn read_secret(values: &Values, name: &str) -> anyhow::Result<Secret> {
+    let source =
+        SecretSource { env: text(values, &format!("{name}_env")), file: optional(values, &format!("{name}_file")).map(PathBuf::from) };
+    if source.env.is_empty() && source.file.is_none() {
+        anyhow::bail!("needs {name}_env or {name}_file: the variable or file that holds its secret");
+    }
+    Ok(Secret::new(crate::secret::read("secret of the alert channel", &source)?))
+}
+
+fn channel(values: &Values, secret: &dyn Fn(&str) -> anyhow::Result<Secret>) -> anyhow::Result<ChannelConfig> {
     let signing = || -> anyhow::Result<Option<Secret>> {
         let named = optional(values, "signing_env").is_some() || optional(values, "signing_file").is_some();
         if named { secret("signing").map(Some) } else { Ok(None) }

@@ -232,7 +232,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "watchdog.interval",
-        Kind::Duration { min_ms: 1_000, max_ms: 3_600_000 },
+        Kind::Duration { min_ms: 5_000, max_ms: 3_600_000 },
         Some("60s"),
         "How often a sample is stored and thresholds are looked at.",
     ),

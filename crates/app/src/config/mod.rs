@@ -20,6 +20,8 @@ use thiserror::Error;
 
 /// Symbols the configuration may list.
 const SYMBOLS_MAX: usize = plimsoll_engine::limits::SYMBOLS_MAX;
+/// Samples that the watchdog's window may hold.
+const WINDOW_SAMPLES_MAX: u32 = 100;
 /// A configuration file larger than this is not one.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -371,6 +373,17 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
         env: text(values, &format!("binance.api_{name}_env")),
         file: optional(values, &format!("binance.api_{name}_file")).map(PathBuf::from),
     };
+    let (every, window) = (duration(values, "watchdog.interval"), duration(values, "watchdog.window"));
+    if window < every * 2 || window > every * WINDOW_SAMPLES_MAX {
+        mistakes.push(Mistake {
+            key: "watchdog.window".to_owned(),
+            what: format!(
+                "{} s holds too few or too many samples of one each {} s; allowed: 2 to {WINDOW_SAMPLES_MAX} of them",
+                window.as_secs(),
+                every.as_secs()
+            ),
+        });
+    }
     let per_million = |units: i128| u64::try_from(units / 100).unwrap_or(0);
     Some(Config {
         exchange: if text(values, "exchange") == "binance" { Exchange::Binance } else { Exchange::Local },

@@ -81,6 +81,8 @@ pub struct SymbolLoop {
     /// The grid was looked at with a price.
     checked: bool,
     stopping: Option<StopMode>,
+    /// Memory is short: a new engine must know.
+    memory_short: bool,
     /// Empty slots dropped, when last shown.
     cleaned: u64,
 }
@@ -104,6 +106,7 @@ impl SymbolLoop {
             loading: false,
             checked: false,
             stopping: None,
+            memory_short: false,
             cleaned: 0,
         })
     }
@@ -151,6 +154,9 @@ impl SymbolLoop {
             Control::Event(event) => {
                 if let Event::Shutdown(mode) = event {
                     self.stopping = Some(mode);
+                }
+                if let Event::MemoryShort(short) = event {
+                    self.memory_short = short;
                 }
                 self.feed(&event);
                 // Records have room again: what was refused is fetched from the exchange, from the stored watermark on.
@@ -382,6 +388,9 @@ impl SymbolLoop {
                 // A stream that is down tells itself when it is up again.
                 if self.parts.links.is_up(Feed::Account) {
                     self.feed(&Event::Link(plimsoll_market::Link { feed: Feed::Account, up: true }));
+                }
+                if self.memory_short {
+                    self.feed(&Event::MemoryShort(true));
                 }
                 if let Some(mode) = self.stopping {
                     self.feed(&Event::Shutdown(mode));

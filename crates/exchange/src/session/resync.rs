@@ -107,11 +107,6 @@ impl Session {
             self.batch.in_flight = true;
             return;
         }
-        if let Some(page) = self.pages.iter_mut().find(|p| p.symbol == symbol)
-            && matches!(job, Job::OrdersFrom(_) | Job::OrderById(_))
-        {
-            page.asked();
-        }
         let Some(state) = self.symbols.get_mut(symbol.usize()) else { return };
         let resync = &mut state.resync;
         if matches!(job, Job::Trades(_) | Job::Baseline) {
@@ -131,6 +126,14 @@ impl Session {
 
     pub(super) fn resync_answered(&mut self, now: Time, pending: &Pending, answer: Answer<'_>, out: &mut Outputs) {
         let symbol = pending.symbol;
+        // Attempts without an answer are limited by their own count: a bad line must not make executions nobody's.
+        let answered = matches!(answer, Ok(_) | Err(Trouble::Refused(_)));
+        if answered
+            && matches!(pending.job, Job::OrdersFrom(_) | Job::OrderById(_))
+            && let Some(page) = self.pages.iter_mut().find(|p| p.symbol == symbol)
+        {
+            page.asked();
+        }
         let done = match (pending.job, answer) {
             (Job::OrderById(order), Err(Trouble::Refused(error))) if error.is_no_such_order() => {
                 // The exchange forgets orders after days: whose it was cannot be learned any more.
@@ -279,7 +282,8 @@ impl Session {
         if self.pages.get(at).is_some_and(|p| p.next_lookup().is_some()) {
             return;
         }
-        let Some(page) = self.pages.swap_remove(at) else { return };
+        let Some(mut page) = self.pages.swap_remove(at) else { return };
+        page.keep_known();
         self.stats.fills_unattributed += page.unknown().count() as u64;
         let Page { fills, last, .. } = page;
         let newest = fills.last().map(|f| f.trade_id);

@@ -151,6 +151,17 @@ impl Page {
         self.lookups = self.lookups.saturating_add(1);
     }
 
+    /// Enough was asked: keeps what is settled up to the first execution that is not, and leaves the rest to the next page,
+    /// which may ask as much again. An execution that stands first and stays unknown is kept, or nothing would ever follow it.
+    pub(crate) fn keep_known(&mut self) {
+        let settled = self.known.iter().take_while(|known| **known).count().max(1);
+        if settled < self.fills.len() {
+            self.fills.truncate(settled);
+            self.known.truncate(settled);
+            self.last = false;
+        }
+    }
+
     /// Executions whose order is not known.
     pub(crate) fn unknown(&self) -> impl Iterator<Item = OrderId> {
         self.fills.iter().zip(&self.known).filter(|(_, known)| !**known).map(|(fill, _)| fill.order_id)
@@ -200,6 +211,16 @@ mod tests {
         assert_eq!(page.next_lookup(), Some(Lookup::From(OrderId(3))));
         page.listed_below(OrderId(u128::MAX));
         assert_eq!(page.next_lookup(), Some(Lookup::One(OrderId(3))));
+    }
+
+    #[test]
+    fn what_stays_unknown_is_left_to_the_next_page() {
+        let mut page = page(&[3, 4, 3, 5]);
+        page.learn(OrderId(3), None);
+        page.keep_known();
+        assert_eq!((page.fills.len(), page.last, page.unknown().count()), (1, false, 0));
+        page.keep_known();
+        assert_eq!(page.fills.len(), 1, "a page that is settled stays whole");
     }
 
     #[test]

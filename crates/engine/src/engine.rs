@@ -109,6 +109,8 @@ pub struct Engine {
     committed: u64,
     anchored: bool,
     budget: Budget,
+    /// What was held when the quotes were written: they say nothing about what has been bought or sold since.
+    wanted_epoch: u64,
     /// Lines 4 and 5 are still to be done.
     dirty: bool,
     /// An order that is not wanted is on its way.
@@ -150,6 +152,7 @@ impl Engine {
             committed: state.version,
             anchored,
             budget: Budget::default(),
+            wanted_epoch: 0,
             dirty: false,
             blocked: false,
             retry_at: None,
@@ -224,6 +227,10 @@ impl Engine {
         self.live(now, event, out);
         // 3: what is wanted.
         let intent = self.intend(now, event, changes);
+        let epoch = self.position.view(now).inventory_epoch;
+        if intent != Intent::Keep {
+            self.wanted_epoch = epoch;
+        }
         if intent == Intent::Flat && !self.quotes.as_slice().is_empty() {
             self.quotes.clear();
             self.dirty = true;
@@ -244,7 +251,8 @@ impl Engine {
             return;
         }
         // 4: what may be wanted. 5: what must be sent.
-        let outcome = reconcile(&mut self.position, &self.gate, &self.quotes, &mut self.budget, now, out);
+        let current = self.wanted_epoch == epoch;
+        let outcome = reconcile(&mut self.position, &self.gate, &self.quotes, current, &mut self.budget, now, out);
         self.blocked = outcome.blocked;
         self.placed += u64::from(outcome.placed);
         self.canceled += u64::from(outcome.canceled);

@@ -52,11 +52,13 @@ fn find(quotes: &[Quote], slots: &Slots, orders: &Orders, now: Time) -> Found {
 }
 
 /// Lines 4 and 5: asks the gate which quotes may be wanted, and sends the difference to what works. Cancels come first; a
-/// leg's next order waits until its last one is gone.
+/// leg's next order waits until its last one is gone. Quotes that are not `current`, because something was bought or sold since
+/// they were written, place nothing: what they want may just have been filled.
 pub(crate) fn reconcile(
     position: &mut Position,
     gate: &Gate,
     quotes: &Quotes,
+    current: bool,
     budget: &mut Budget,
     now: Time,
     out: &mut Actions,
@@ -76,7 +78,7 @@ pub(crate) fn reconcile(
             works: found.has_order & 1 << i != 0,
         });
         let cleared = gate.clear(wanted, found.matched, &view);
-        place = found.fresh & cleared.allowed;
+        place = if current { found.fresh & cleared.allowed } else { 0 };
         let mut keep = found.keep;
         for i in bits(found.served & !cleared.tolerated) {
             let order = quotes.get(usize::from(i)).and_then(|quote| view.slots.get(quote.leg)).and_then(|slot| slot.order);

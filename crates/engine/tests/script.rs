@@ -172,6 +172,23 @@ fn sells_one_interval_above_and_buys_again() {
 }
 
 #[test]
+fn what_was_sold_while_there_was_no_price_is_not_sold_again() {
+    let mut w = World::trading();
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
+    w.check(fill, &["place 0:S+0#4 0.003 60100.00"]);
+    let ack = w.ack(0, Side::Sell, 4, "60100", "0.003");
+    w.check(ack, &[]);
+    w.feed(Event::Gap(Feed::Market));
+    let sold = w.fill(0, Side::Sell, 4, "60100", "0.003", "0.003", OrderStatus::Filled);
+    w.check(sold, &[]);
+    // The price is back where it was: what is wanted is written anew, not what was wanted before the gap.
+    let done = w.feed(w.top("60000.0", "60000.1"));
+    assert!(done.iter().any(|action| action.starts_with("place 0:B+0#")), "{done:?}");
+    assert!(!done.iter().any(|action| action.contains(":S+")), "{done:?}");
+    assert!(w.engine.status(w.now).holding.is_flat());
+}
+
+#[test]
 fn the_same_fill_twice_counts_once() {
     let mut w = World::trading();
     let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.002", OrderStatus::PartiallyFilled);

@@ -169,6 +169,8 @@ pub struct Grid {
     /// The centre stands while the bid is within `[low, high)`.
     low: i64,
     high: i64,
+    /// Something changed while there was no price: what is wanted must be written anew with the next one.
+    behind: bool,
     /// Quantity of a level's buy, remembered: a division of 128 bits each is what a recentre would cost most.
     qtys: [(i32, Qty); QTYS],
 }
@@ -179,7 +181,7 @@ const QTYS: usize = 128;
 impl Grid {
     /// Makes a grid; `strategy` is its number on the symbol, 0 to 62.
     pub const fn new(cfg: GridConfig, strategy: u8) -> Self {
-        Self { cfg, strategy, anchor: None, centre: 0, low: i64::MAX, high: i64::MIN, qtys: [(i32::MAX, Qty::ZERO); QTYS] }
+        Self { cfg, strategy, anchor: None, centre: 0, low: i64::MAX, high: i64::MIN, behind: false, qtys: [(i32::MAX, Qty::ZERO); QTYS] }
     }
 
     fn price_of(&self, anchor: Price, level: i32) -> Option<Price> {
@@ -289,12 +291,17 @@ impl Strategy for Grid {
 
     fn on_event(&mut self, _event: &Event, changes: Changes, view: &View<'_>, want: &mut Quotes) -> Intent {
         // Without a price nothing is known; what was wanted stands, and the gate decides what may stay.
-        let (Some(anchor), Some(top)) = (self.anchor, view.top) else { return Intent::Keep };
+        let changed = changes.any(Changes::INVENTORY.and(Changes::FREED).and(Changes::RULES).and(Changes::GATE));
+        let (Some(anchor), Some(top)) = (self.anchor, view.top) else {
+            self.behind |= changed;
+            return Intent::Keep;
+        };
         let bid = top.bid.units();
         let moved = bid < self.low || bid >= self.high;
-        if !moved && !changes.any(Changes::INVENTORY.and(Changes::FREED).and(Changes::RULES).and(Changes::GATE)) {
+        if !moved && !changed && !self.behind {
             return Intent::Keep;
         }
+        self.behind = false;
         if changes.any(Changes::RULES) {
             self.forget_qtys();
         }

@@ -22,7 +22,7 @@ pub struct ManagerConfig {
 pub struct Duties {
     /// Return free pages to the system: [`crate::AllocatorSample::purge`].
     pub purge: bool,
-    /// Drop expired sessions, idle subscribers and cached pages.
+    /// Have caches give back what they can spare.
     pub cleanup: bool,
 }
 

@@ -12,7 +12,7 @@ pub enum Rung {
     /// There is room.
     #[default]
     Calm,
-    /// What only the pages show is dropped: histories and idle viewers.
+    /// Histories that only the pages show are emptied; their memory stays theirs, so this is a warning more than a relief.
     ShedViews,
     /// Caches are dropped that can be filled again, and free pages returned to the system.
     ShedCaches,

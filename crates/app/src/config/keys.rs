@@ -210,7 +210,7 @@ pub const KEYS: &[Key] = &[
         "memory.cleanup_interval",
         Kind::Duration { min_ms: 1_000, max_ms: DAY_MS },
         Some("30m"),
-        "How often what has expired is dropped and containers are brought back to plan.",
+        "How often the database gives back what its caches can spare.",
     ),
     key(
         "memory.high_memory_threshold",

@@ -32,7 +32,7 @@ pub fn channel<T>(grant: Grant) -> (Sender<T>, Receiver<T>) {
     let (closed, receiver_waits, receiver_gone) = (false, false, false);
     let items = VecDeque::with_capacity(capacity);
     let shared = Arc::new(Shared {
-        state: Mutex::new(State { items, free: capacity, wanted, handed, closed, receiver_waits, receiver_gone }),
+        state: OwnCacheLine(Mutex::new(State { items, free: capacity, wanted, handed, closed, receiver_waits, receiver_gone })),
         turns: Semaphore::new(0),
         arrived: Notify::new(),
         left: Notify::new(),
@@ -43,7 +43,7 @@ pub fn channel<T>(grant: Grant) -> (Sender<T>, Receiver<T>) {
 }
 
 struct Shared<T> {
-    state: Mutex<State<T>>,
+    state: OwnCacheLine<Mutex<State<T>>>,
     /// Places on their way to senders who wait for them, in their turn; closed when the receiver wants no more.
     turns: Semaphore,
     /// Tells the receiver that the queue is not empty any more, or may have ended.
@@ -54,14 +54,21 @@ struct Shared<T> {
     grant: Grant,
 }
 
+/// What both ends write, and nothing else: one line of the processors' caches goes to and fro.
+#[repr(align(64))]
+struct OwnCacheLine<T>(T);
+
+const _: () = assert!(size_of::<OwnCacheLine<Mutex<State<u64>>>>() == 64);
+
 /// Every place is filled (`items`), reserved, free, or handed to those who wait. None is free while these want more.
 struct State<T> {
     items: VecDeque<T>,
     free: usize,
     /// Places that senders who wait have asked for.
     wanted: usize,
-    /// Places on their way to them through the semaphore; when one gives up, these can be more than are wanted.
-    handed: usize,
+    /// Places on their way to them through the semaphore; when one gives up, these can be more than are wanted. Never more
+    /// than the capacity, which fits: so the state is one cache line.
+    handed: u32,
     closed: bool,
     /// The receiver has seen the queue empty and wants to be told of the next item.
     receiver_waits: bool,
@@ -86,18 +93,18 @@ impl<T> State<T> {
 
     /// Frees what was handed to somebody who has given up since.
     fn reclaim(&mut self, turns: &Semaphore) {
-        let excess = self.handed.saturating_sub(self.wanted);
+        let excess = (self.handed as usize).saturating_sub(self.wanted);
         if excess > 0 {
             let back = turns.forget_permits(excess);
-            self.handed -= back;
+            self.handed -= back as u32;
             self.free += back;
         }
     }
 
     /// Frees places and returns how many of them are to be handed to those who wait.
     fn hand(&mut self, places: usize) -> usize {
-        let hand = places.min(self.wanted.saturating_sub(self.handed));
-        self.handed += hand;
+        let hand = places.min(self.wanted.saturating_sub(self.handed as usize));
+        self.handed += hand as u32;
         self.free += places - hand;
         hand
     }
@@ -123,7 +130,7 @@ impl<T> Shared<T> {
 
     /// Takes a place and fills it at once.
     fn try_put(&self, item: T) -> Result<(), SendError<T>> {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.state.0);
         match state.take(&self.turns, 1) {
             Ok(()) => {
                 self.fill(state, item);
@@ -139,7 +146,7 @@ impl<T> Shared<T> {
         // A sender that never has to wait must still let the other tasks of this thread run.
         coop::consume_budget().await;
         let mut waiting = {
-            let mut state = lock(&self.state);
+            let mut state = lock(&self.state.0);
             match state.take(&self.turns, 1) {
                 Ok(()) => {
                     self.fill(state, item);
@@ -151,7 +158,7 @@ impl<T> Shared<T> {
         };
         match waiting.turn().await {
             Ok(()) => {
-                let mut state = lock(&self.state);
+                let mut state = lock(&self.state.0);
                 waiting.served(&mut state);
                 self.fill(state, item);
                 Ok(())
@@ -161,7 +168,7 @@ impl<T> Shared<T> {
     }
 
     fn try_take(&self, places: usize) -> Result<(), ReserveError> {
-        let taken = lock(&self.state).take(&self.turns, places);
+        let taken = lock(&self.state.0).take(&self.turns, places);
         if taken == Err(ReserveError::Full) {
             self.grant.figures().overflowed(1);
         }
@@ -172,7 +179,7 @@ impl<T> Shared<T> {
     async fn take(&self, places: usize) -> Result<(), Closed<()>> {
         coop::consume_budget().await;
         let mut waiting = {
-            let mut state = lock(&self.state);
+            let mut state = lock(&self.state.0);
             match state.take(&self.turns, places) {
                 Ok(()) => return Ok(()),
                 Err(ReserveError::Full) => self.queue_up(&mut state, places),
@@ -180,7 +187,7 @@ impl<T> Shared<T> {
             }
         };
         waiting.turn().await?;
-        waiting.served(&mut lock(&self.state));
+        waiting.served(&mut lock(&self.state.0));
         Ok(())
     }
 
@@ -199,7 +206,7 @@ impl<T> Shared<T> {
         if places == 0 {
             return;
         }
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.state.0);
         let closed = state.closed;
         let hand = state.hand(places);
         drop(state);
@@ -211,7 +218,7 @@ impl<T> Shared<T> {
     }
 
     fn room(&self) -> usize {
-        lock(&self.state).free + self.turns.available_permits()
+        lock(&self.state.0).free + self.turns.available_permits()
     }
 }
 
@@ -235,7 +242,7 @@ impl<T> Waiting<'_, T> {
     fn served(&mut self, state: &mut State<T>) {
         let places = std::mem::take(&mut self.places);
         state.wanted -= places;
-        state.handed -= places;
+        state.handed -= places as u32;
     }
 }
 
@@ -245,7 +252,7 @@ impl<T> Drop for Waiting<'_, T> {
             return;
         }
         let shared = self.shared;
-        let mut state = lock(&shared.state);
+        let mut state = lock(&shared.state.0);
         state.wanted -= self.places;
         state.reclaim(&shared.turns);
         let closed = state.closed;
@@ -382,7 +389,7 @@ impl<T> Sender<T> {
 
     /// Returns how many items wait.
     pub fn len(&self) -> usize {
-        lock(&self.shared.state).items.len()
+        lock(&self.shared.state.0).items.len()
     }
 
     /// Tells whether none waits.
@@ -436,7 +443,7 @@ impl<T> Permit<'_, T> {
     /// Fills the place. Should the receiver have gone meanwhile, the item is dropped.
     pub fn send(mut self, item: T) {
         self.places = 0;
-        self.shared.fill(lock(&self.shared.state), item);
+        self.shared.fill(lock(&self.shared.state.0), item);
     }
 }
 
@@ -469,7 +476,7 @@ impl<T> Permits<'_, T> {
     pub fn send(&mut self, item: T) -> Result<(), crate::Full<T>> {
         let Some(left) = self.places.checked_sub(1) else { return Err(crate::Full(item)) };
         self.places = left;
-        self.shared.fill(lock(&self.shared.state), item);
+        self.shared.fill(lock(&self.shared.state.0), item);
         Ok(())
     }
 
@@ -529,7 +536,7 @@ impl<T> Receiver<T> {
         let shared = &*self.shared;
         // Read before the queue: a sender puts its items before it goes.
         let senders_gone = shared.senders.gone();
-        let mut state = lock(&shared.state);
+        let mut state = lock(&shared.state.0);
         let Some(item) = state.items.pop_front() else {
             state.receiver_waits = waits;
             // Closed, and no place reserved or being waited for.
@@ -547,14 +554,14 @@ impl<T> Receiver<T> {
 
     /// Refuses new items from now on; those queued and those for places already reserved can still be received.
     pub fn close(&mut self) {
-        lock(&self.shared.state).closed = true;
+        lock(&self.shared.state.0).closed = true;
         self.shared.turns.close();
         self.shared.left.notify_waiters();
     }
 
     /// Returns how many items wait.
     pub fn len(&self) -> usize {
-        lock(&self.shared.state).items.len()
+        lock(&self.shared.state.0).items.len()
     }
 
     /// Tells whether none waits.
@@ -576,7 +583,7 @@ impl<T> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.close();
-        let mut state = lock(&self.shared.state);
+        let mut state = lock(&self.shared.state.0);
         state.receiver_gone = true;
         let items = std::mem::take(&mut state.items);
         self.shared.grant.figures().set_len(0);

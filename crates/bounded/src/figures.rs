@@ -2,30 +2,36 @@
 
 use crate::sync::AtomicU64;
 use crate::sync::AtomicUsize;
+use crate::sync::Ordering::Relaxed;
 #[cfg(feature = "spsc")]
-use crate::sync::Ordering::Release;
-use crate::sync::Ordering::{Acquire, Relaxed};
+use crate::sync::Ordering::{Acquire, Release};
 
 /// Length, high-water mark and overflow count of a line.
 ///
 /// Nothing is decided by them, so that most accesses are relaxed: each figure is exact once its writers rest. A length has
 /// one of three kinds of writer, which do not mix: `set_len` (one writer, or several under a lock), `add` and `sub` (any
-/// number), `put` and `took` (one of each, which may be different threads).
+/// number), the two ends of a [`Passage`].
 #[derive(Debug)]
-// In this order, so that what a consumer writes is on another cache line than what its producer does: see `Entry`.
-#[repr(C)]
 pub(crate) struct Figures {
-    /// Items held; with a consumer that counts, items ever put.
     len: AtomicUsize,
     high_water: AtomicUsize,
     overflows: AtomicU64,
 }
 
-/// Items ever taken by a consumer that counts for itself; [`NO_CONSUMER`] where `len` is the length.
+/// How much went into a queue and came out of it, counted by a thread at each end.
+///
+/// Each count is on a pair of cache lines of its own: processors fetch lines in pairs.
+#[cfg(feature = "spsc")]
 #[derive(Debug)]
-pub(crate) struct Taken(AtomicUsize);
+pub(crate) struct Passage {
+    put: Padded,
+    taken: Padded,
+}
 
-const NO_CONSUMER: usize = usize::MAX;
+#[cfg(feature = "spsc")]
+#[derive(Debug)]
+#[repr(align(128))]
+struct Padded(AtomicUsize);
 
 impl Figures {
     pub(crate) fn new() -> Self {
@@ -83,40 +89,39 @@ impl Figures {
         self.overflows.load(Relaxed)
     }
 
-    /// Reads the length: what was put less what was taken.
-    pub(crate) fn len(&self, taken: &Taken, capacity: usize) -> usize {
-        // First what was taken: of what is put meanwhile, nothing can be missing then.
-        match taken.0.load(Acquire) {
-            NO_CONSUMER => self.len.load(Relaxed),
-            // An item can be taken before its producer has come to count it; and one that was taken, but is not counted yet,
-            // can have a successor.
-            taken => self.len.load(Relaxed).saturating_sub(taken).min(capacity),
-        }
-    }
-
-    /// Writes down how many items were ever put.
-    #[cfg(feature = "spsc")]
-    #[inline]
-    pub(crate) fn put(&self, all: usize) {
-        self.len.store(all, Relaxed);
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Relaxed)
     }
 }
 
-impl Taken {
+#[cfg(feature = "spsc")]
+impl Passage {
     pub(crate) fn new() -> Self {
-        Self(AtomicUsize::new(NO_CONSUMER))
+        let none = || Padded(AtomicUsize::new(0));
+        Self { put: none(), taken: none() }
+    }
+
+    /// Reads the length: what was put less what was taken.
+    pub(crate) fn len(&self, capacity: usize) -> usize {
+        // First what was taken: of what is put meanwhile, nothing can be missing then. An item can be taken before its
+        // producer has come to count it; and one that was taken, but is not counted yet, can have a successor.
+        let taken = self.taken();
+        (self.put.0.load(Relaxed).wrapping_sub(taken).cast_signed().max(0).cast_unsigned()).min(capacity)
+    }
+
+    /// Writes down how many items were ever put.
+    #[inline]
+    pub(crate) fn set_put(&self, all: usize) {
+        self.put.0.store(all, Relaxed);
     }
 
     /// Writes down how many items were ever taken.
-    #[cfg(feature = "spsc")]
     #[inline]
-    pub(crate) fn took(&self, all: usize) {
-        self.0.store(all, Release);
+    pub(crate) fn set_taken(&self, all: usize) {
+        self.taken.0.store(all, Release);
     }
 
-    /// Reads how many were taken, for the producer.
-    #[cfg(feature = "spsc")]
-    pub(crate) fn get(&self) -> usize {
-        self.0.load(Acquire)
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.0.load(Acquire)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::figures::{Figures, Taken};
+use crate::figures::Figures;
+#[cfg(feature = "spsc")]
+use crate::figures::Passage;
 use crate::ledger::{LedgerError, Shared};
 use crate::limits::{CAPACITY_MAX, LINE_BYTES};
 use crate::line::{Class, Line, LineName, LineStatus, WhenFull};
@@ -103,11 +105,10 @@ impl Grant {
         &self.entry.figures
     }
 
-    /// Borrows the count of a consumer that counts for itself.
+    /// Has the line's length counted by the two ends of a queue from now on.
     #[cfg(feature = "spsc")]
-    #[inline]
-    pub(crate) fn taken(&self) -> &Taken {
-        &self.entry.taken
+    pub(crate) fn passage(&self) -> Arc<Passage> {
+        Arc::clone(self.entry.passage.get_or_init(|| Arc::new(Passage::new())))
     }
 
     /// Asserts that a container can act as the line says and that its items were declared big enough.
@@ -216,19 +217,6 @@ impl Gauge {
         Self { entry }
     }
 
-    #[cfg(feature = "spsc")]
-    #[inline]
-    pub(crate) fn figures(&self) -> &Figures {
-        &self.entry.figures
-    }
-
-    /// Borrows the count of a consumer that counts for itself.
-    #[cfg(feature = "spsc")]
-    #[inline]
-    pub(crate) fn taken(&self) -> &Taken {
-        &self.entry.taken
-    }
-
     /// Sets the items held now and raises the high-water mark.
     pub fn set_len(&self, len: usize) {
         self.entry.figures.set_len(len);
@@ -288,10 +276,6 @@ impl std::fmt::Debug for Gauge {
 }
 
 /// One line: what was declared, and its figures.
-///
-/// The declaration lies between the two groups of counters: it is longer than a cache line, so that a producer and a
-/// consumer on two threads do not write to the same one.
-#[repr(C)]
 pub(crate) struct Entry {
     pub(crate) figures: Figures,
     pub(crate) name: LineName,
@@ -300,14 +284,14 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     policy: WhenFull,
     class: Class,
-    pub(crate) taken: Taken,
+    /// Where the two ends of a queue count the length, if the line is one between two threads.
+    #[cfg(feature = "spsc")]
+    passage: std::sync::OnceLock<Arc<Passage>>,
 }
 
 // An entry (with its two reference counts) and the largest container head fit into what a line is charged.
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Entry>() + 16 + 416 <= LINE_BYTES);
-#[cfg(not(loom))]
-const _: () = assert!(std::mem::offset_of!(Entry, taken) >= std::mem::offset_of!(Entry, name) + 64);
 
 impl Entry {
     pub(crate) fn new(line: &Line<'_>) -> Result<Self, LedgerError> {
@@ -322,11 +306,25 @@ impl Entry {
         let head = if external { 0 } else { LINE_BYTES as u64 };
         let bytes = items.and_then(|items| items.checked_add(head)).filter(|_| external || capacity <= CAPACITY_MAX);
         let Some(bytes) = bytes else { return Err(LedgerError::TooLarge { name, capacity, item_bytes }) };
-        Ok(Self { figures: Figures::new(), name, capacity, item_bytes, bytes, policy, class, taken: Taken::new() })
+        Ok(Self {
+            figures: Figures::new(),
+            name,
+            capacity,
+            item_bytes,
+            bytes,
+            policy,
+            class,
+            #[cfg(feature = "spsc")]
+            passage: std::sync::OnceLock::new(),
+        })
     }
 
     fn len(&self) -> usize {
-        self.figures.len(&self.taken, self.capacity)
+        #[cfg(feature = "spsc")]
+        if let Some(passage) = self.passage.get() {
+            return passage.len(self.capacity);
+        }
+        self.figures.len()
     }
 
     pub(crate) fn status(&self) -> LineStatus {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Full;
+use crate::figures::Passage;
 use crate::grant::{Gauge, Grant};
 use crate::line::{Class, Line, WhenFull};
 
@@ -34,10 +35,9 @@ pub fn spsc<T>(grant: Grant) -> (Producer<T>, Consumer<T>) {
     let policies = [WhenFull::Refuse, WhenFull::Halt, WhenFull::DropNewest];
     grant.check("spsc", &policies, Producer::<T>::item_bytes(capacity));
     let (input, output) = rtrb::RingBuffer::new(capacity);
-    grant.taken().took(0);
-    let (gauge, grant) = (grant.gauge(), Arc::new(grant));
-    let producer = Producer { input, put: 0, known_taken: 0, high_water: 0, gauge: gauge.clone(), grant: Arc::clone(&grant) };
-    (producer, Consumer { output, taken: 0, gauge, grant })
+    let (passage, grant) = (grant.passage(), Arc::new(grant));
+    let producer = Producer { input, put: 0, look_after: 0, high_water: 0, passage: Arc::clone(&passage), grant: Arc::clone(&grant) };
+    (producer, Consumer { output, taken: 0, passage, grant })
 }
 
 /// Puts items into an [`spsc`] queue.
@@ -48,16 +48,15 @@ pub struct Producer<T> {
     input: rtrb::Producer<T>,
     /// Items ever put.
     put: usize,
-    /// Items taken when that was last looked at.
-    known_taken: usize,
+    /// How many may be put before the high-water mark could rise: it, and the items taken when that was last looked at.
+    look_after: usize,
     high_water: usize,
-    /// The figures, one step nearer than through the grant.
-    gauge: Gauge,
+    passage: Arc<Passage>,
     grant: Arc<Grant>,
 }
 
-/// What the queue allocates beside its items: positions on cache lines of their own and the grant, in their `Arc`s.
-const HEAD_BYTES: usize = 768;
+/// What the queue allocates beside its items: positions and counts on cache lines of their own and the grant, in their `Arc`s.
+const HEAD_BYTES: usize = 1152;
 
 impl<T> Producer<T> {
     /// Declares a queue of `capacity` items that hold nothing on the heap.
@@ -79,9 +78,9 @@ impl<T> Producer<T> {
         match self.input.push(item) {
             Ok(()) => {
                 self.put = self.put.wrapping_add(1);
-                self.gauge.figures().put(self.put);
-                // What is known to be taken is never too much, so that this is never below the true length.
-                if self.put.wrapping_sub(self.known_taken) > self.high_water {
+                self.passage.set_put(self.put);
+                // What is known to be taken is never too much, so that no length above the mark is missed.
+                if (self.put.wrapping_sub(self.look_after) as isize) > 0 {
                     self.look();
                 }
                 Ok(())
@@ -107,19 +106,20 @@ impl<T> Producer<T> {
 
     /// Returns the figures of the queue's line.
     pub fn gauge(&self) -> Gauge {
-        self.gauge.clone()
+        self.grant.gauge()
     }
 
     /// Looks at what was taken and raises the high-water mark if that is due.
     #[cold]
     fn look(&mut self) {
-        self.known_taken = self.grant.taken().get();
+        let taken = self.passage.taken();
         // The consumer may have taken what it has not counted yet: no more than there is room for.
-        let len = self.put.wrapping_sub(self.known_taken).min(self.grant.capacity());
+        let len = self.put.wrapping_sub(taken).min(self.grant.capacity());
         if len > self.high_water {
             self.high_water = len;
             self.grant.figures().raise(len);
         }
+        self.look_after = taken.wrapping_add(self.high_water);
     }
 
     #[cold]
@@ -143,7 +143,7 @@ pub struct Consumer<T> {
     output: rtrb::Consumer<T>,
     /// Items ever taken.
     taken: usize,
-    gauge: Gauge,
+    passage: Arc<Passage>,
     grant: Arc<Grant>,
 }
 
@@ -153,7 +153,7 @@ impl<T> Consumer<T> {
     pub fn pop(&mut self) -> Option<T> {
         let item = self.output.pop().ok()?;
         self.taken = self.taken.wrapping_add(1);
-        self.gauge.taken().took(self.taken);
+        self.passage.set_taken(self.taken);
         Some(item)
     }
 
@@ -179,7 +179,7 @@ impl<T> Consumer<T> {
 
     /// Returns the figures of the queue's line.
     pub fn gauge(&self) -> Gauge {
-        self.gauge.clone()
+        self.grant.gauge()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The project's own tool: `cargo xtask check · test · tidy · ui · bench · soak · dist`.
+//! The project's own tool: `cargo xtask check · test · tidy · ui · bench · soak · swarm · mutants · crash · dist`.
 //!
 //! It runs other programs and reads source text; it never links a crate of the bot, so it builds in seconds and can
 //! still judge a tree that does not compile. Read [`report::Report`] for how results are counted and [`tidy`] for
@@ -8,11 +8,14 @@
 mod bench;
 mod check;
 mod children;
+mod crash;
 mod http;
+mod mutants;
 mod process;
 mod prometheus;
 mod report;
 mod soak;
+mod swarm;
 mod test;
 mod tidy;
 mod ui;
@@ -34,6 +37,11 @@ usage: cargo xtask COMMAND
   ui              rebuild the dashboard: crates/web/ui -> crates/web/dist (needs node)
   soak  [--days N] [--speed max|N] [--minutes M] [--seed S] [--out FOLDER] [--binary FILE]
                   simulated weeks of trading over a bad line; judges memory, limits, orders and fills
+  crash [--rounds N] [--seed S] [--seconds-per-round A..B] [--fault NAME=RATE|none] [--out FOLDER] [--binary FILE]
+                  kill -9 at random instants while it trades over a line with faults; holds it against the exchange
+  swarm [--seeds N] [--seed S] [--minutes M] [--shrink] [--fault NAME=RATE] ...
+                  the trading stack in made-up worlds where everything goes wrong; a seed replays exactly
+  mutants [TEXT]  plants faults (those with TEXT in their name) in a copy of the source; the swarm must catch each
   bench           every benchmark, printed as one report
   dist            the release binary with link-time optimisation
 
@@ -60,6 +68,15 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
     }
     if command == "soak" {
         return soak::run(flags);
+    }
+    if command == "mutants" {
+        return mutants::run(flags.first().map_or("", String::as_str));
+    }
+    if command == "swarm" {
+        return swarm::run(flags);
+    }
+    if command == "crash" {
+        return crash::run(flags);
     }
     if let ("test", [rest @ .., only, part]) = (command.as_str(), flags)
         && only == "--only"

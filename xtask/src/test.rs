@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::process::{capture, cargo, command, find_program, step, step_logged, step_within, works};
 use crate::prometheus;
 use crate::report::{All, Outcome, Report};
+use crate::swarm;
 use crate::workspace::Workspace;
 
 /// Names the folder of recorded market data; `../shared` beside the workspace if unset.
@@ -55,6 +56,7 @@ pub(crate) fn run(all: All, part: &str) -> Result<bool> {
     if Path::new(LOOM).is_file() {
         report.group("every order in which threads can meet", || loom(&workspace));
     }
+    report.group("fresh worlds of the swarm", swarm::fresh);
     report.group("examples", || examples(&workspace));
     report.group("the binary", || step(cargo(&["build", "--locked", "--package", "plimsoll-app"])));
     let binary = workspace.target.join("debug/plimsoll");

@@ -31,7 +31,7 @@ const LIMIT_PERCENT: u64 = 70;
 
 /// What no line of ours asks for, in bytes. Measured on the release binary with everything started and two symbols trading
 /// (`cargo xtask bench` prints the live figures), rounded up well; while the process runs the lines show what is the case.
-const EXTERNAL: [(&str, usize); 4] = [
+const EXTERNAL: [(&str, usize); 5] = [
     // Pages of the program and its libraries, and of mapped files: 21 MB, 29 MB once names were looked up for a profile.
     ("process.code", 32 << 20),
     // Free pages that the allocator keeps, its tables, and those of the heap profiler.
@@ -40,6 +40,8 @@ const EXTERNAL: [(&str, usize); 4] = [
     ("process.stacks", 6 << 20),
     // What libraries allocate and no line accounts for: runtimes, tables of TLS and HTTP.
     ("process.libraries", 6 << 20),
+    // Texts that wait for the terminal: their writer starts before there is a ledger.
+    ("app.screen", crate::screen::BYTES),
 ];
 
 /// Tables of the processor's profiler: they stay after the first profile. Measured: 55 MB, 77 MB while one is taken.
@@ -71,6 +73,7 @@ impl External {
             anonymous.saturating_sub(resident),
             // Containers are allocated whole: what they have beyond their items is accounted, too.
             allocated.saturating_sub(sample.ledger_bytes),
+            crate::screen::waiting_bytes(),
         ];
         for (line, bytes) in self.lines.iter().zip(figures) {
             line.set_len(usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -84,6 +87,7 @@ impl External {
 /// A budget or threshold beyond what control group or rlimits allow, with the figures.
 pub fn check_thresholds(config: &Config, ledger: &Ledger<Open>) -> anyhow::Result<()> {
     let Some((limit, whose)) = limit() else { return Ok(()) };
+    // Whoever reads this writes it into the configuration: its MB are 2^20 bytes.
     let mb = |bytes: u64| bytes >> 20;
     if ledger.budget() > limit {
         bail!(
@@ -105,8 +109,10 @@ const HIGH_MEMORY_DEFAULT: u64 = 500 << 20;
 /// Tasks that may live at once by plan: what the start, the symbols, the channels and the web server spawn.
 pub fn planned_tasks(config: &Config, alerts: &plimsoll_notify::Config) -> usize {
     let local = if config.exchange == crate::config::Exchange::Local { TESTNET_TASKS } else { 0 };
-    // Connections of the web server are in a set of their own, with its own limit.
-    EDGE_TASKS_FIXED + WORKERS + Notifier::tasks(alerts) + TRADING_TASKS + config.symbols.len() + local
+    // The web server has two sets of its own, each with its own limit.
+    let web = plimsoll_web::limits::CONNECTIONS_DEFAULT + plimsoll_web::limits::SUBSCRIBERS_DEFAULT;
+    let web = if config.web_listen.is_some() { web } else { 0 };
+    EDGE_TASKS_FIXED + WORKERS + Notifier::tasks(alerts) + TRADING_TASKS + config.symbols.len() + local + web
 }
 
 /// Everything granted before the start.
@@ -150,7 +156,6 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
     if config.pprof {
         ledger.external("process.profiler", PROFILER_BYTES)?;
     }
-    ledger.external("app.screen", crate::screen::BYTES)?;
     let local = if config.exchange == crate::config::Exchange::Local {
         Some(ledger.admit(&Testnet::plan(&crate::local::testnet(config, false)?)?)?)
     } else {

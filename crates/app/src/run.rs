@@ -35,7 +35,7 @@ use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, We
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -414,8 +414,11 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         clock,
         spoken: arrayvec::ArrayVec::new(),
     };
-    edge_tasks.spawn(TaskSpec { name: "watch/storage", group: "app" }, |task| Box::pin(crate::watch::watch_storage(storage, task)))?;
-    let parts = WatchParts {
+    let failed = crate::watch::failed("watch/storage", exporter.clone(), alerts.clone(), clock);
+    let spec = TaskSpec { name: "watch/storage", group: "app" };
+    crate::watch::start(&edge_tasks, spec, failed, move |task| Box::pin(crate::watch::watch_storage(storage.clone(), task)))?;
+    let failed = crate::watch::failed("watch", exporter.clone(), alerts.clone(), clock);
+    let mut parts = WatchParts {
         sampler: Sampler::new(
             common.take("monitor.samples")?,
             ledger.handle(),
@@ -453,8 +456,9 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
             }
         }),
         clock,
+        viewers: None,
+        purge_next: false,
     };
-    edge_tasks.spawn(TaskSpec { name: "watch", group: "watch" }, |task| Box::pin(crate::watch::watch(parts, task)))?;
     let now = Arc::new(Now {
         exchange: exchange.to_owned(),
         mode: if local.is_some() { Mode::Local } else { Mode::Live },
@@ -480,6 +484,9 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         Some(listen) => Some(serve(&config, listen, ports, &edge_tasks, &ledger).await?),
         None => None,
     };
+    web.iter().for_each(|web| parts.include(web));
+    let (parts, spec) = (Arc::new(Mutex::new(parts)), TaskSpec { name: "watch", group: "watch" });
+    crate::watch::start(&edge_tasks, spec, failed, move |task| Box::pin(crate::watch::watch(Arc::clone(&parts), task)))?;
     housekeeping(&config, &store, &now, clock, &edge_tasks)?;
     // 7. Only now the loops: nothing stands against the start any more.
     let symbols = trading.within(|| spawn_loops(loops, account, account_lane, &trading_tasks))?;

@@ -82,6 +82,11 @@ async fn write_all(mut texts: LossyReceiver<Text>) {
     }
 }
 
+/// Bytes that the texts that wait take at most.
+pub fn waiting_bytes() -> u64 {
+    WRITER.get().map_or(0, |writer| (writer.gauge().len() * (BYTES / WAITING)) as u64)
+}
+
 /// Waits until what was said is written, but not for a terminal that takes nothing.
 pub async fn finish() {
     let (done, written) = reply();

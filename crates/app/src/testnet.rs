@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use plimsoll_bounded::{Grant, Grants, Tasks};
 use plimsoll_market::{Round, parse_units};
-use plimsoll_testnet::{AccountConfig, Testnet, TestnetConfig};
+use plimsoll_testnet::{AccountConfig, Fault, FaultTextError, Testnet, TestnetConfig};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,9 +42,30 @@ pub struct TestnetArgs {
     /// Refuse streams on routes that the exchange would not serve them on.
     #[arg(long)]
     strict_routes: bool,
+    /// Something that goes wrong on purpose, as often as RATE (0 to 1) says; may be repeated. `--fault help` lists them.
+    #[arg(long, value_name = "NAME=RATE", long_help = fault_help())]
+    fault: Vec<String>, // tidy: bounded by the command line
+    /// Seed of the faults; without it that of the market.
+    #[arg(long, value_name = "SEED")]
+    fault_seed: Option<u64>,
+    /// Count no request weight: for tests that start a client more often in a minute than the exchange would allow.
+    #[arg(long)]
+    weightless: bool,
     /// How much is logged to standard error.
     #[arg(long, default_value = "warn")]
     log: String,
+}
+
+/// The list of faults, as the command line explains it.
+fn fault_help() -> String {
+    let mut text =
+        "Something that goes wrong on purpose, as often as RATE says, a probability from 0 to 1; may be repeated. NAME is one of"
+            .to_owned();
+    for fault in Fault::ALL {
+        text.push_str(&format!("\n  {:<18} {}", fault.name(), fault.meaning()));
+    }
+    text.push_str("\nHow often each has struck is told at GET /fault/counts and at the end.");
+    text
 }
 
 /// Serves until Ctrl-C or SIGTERM.
@@ -65,6 +86,19 @@ pub fn main(args: TestnetArgs) -> anyhow::Result<ExitCode> {
     config.state_dir = args.state;
     config.fresh = args.fresh;
     config.strict_routes = args.strict_routes;
+    config.weightless = args.weightless;
+    config.faults.seed = args.fault_seed.unwrap_or(args.seed);
+    if args.fault.iter().any(|text| text == "help") {
+        crate::screen::say(&fault_help());
+        return Ok(ExitCode::SUCCESS);
+    }
+    // All mistakes at once, and the list of names behind the last.
+    let wrong: Vec<FaultTextError> = args.fault.iter().filter_map(|text| config.faults.set(text).err()).collect();
+    if let Some((last, others)) = wrong.split_last() {
+        let others: String = others.iter().map(|error| format!("--fault {}; ", error.text())).collect();
+        anyhow::bail!("{others}--fault {last}");
+    }
+    let faults = config.faults;
     let runtime = edge().context("cannot start threads")?;
     runtime.block_on(async {
         let tasks = Tasks::new(Grant::detached(Tasks::line("testnet.tasks", EDGE_TASKS, FUTURE_BYTES)));
@@ -72,6 +106,9 @@ pub fn main(args: TestnetArgs) -> anyhow::Result<ExitCode> {
         let grants = Grants::detached(&Testnet::plan(&config)?);
         let handle = Testnet::start(config, grants, &tasks).await?;
         crate::screen::say(&handle.http_url());
+        if !faults.is_none() {
+            crate::screen::say(&faults.to_string());
+        }
         tokio::select! {
             biased;
             // A signal, or a fault that ended it.
@@ -79,6 +116,11 @@ pub fn main(args: TestnetArgs) -> anyhow::Result<ExitCode> {
             exit = handle.ended() => anyhow::bail!("the exchange ended by itself: {exit}"),
         }
         handle.stop(STOP).await?;
+        if !faults.is_none() {
+            let struck = handle.fault_counts().into_iter().filter(|(_, count)| *count > 0);
+            let struck: String = struck.map(|(fault, count)| format!(" {} {count}", fault.name())).collect();
+            crate::screen::say(&format!("faults that struck:{}", if struck.is_empty() { " none" } else { &struck }));
+        }
         let report = tasks.shutdown(STOP).await;
         if !report.is_clean() {
             tracing::warn!(?report, "not everything ended by itself");

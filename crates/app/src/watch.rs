@@ -7,7 +7,7 @@ use crate::metrics::Seen;
 use crate::profiles::LeakProfiles;
 use crate::trade::{Control, Inlet, LinkState, Refusal};
 use arrayvec::ArrayVec;
-use plimsoll_bounded::{Task, WatchReceiver, WatchSender};
+use plimsoll_bounded::{Backoff, ExitStatus, Restart, SpawnError, Task, TaskHandle, TaskSpec, Tasks, WatchReceiver, WatchSender};
 use plimsoll_gateway::{Clock, GatewayStats};
 use plimsoll_market::{Alert, AlertCode, Event, Feed, Name, Severity, Symbol, Time};
 use plimsoll_monitor::{
@@ -15,10 +15,10 @@ use plimsoll_monitor::{
     Sampler, SessionSample, StorageFigures, StorageMetrics, Stream, Watchdog, WatchdogConfig,
 };
 use plimsoll_storage::Store;
-use plimsoll_web::{FillTape, SymbolNow};
+use plimsoll_web::{FillTape, SymbolNow, Viewers, WebHandle};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often the room that is left is looked at.
@@ -117,12 +117,57 @@ pub struct WatchParts {
     pub leave: Box<dyn Fn(&str) + Send>,
     /// The clock.
     pub clock: Clock,
+    /// The door of the dashboard's live subscribers; `None` without a web server.
+    pub viewers: Option<Viewers>,
+    /// Free pages are to be returned with the next sample: what was shed a moment ago has gone by then.
+    pub purge_next: bool,
+}
+
+/// A watcher that panicked is started again: at once the first time, later after a minute, 16 times an hour at most.
+const AGAIN: Restart = Restart::OnFailure {
+    max: 16,
+    within: Duration::from_secs(3_600),
+    backoff: Backoff { first: Duration::from_secs(1), most: Duration::from_secs(60) },
+};
+
+/// Starts a watcher that no panic ends: `failed` is told before every further attempt, and how many there were.
+///
+/// # Errors
+/// As [`Tasks::spawn_restarting`].
+pub fn start<F>(
+    tasks: &Tasks,
+    spec: TaskSpec<'_>,
+    failed: impl Fn(u32) + Send + 'static,
+    mut attempt: impl FnMut(Task) -> F + Send + 'static,
+) -> Result<TaskHandle, SpawnError>
+where
+    F: Future + Send + 'static,
+    F::Output: Into<ExitStatus>,
+{
+    let mut attempts = 0_u32;
+    tasks.spawn_restarting(spec, AGAIN, move |task| {
+        if attempts > 0 {
+            failed(attempts);
+        }
+        attempts += 1;
+        attempt(task)
+    })
+}
+
+/// Says that a watcher panicked; every time, for nobody else would.
+pub fn failed(name: &'static str, exporter: Exporter, alerts: Alerts, clock: Clock) -> impl Fn(u32) + Send + 'static {
+    move |times| {
+        exporter.watchdog(Rule::TaskRestarted);
+        let text = format_args!("task {name} panicked and is started again, {times} times so far; /api/tasks says why");
+        alerts.raise_of(name, Alert::new(Severity::Critical, AlertCode::Task, clock.now(), &text));
+    }
 }
 
 /// Watches until the process stops.
 ///
-/// It never waits for anybody but its clock: a database that hangs must not hold up the ladder.
-pub async fn watch(mut parts: WatchParts, task: Task) {
+/// It never waits for anybody but its clock: a database that hangs must not hold up the ladder. What it works with outlives a
+/// panic: the next attempt goes on with the same rung, thresholds and suspects.
+pub async fn watch(parts: Arc<Mutex<WatchParts>>, task: Task) {
     task.pulse.expect_every(ROOM_EVERY * 30);
     let mut tick = tokio::time::interval(ROOM_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -130,46 +175,15 @@ pub async fn watch(mut parts: WatchParts, task: Task) {
     let mut stored_at: Option<Time> = None;
     while task.stop.or(tick.tick()).await.is_some() {
         task.pulse.beat();
-        let began = Instant::now();
-        let now = parts.clock.now();
-        let (room, stall) = parts.sampler.room();
-        let before = parts.ladder.rung();
-        let steps: Vec<Rung> = parts.ladder.look(now, room.as_ref(), stall).collect();
-        for rung in steps {
-            parts.step(now, before, rung, room);
-        }
-        parts.tell_symbols();
-        let sample_due = turn.is_multiple_of(SAMPLE_EVERY);
+        // A panic leaves figures behind that are whole each by itself.
+        let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.look(turn.is_multiple_of(SAMPLE_EVERY), &mut stored_at);
         turn = turn.wrapping_add(1);
-        if !sample_due {
-            parts.manager.spent(began.elapsed());
-            continue;
-        }
-        let sample = parts.sampler.sample(now);
-        parts.external.observe(&sample);
-        let due = parts.manager.due(&sample);
-        if due.purge {
-            parts.purge(now);
-        }
-        parts.look_for_leaks(&sample);
-        let store_now = stored_at.is_none_or(|at| now.since(at) + ROOM_EVERY >= parts.every);
-        if store_now {
-            stored_at = Some(now);
-            parts.look_at_thresholds(&sample);
-        }
-        parts.show(sample);
-        parts.manager.spent(began.elapsed());
-        if due.cleanup {
-            parts.manager.cleaned(now);
-            parts.shrink.store(true, Ordering::Relaxed);
-        }
-        if store_now {
-            parts.store_sample(&sample);
-        }
     }
 }
 
-/// What the watcher of storage works with.
+/// What the watcher of storage works with; an attempt after a panic begins with a copy.
+#[derive(Clone)]
 pub struct StorageWatch {
     /// Storage.
     pub store: Store,
@@ -231,6 +245,7 @@ impl StorageWatch {
         // A server that does not answer tells no sizes either: it is asked all the same.
         let checked = if minute { self.store.check().await } else { Ok(()) };
         let pool = self.store.pool();
+        self.store.memory().set_len(pool.memory_bytes());
         self.exporter.pool(&PoolSample {
             max: pool.max as usize,
             in_use: pool.in_use as usize,
@@ -267,19 +282,82 @@ impl StorageWatch {
 }
 
 impl WatchParts {
+    /// Watches a web server's tasks as well, and sends its live subscribers away when memory is short.
+    pub fn include(&mut self, web: &WebHandle) {
+        self.sampler.watch_also(web.task_sets());
+        self.viewers = Some(web.viewers());
+    }
+
+    /// Looks at the room that is left and, when a sample is due, at everything.
+    fn look(&mut self, sample_due: bool, stored_at: &mut Option<Time>) {
+        let began = Instant::now();
+        let now = self.clock.now();
+        let (room, stall) = self.sampler.room();
+        let before = self.ladder.rung();
+        let steps: Vec<Rung> = self.ladder.look(now, room.as_ref(), stall).collect();
+        for rung in steps {
+            self.step(now, before, rung, room);
+        }
+        self.tell_viewers();
+        self.tell_symbols();
+        if !sample_due {
+            self.manager.spent(began.elapsed());
+            return;
+        }
+        let sample = self.sampler.sample(now);
+        self.external.observe(&sample);
+        let due = self.manager.due(&sample);
+        if due.purge || std::mem::take(&mut self.purge_next) {
+            self.purge(now);
+        }
+        self.look_for_leaks(&sample);
+        let store_now = stored_at.is_none_or(|at| now.since(at) + ROOM_EVERY >= self.every);
+        if store_now {
+            *stored_at = Some(now);
+            self.look_at_thresholds(&sample);
+        }
+        self.show(sample);
+        self.manager.spent(began.elapsed());
+        if due.cleanup {
+            self.clean_up(now);
+        }
+        if store_now {
+            self.store_sample(&sample);
+        }
+    }
+
+    /// Drops what has expired and has caches give back what they can spare; free pages go with the next sample.
+    fn clean_up(&mut self, now: Time) {
+        self.manager.cleaned(now);
+        self.watchdog.forget(now);
+        if let Some(viewers) = &self.viewers {
+            viewers.sweep();
+        }
+        self.shrink.store(true, Ordering::Relaxed);
+        self.purge_next = true;
+    }
+
+    /// Sends live subscribers away while a rung holds; each look says it anew.
+    fn tell_viewers(&self) {
+        let Some(viewers) = &self.viewers else { return };
+        if self.ladder.rung() >= Rung::ShedViews { viewers.send_away() } else { viewers.let_in() }
+    }
+
     /// Carries out a rung of the ladder.
     fn step(&mut self, now: Time, from: Rung, rung: Rung, room: Option<Room>) {
         let up = rung > from;
         let used = room.map_or_else(
             || "tasks wait for memory".to_owned(),
             |room| {
-                let (used, limit) = (room.used_bytes / 1_000_000, room.limit_bytes / 1_000_000);
-                format!("{used} MB of the {limit} MB of {} are used ({:.0} %)", room.limiter.as_str(), room.ratio() * 100.0)
+                let (used, limit) = (room.used_bytes >> 20, room.limit_bytes >> 20);
+                format!("{used} MiB of the {limit} MiB of {} are used ({:.0} %)", room.limiter.as_str(), room.ratio() * 100.0)
             },
         );
         let (severity, what) = match rung {
             Rung::Calm => (Severity::Info, "memory suffices again"),
-            Rung::ShedViews if up => (Severity::Warning, "memory runs short: histories of the dashboard are dropped"),
+            Rung::ShedViews if up => {
+                (Severity::Warning, "memory runs short: live viewers are sent away, histories of the dashboard are dropped")
+            }
             Rung::ShedCaches if up => (Severity::Warning, "memory runs short: caches are dropped and free pages returned"),
             Rung::StopOpening if up => (Severity::Critical, "memory runs short: nothing is opened any more"),
             Rung::Leave => (Severity::Critical, "memory is at its limit: the process stops in order before it is killed"),
@@ -290,6 +368,7 @@ impl WatchParts {
             Rung::ShedViews if up => {
                 self.sampler.shed();
                 self.symbols.iter().for_each(|symbol| symbol.tape.clear());
+                self.purge_next = true;
             }
             Rung::ShedCaches if up => {
                 self.shrink.store(true, Ordering::Relaxed);
@@ -384,5 +463,44 @@ impl WatchParts {
 
     fn store_sample(&self, sample: &Sample) {
         self.alerts.history().system(&crate::metrics::system_row(sample, &self.manager.figures(), self.ladder.rung()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_bounded::Grant;
+
+    /// Longer than the first two pauses together with what their names add.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn a_watcher_that_panics_is_told_of_and_goes_on_with_what_it_knew() {
+        let tasks = Tasks::new(Grant::detached(Tasks::line("tasks", 2, 8 * 1024)));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&told);
+        // As the watcher's parts: behind a lock that the panic leaves poisoned.
+        let looks = Arc::new(Mutex::new(0_u32));
+        let kept = Arc::clone(&looks);
+        let spec = TaskSpec { name: "watch", group: "watch" };
+        let handle = start(
+            &tasks,
+            spec,
+            move |times| tell.lock().unwrap().push(times),
+            move |_| {
+                let looks = Arc::clone(&kept);
+                Box::pin(async move {
+                    let mut looks = looks.lock().unwrap_or_else(PoisonError::into_inner);
+                    *looks += 1;
+                    assert!(*looks > 2, "a made-up panic at look {looks}");
+                })
+            },
+        )
+        .unwrap();
+        let exit = tokio::time::timeout(PATIENCE, handle.join()).await.expect("it was not started again");
+        assert!(exit.is_ok(), "{exit}");
+        assert_eq!(*told.lock().unwrap(), [1, 2]);
+        assert_eq!((*looks.lock().unwrap_or_else(PoisonError::into_inner), tasks.restarts()), (3, 2));
+        assert_eq!(tasks.counts().panicked, 0, "it lives");
     }
 }

@@ -4,7 +4,9 @@
 
 mod shared;
 
-use shared::{KEY, Running, SECRET, free_port, get, signed, until};
+use shared::{KEY, Running, SECRET, free_port, get, http, signed, until};
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,6 +60,24 @@ impl Drop for Group {
     }
 }
 
+/// Opens a live view without a library: what the server says is text within unmasked frames.
+fn view(address: &str) -> (String, TcpStream) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    let key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    write!(stream, "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}\r\n").unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).unwrap();
+    (String::from_utf8_lossy(&head).into_owned(), stream)
+}
+
+/// Whether the bot's metrics have a series of at least this value.
+fn at_least(api: &str, series: &str, least: f64) -> bool {
+    let Ok((_, text)) = http("GET", api, "/metrics", &[]) else { return false };
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse::<f64>().ok());
+    value.is_some_and(|value| value >= least)
+}
+
 #[test]
 fn a_process_that_runs_out_of_memory_stops_in_order_before_it_is_killed() {
     let Some(group) = Group::make() else {
@@ -88,6 +108,24 @@ fn a_process_that_runs_out_of_memory_stops_in_order_before_it_is_killed() {
     until(Duration::from_secs(30), "orders", || get(&api, "/api/status").is_some_and(|s| s["totals"]["orders_working"].as_u64() > Some(0)));
     let current = get(&api, "/api/system/metrics/current").unwrap();
     assert_eq!(current["memory_limit_bytes"].as_u64(), Some(320 << 20), "{current}");
+    let (opened, mut viewer) = view(&api);
+    assert_eq!(opened, "HTTP/1.1 101");
+    // Its task is watched with all others: hub, server, and the viewer's own.
+    until(Duration::from_secs(20), "tasks of the web server", || at_least(&api, "plimsoll_tasks_group_live{group=\"web\"} ", 3.0));
+    for line in ["storage.database", "monitor.series"] {
+        let series = format!("plimsoll_ledger_line_length{{line=\"{line}\"}} ");
+        until(Duration::from_secs(20), line, || at_least(&api, &series, 100_000.0));
+    }
+    let mut told = Vec::new();
+    // The first rung: the view ends with a reason while the bot still trades.
+    viewer.read_to_end(&mut told).unwrap();
+    assert!(String::from_utf8_lossy(&told).contains("\"bye\",\"reason\":\"memory_short\""), "the view ended without the reason");
+    let (refused, mut answer) = view(&api);
+    let mut why = [0; 600];
+    let read = answer.read(&mut why).unwrap();
+    let why = String::from_utf8_lossy(&why[..read]).into_owned();
+    assert!(refused.ends_with("503") && why.to_ascii_lowercase().contains("retry-after: 2"), "{refused}{why}");
+    assert_eq!(bot.exited(), None, "views go long before the process");
     let status = bot.wait(Duration::from_secs(120));
     let log = std::fs::read_to_string(&log).unwrap();
     eprintln!("{log}");

@@ -3,11 +3,11 @@ use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
     Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Leg, OrderView, Phase, Pnl, Price, Qty, Round, Severity, Side,
-    SlotView, StateRecord, Status, StopMode, Time,
+    SlotView, StateRecord, Status, StopMode, Time, Totals,
 };
 use plimsoll_position::limits::CLOSING_STRATEGY;
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
-use plimsoll_safety::{Gate, GateConfig};
+use plimsoll_safety::{Closed, Gate, GateConfig};
 use plimsoll_strategy::{Intent, Quote, Quotes, Strategy, Style};
 use thiserror::Error;
 
@@ -128,18 +128,23 @@ impl Engine {
     /// # Errors
     /// When the stored slots do not fit the configuration.
     pub fn new(instrument: Instrument, cfg: EngineConfig, mut strategy: Box<dyn Strategy>, boot: &Boot) -> Result<Self, EngineError> {
-        let blank = StateRecord { version: 0, anchor: None, interval: cfg.interval, paused: false, halted: false };
+        let blank = StateRecord { version: 0, anchor: None, interval: cfg.interval, baseline: None, paused: false, halted: false };
         let mut state = boot.state.unwrap_or(blank);
         Self::check_boot(&instrument, cfg.interval, boot)?;
         if state.interval != cfg.interval {
             state = StateRecord { anchor: None, interval: cfg.interval, ..state };
         }
-        let anchored = state.anchor.is_some();
+        let mut books = boot.books.clone();
+        if books.totals.is_none() && state.baseline.is_some() {
+            books.totals = Some(Totals { watermark: state.baseline, ..Totals::EMPTY });
+        }
+        // What was stored before there was a baseline gets one before it trades.
+        let anchored = state.anchor.is_some() && state.baseline.is_some();
         if let Some(anchor) = state.anchor {
             strategy.anchored(anchor);
         }
         Ok(Self {
-            position: Position::new(instrument, cfg.position, Some(&boot.books)),
+            position: Position::new(instrument, cfg.position, Some(&books)),
             gate: Gate::new(cfg.gate, state.paused, state.halted),
             strategy,
             quotes: Quotes::new(),
@@ -191,6 +196,11 @@ impl Engine {
     /// Where the engine is in its life.
     pub const fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Why nothing may be opened now; `None` when it may.
+    pub const fn closed(&self) -> Option<Closed> {
+        self.gate.closed()
     }
 
     /// The books, for comparisons and display.
@@ -332,15 +342,15 @@ impl Engine {
         }
         match self.phase {
             Phase::Booting if self.goal == Goal::Trade => self.boot(now, event, out),
-            Phase::Booting => self.closed(now),
+            Phase::Booting => self.end_closing(now),
             Phase::Draining => self.drain(now, event, out),
-            Phase::Trading if self.goal == Goal::Flatten => self.closed(now),
+            Phase::Trading if self.goal == Goal::Flatten => self.end_closing(now),
             Phase::Trading | Phase::Drained | Phase::Halted => {}
         }
     }
 
     /// A closing is done when nothing is held and nothing works.
-    fn closed(&mut self, now: Time) {
+    fn end_closing(&mut self, now: Time) {
         let view = self.position.view(now);
         if self.goal == Goal::Flatten && view.totals.holding.is_flat() && view.orders.is_empty() {
             self.goal = Goal::Idle;
@@ -377,9 +387,11 @@ impl Engine {
         let view = self.position.view(now);
         let Some(top) = view.top.filter(|_| view.in_step) else { return };
         if !self.anchored {
-            if self.state.anchor.is_none() {
+            if self.state.anchor.is_none() || self.state.baseline.is_none() {
                 let Some(anchor) = view.instrument.round_price(top.mid(), Round::Down).filter(|p| !p.is_zero()) else { return };
-                self.state.anchor = Some(anchor);
+                // Both are on disk before the first order: a start after a crash finds its grid, and books every execution since.
+                self.state.baseline = self.state.baseline.or(view.totals.watermark);
+                self.state.anchor.get_or_insert(anchor);
                 self.commit(out);
                 return;
             }

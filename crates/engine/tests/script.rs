@@ -288,9 +288,9 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
     let btc = Instrument::example_btcusdt();
     let anchor = btc.parse_price("60000", Round::Exact).unwrap();
     let interval = btc.parse_price("100", Round::Exact).unwrap();
-    let state = StateRecord { version: 5, anchor: Some(anchor), interval, paused: false, halted: false };
+    let state = StateRecord { version: 5, anchor: Some(anchor), interval, baseline: Some(TradeId(1_000)), paused: false, halted: false };
     let totals = Totals { watermark: Some(TradeId(1_000)), ..Totals::EMPTY };
-    let boot = Boot { state: Some(state), books: Restored { totals: Some(totals), slots: vec![] }, open_orders: 0 };
+    let boot = Boot { state: Some(state), books: Restored { totals: Some(totals), slots: vec![], recent: vec![] }, open_orders: 0 };
     let mut w = World::new(&boot);
     w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync 1000"]);
     // Bought on level 0 while we were away, by an order of the run before.
@@ -390,7 +390,7 @@ fn a_page_of_closing_executions_over_many_slots_fits() {
     let btc = Instrument::example_btcusdt();
     let anchor = btc.parse_price("60000", Round::Exact).unwrap();
     let interval = btc.parse_price("100", Round::Exact).unwrap();
-    let state = StateRecord { version: 5, anchor: Some(anchor), interval, paused: false, halted: false };
+    let state = StateRecord { version: 5, anchor: Some(anchor), interval, baseline: Some(TradeId(1_000)), paused: false, halted: false };
     let slots: Vec<SlotRow> = (0..200)
         .map(|level| SlotRow { leg: Leg::new(0, level).unwrap(), held: Qty::from_units(3), cost: Notional::from_units(18_000_000) })
         .collect();
@@ -400,7 +400,7 @@ fn a_page_of_closing_executions_over_many_slots_fits() {
         cost: Notional::from_units(200 * 18_000_000),
         ..Totals::EMPTY
     };
-    let mut w = World::new(&Boot { state: Some(state), books: Restored { totals: Some(totals), slots }, open_orders: 0 });
+    let mut w = World::new(&Boot { state: Some(state), books: Restored { totals: Some(totals), slots, recent: vec![] }, open_orders: 0 });
     w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync 1000"]);
     // While we were away an order of the run before closed all of it, in a hundred executions.
     let id = ClientId::new(Tag(7), 99, Leg::new(63, 0).unwrap(), Side::Sell, 1);

@@ -109,6 +109,8 @@ pub struct StateRecord {
     pub anchor: Option<Price>,
     /// Distance of two levels; a stored anchor is void when the configured interval differs.
     pub interval: Price,
+    /// The newest execution when trading began: what came after it is ours to book, even if nothing was ever stored.
+    pub baseline: Option<TradeId>,
     /// Whether an operator paused the symbol.
     pub paused: bool,
     /// Whether the symbol was halted and must not trade until an operator resumes it.

@@ -13,7 +13,8 @@ pub struct CgroupSample {
     /// What counts against the tightest limit, without the page cache that the kernel takes back before it kills: the group's own
     /// use, or that of the group further up whose limit it is.
     pub working_bytes: u64,
-    /// The tightest limit of the group and those around it; `None` when there is none.
+    /// The tightest limit of the group and those around it; `None` when there is none. Of version 2 that is `memory.max`, where
+    /// the kernel kills, or `memory.high`, where it slows the group down until it can hardly go on.
     pub limit_bytes: Option<u64>,
     /// How long its tasks waited for memory; the machine's where the group has no such figure; `None` without any.
     pub stall: Option<Stall>,
@@ -35,10 +36,18 @@ enum Version {
 }
 
 impl Version {
-    const fn files(self) -> (&'static str, &'static str) {
+    const fn used_file(self) -> &'static str {
         match self {
-            Self::One => ("memory.usage_in_bytes", "memory.limit_in_bytes"),
-            Self::Two => ("memory.current", "memory.max"),
+            Self::One => "memory.usage_in_bytes",
+            Self::Two => "memory.current",
+        }
+    }
+
+    /// What must not be crossed. The soft limit of version 1 is none: it acts only when the machine is short itself.
+    const fn limit_files(self) -> &'static [&'static str] {
+        match self {
+            Self::One => &["memory.limit_in_bytes"],
+            Self::Two => &["memory.max", "memory.high"],
         }
     }
 
@@ -89,7 +98,7 @@ impl Cgroup {
 
     /// Reads only what it uses, page cache included; `None` when the group has gone.
     pub fn used(&self) -> Option<u64> {
-        std::fs::read_to_string(self.group.join(self.version.files().0)).ok()?.trim().parse().ok()
+        std::fs::read_to_string(self.group.join(self.version.used_file())).ok()?.trim().parse().ok()
     }
 
     /// Reads the figures; `None` when the group has gone.
@@ -97,7 +106,7 @@ impl Cgroup {
     /// # Bounds
     /// Walks up at most [`CGROUP_DEPTH_MAX`] groups.
     pub fn read(&self) -> Option<CgroupSample> {
-        let (current, limit) = self.version.files();
+        let (current, limits) = (self.version.used_file(), self.version.limit_files());
         let number = |path: PathBuf| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
         let current_bytes = number(self.group.join(current))?;
         let working = |group: &Path| {
@@ -110,7 +119,7 @@ impl Cgroup {
         let around = self.group.ancestors().take(CGROUP_DEPTH_MAX).take_while(|group| group.starts_with(&self.mount));
         // "max" is no number, and so no limit. A limit further up counts what all groups below it use.
         let limits = around.filter_map(|group| {
-            let limit = number(group.join(limit)).filter(|limit| *limit < UNLIMITED)?;
+            let limit = limits.iter().filter_map(|file| number(group.join(file))).filter(|limit| *limit < UNLIMITED).min()?;
             Some((working(group).unwrap_or(own).max(own), limit))
         });
         let share = |(used, limit): &(u64, u64)| *used as f64 / (*limit).max(1) as f64;
@@ -152,6 +161,25 @@ mod tests {
         ];
         check(own, &files, Some((1_000, Some(5_000))));
         check(own, &files[..2], Some((1_000, None)));
+    }
+
+    #[test]
+    fn what_throttles_is_a_limit_like_what_kills() {
+        let own = "0::/slice/bot\n";
+        let bot = ("slice/bot/memory.current", "40\n");
+        // In one group the lower of the two counts, whichever it is.
+        check(own, &[bot, ("slice/bot/memory.max", "100\n"), ("slice/bot/memory.high", "80\n")], Some((40, Some(80))));
+        check(own, &[bot, ("slice/bot/memory.max", "70\n"), ("slice/bot/memory.high", "80\n")], Some((40, Some(70))));
+        check(own, &[bot, ("slice/bot/memory.max", "100\n"), ("slice/bot/memory.high", "max\n")], Some((40, Some(100))));
+        check(own, &[bot, ("slice/bot/memory.max", "max\n"), ("slice/bot/memory.high", "80\n")], Some((40, Some(80))));
+        // Further up it counts what the siblings use, too: 150 of 160 is nearer than 40 of 100.
+        let around = [("slice/memory.current", "150\n"), ("slice/memory.max", "400\n"), ("slice/memory.high", "160\n")];
+        let files = [&[bot, ("slice/bot/memory.max", "100\n")][..], &around[..]].concat();
+        let root = tree(&files);
+        let sample = Cgroup::find_in(own, root.path()).and_then(|group| group.read()).unwrap();
+        assert_eq!((sample.working_bytes, sample.limit_bytes), (150, Some(160)));
+        let room = crate::Room::tightest(None, Some(&sample), None).unwrap();
+        assert!(room.ratio() > 0.9, "{room:?}");
     }
 
     #[test]

@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use plimsoll_bounded::{Class, Grant, Ledger, LedgerError, Map, Open, TaskState, TaskStatus, TemplateStatus, Text, WhenFull};
+use plimsoll_bounded::{
+    Class, Gauge as LineGauge, Grant, Ledger, LedgerError, Map, Open, TaskState, TaskStatus, TemplateStatus, Text, WhenFull,
+};
 
 use crate::families as f;
 use crate::families::{FAMILIES, Family, Kind};
-use crate::limits::{ACCOUNTS_MAX, GROUPS_MAX, LATENCIES_PENDING_MAX, LATENCY_BYTES, SERIES_BYTES, SERIES_MAX, SYMBOLS_MAX, TEMPLATES_MAX};
+use crate::limits::{
+    ACCOUNT_SERIES, ACCOUNTS_MAX, GROUPS_MAX, LATENCIES_PENDING_MAX, LATENCY_BYTES, PROCESS_SERIES, SERIES_BYTES, SERIES_MAX,
+    SYMBOL_SERIES, SYMBOLS_MAX, TEMPLATE_SERIES, TEMPLATES_MAX,
+};
 use crate::sample::Sample;
 
 /// The exporter's lines in the ledger.
@@ -19,6 +24,8 @@ pub struct ExporterGrants {
     owners: Grant,
     templates: Grant,
     groups: Grant,
+    series: LineGauge,
+    latencies: LineGauge,
 }
 
 const OWNERS: &str = "monitor.owners";
@@ -31,16 +38,18 @@ impl ExporterGrants {
     /// # Errors
     /// When the ledger has such lines already, or has no room for lines.
     pub fn take(ledger: &Ledger<Open>) -> Result<Self, LedgerError> {
-        ledger.external("monitor.series", SERIES_MAX * SERIES_BYTES)?;
-        ledger.external("monitor.latencies", LATENCIES_PENDING_MAX * LATENCY_BYTES)?;
+        let series = ledger.external("monitor.series", SERIES_MAX * SERIES_BYTES)?;
+        let latencies = ledger.external("monitor.latencies", LATENCIES_PENDING_MAX * LATENCY_BYTES)?;
         let [owners, templates, groups] = lines();
-        Ok(Self { owners: ledger.grant(owners)?, templates: ledger.grant(templates)?, groups: ledger.grant(groups)? })
+        let [owners, templates, groups] = [ledger.grant(owners)?, ledger.grant(templates)?, ledger.grant(groups)?];
+        Ok(Self { owners, templates, groups, series, latencies })
     }
 
     /// Makes the grants without a ledger, for tests and tools.
     pub fn detached() -> Self {
         let [owners, templates, groups] = lines();
-        Self { owners: Grant::detached(owners), templates: Grant::detached(templates), groups: Grant::detached(groups) }
+        let [owners, templates, groups] = [owners, templates, groups].map(Grant::detached);
+        Self { owners, templates, groups, series: LineGauge::detached(), latencies: LineGauge::detached() }
     }
 }
 
@@ -85,6 +94,9 @@ struct Inner {
     pending: Arc<Pending>,
     fixed: Fixed,
     tables: Mutex<Tables>,
+    /// The live figures of what the library keeps, in bytes.
+    series: LineGauge,
+    latencies: LineGauge,
 }
 
 /// Counts the latencies that the recorder keeps until the next upkeep.
@@ -169,10 +181,12 @@ impl Exporter {
         for rule in crate::watchdog::Rule::ALL {
             series.counter(&f::WATCHDOG_ALERTS, &[rule.as_str()]).increment(0);
         }
-        let ExporterGrants { owners, templates, groups } = grants;
+        let ExporterGrants { owners, templates, groups, series, latencies } = grants;
         let tables = Tables { owners: Map::new(owners), templates: Map::new(templates), groups: Map::new(groups), worst: String::new() };
-        let inner = Inner { recorder, handle, pending: Arc::default(), fixed, tables: Mutex::new(tables) };
-        Self { inner: Arc::new(inner) }
+        let inner = Inner { recorder, handle, pending: Arc::default(), fixed, tables: Mutex::new(tables), series, latencies };
+        let exporter = Self { inner: Arc::new(inner) };
+        exporter.weigh();
+        exporter
     }
 
     /// Makes an exporter and the process's recorder of it, so that libraries which use the crate `metrics` write to it, too.
@@ -195,9 +209,10 @@ impl Exporter {
 
     /// Sorts pending latencies into their buckets. [`crate::Sampler::sample`] does it.
     pub fn upkeep(&self) {
-        let Inner { handle, pending, fixed, .. } = &*self.inner;
+        let Inner { handle, pending, fixed, latencies, .. } = &*self.inner;
         // Only what was there before is taken off: what comes meanwhile stays counted, sorted or not.
         let waiting = pending.waiting.load(Relaxed);
+        latencies.set_len(waiting.min(LATENCIES_PENDING_MAX) * LATENCY_BYTES);
         handle.run_upkeep();
         pending.waiting.fetch_sub(waiting, Relaxed);
         fixed.dropped.increment(pending.dropped.swap(0, Relaxed));
@@ -224,11 +239,11 @@ impl Exporter {
     }
 
     /// Brings the exported figures up to a sample.
-    pub(crate) fn publish(&self, sample: &Sample, uptime: Duration, lines: &[TemplateStatus], tasks: &[TaskStatus], restarts: u64) {
+    pub(crate) fn publish(&self, sample: &Sample, uptime: Duration, lines: &[TemplateStatus], tasks: &[TaskStatus]) {
         let Fixed { uptime: up, cpu, live, overdue, spawned, finished, failed, panicked, cancelled, refused, budget, total, used, .. } =
             &self.inner.fixed;
         up.set(uptime.as_secs_f64());
-        self.inner.fixed.restarted.absolute(restarts);
+        self.inner.fixed.restarted.absolute(sample.tasks_restarted);
         live.set(sample.tasks.live as f64);
         overdue.set(sample.tasks_overdue as f64);
         spawned.absolute(sample.tasks.spawned);
@@ -265,6 +280,17 @@ impl Exporter {
         }
         self.publish_lines(lines);
         self.publish_groups(tasks);
+        self.weigh();
+    }
+
+    /// Shows what the series of those who have some may take, in the ledger's own line. What the process has is counted whole.
+    fn weigh(&self) {
+        let tables = self.tables();
+        let symbols = tables.owners.iter().filter(|((_, symbol), ())| !symbol.as_str().is_empty()).count();
+        let accounts = tables.owners.len() - symbols;
+        let of_owners = symbols * SYMBOL_SERIES + accounts * ACCOUNT_SERIES;
+        let series = PROCESS_SERIES + of_owners + tables.templates.len() * TEMPLATE_SERIES + tables.groups.len();
+        self.inner.series.set_len(series * SERIES_BYTES);
     }
 
     /// Sets a figure that is known; one that is not has no series, rather than a wrong one.

@@ -247,7 +247,7 @@ impl LeakDetector {
         }
         // A kind that has gone leaves its place.
         self.lines.retain(|_, line| line.seen);
-        let mut found = None;
+        let mut found = Vec::new();
         for (due, is_slow) in [(fast, false), (slow, true)] {
             if !due {
                 continue;
@@ -261,12 +261,10 @@ impl LeakDetector {
                 self.slope = Some(0.0);
             }
             let track = if is_slow { &self.slow } else { &self.fast };
-            if let Some((culprit, growth)) = suspect(track, &self.lines, is_slow) {
-                found = found.or(Some((culprit, growth * per_hour, track.horizon)));
-            }
+            found.extend(suspects(track, &self.lines, is_slow).into_iter().map(|(who, growth)| (who, growth * per_hour, track.horizon)));
         }
-        let (culprit, bytes_per_hour, horizon) = found?;
-        self.tell(now, culprit, bytes_per_hour, horizon)
+        // Who was told of lately does not hide the next; what is not told now is suspected again with the next point.
+        found.into_iter().find_map(|(culprit, bytes_per_hour, horizon)| self.tell(now, culprit, bytes_per_hour, horizon))
     }
 
     fn tell(&mut self, now: Time, culprit: Culprit, bytes_per_hour: f64, horizon: Horizon) -> Option<Leak> {
@@ -279,20 +277,20 @@ impl LeakDetector {
             self.spoken.clear();
         }
         let minutes = horizon.step.as_secs() * POINTS as u64 / 60;
-        let mb = bytes_per_hour / 1e6;
+        let mib = bytes_per_hour / f64::from(1 << 20);
         let alert = match culprit {
             Culprit::Container(name) => Alert::new(
                 Severity::Warning,
                 AlertCode::Leak,
                 now,
-                &format_args!("{name} fills steadily, {mb:.1} MB an hour over {minutes} minutes: nobody takes out; see /api/ledger"),
+                &format_args!("{name} fills steadily, {mib:.1} MiB an hour over {minutes} minutes: nobody takes out; see /api/ledger"),
             ),
             Culprit::Allocator => Alert::new(
                 Severity::Warning,
                 AlertCode::Leak,
                 now,
                 &format_args!(
-                    "allocated memory that no container accounts for grows by {mb:.1} MB an hour over {minutes} minutes; see the heap profile"
+                    "allocated memory that no container accounts for grows by {mib:.1} MiB an hour over {minutes} minutes; see the heap profile"
                 ),
             ),
             Culprit::Outside => Alert::new(
@@ -300,7 +298,7 @@ impl LeakDetector {
                 AlertCode::Leak,
                 now,
                 &format_args!(
-                    "memory outside the allocator grows by {mb:.1} MB an hour over {minutes} minutes: threads, maps or a library"
+                    "memory outside the allocator grows by {mib:.1} MiB an hour over {minutes} minutes: threads, maps or a library"
                 ),
             ),
         };
@@ -332,11 +330,11 @@ impl Track {
     }
 }
 
-/// Who grows by more than the horizon allows, and by how much a step.
-fn suspect(track: &Track, lines: &Map<Text<96>, LineTrack>, slow: bool) -> Option<(Culprit, f64)> {
+/// Who grows by more than the horizon allows, and by how much a step; the containers first, the fastest of them at the front.
+fn suspects(track: &Track, lines: &Map<Text<96>, LineTrack>, slow: bool) -> Vec<(Culprit, f64)> {
     let least = track.horizon.bytes as f64 / POINTS as f64;
     // A container whose limit refuses and that fills without end.
-    let filling = lines
+    let mut filling: Vec<(&Text<96>, f64)> = lines
         .iter()
         .filter(|(_, line)| line.counts)
         .filter_map(|(name, line)| {
@@ -346,16 +344,15 @@ fn suspect(track: &Track, lines: &Map<Text<96>, LineTrack>, slow: bool) -> Optio
                 growth >= least || (growth * POINTS as f64 >= line.capacity_bytes / 5.0 && growth * POINTS as f64 >= CONTAINER_LEAST);
             counts.then_some((name, growth))
         })
-        .max_by(|a, b| a.1.total_cmp(&b.1));
-    if let Some((name, growth)) = filling {
-        return Some((Culprit::Container(*name), growth));
-    }
+        .collect();
+    filling.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut found: Vec<_> = filling.into_iter().map(|(name, growth)| (Culprit::Container(*name), growth)).collect();
     // Whoever grows is judged by its steady growth, and what explains it by all that it rose, steady or not.
     let of = |points: &Points| points.growth().unwrap_or(0.0);
     // Items that own memory grow with their container, which is accounted; the rest of the growth is nobody's.
     let unaccounted = of(&track.allocated) - track.accounted.rise();
     if unaccounted >= least {
-        return Some((Culprit::Allocator, unaccounted));
+        found.push((Culprit::Allocator, unaccounted));
     }
     // Containers are allocated whole and touched when they fill: that growth is accounted. Free pages that the allocator keeps
     // are its own.
@@ -363,7 +360,10 @@ fn suspect(track: &Track, lines: &Map<Text<96>, LineTrack>, slow: bool) -> Optio
     let grown = of(&track.anonymous);
     let outside = grown - inside;
     // Less than half of it is nothing to name somebody for: what explains the rest may still be on its way into the figures.
-    (outside >= least && outside * 2.0 >= grown).then_some((Culprit::Outside, outside))
+    if outside >= least && outside * 2.0 >= grown {
+        found.push((Culprit::Outside, outside));
+    }
+    found
 }
 
 /// Growth of a container, in bytes, that is worth a word however small it is.
@@ -422,6 +422,48 @@ mod tests {
         assert_eq!(who, Culprit::Outside);
         assert_eq!(first(|s| sample(s, 30 * MB + grow(s), 20 * MB, 25 * MB, MB + grow(s))), None, "a planned container is touched");
         assert_eq!(first(|s| sample(s, 30 * MB + grow(s), 20 * MB + grow(s), 25 * MB, MB + grow(s))), None);
+    }
+
+    /// Feeds 40 minutes of one sample and one container each; returns when each culprit was told of, in order.
+    fn told(make: impl Fn(u64) -> (Sample, usize)) -> Vec<(u64, String)> {
+        let ledger = plimsoll_bounded::Ledger::open(1 << 30);
+        let lines = ["queue.a", "queue.b"];
+        let grants = lines.map(|name| {
+            ledger.grant(Line { name, capacity: 1 << 20, item_bytes: 100, policy: WhenFull::Refuse, class: Class::MustKeep }).unwrap()
+        });
+        let (mut detector, mut told) = (detector(), Vec::new());
+        for second in (0..2_400).step_by(5) {
+            let (sample, items) = make(second);
+            // The second fills half as fast.
+            for (grant, items) in grants.iter().zip([items, items / 2]) {
+                grant.gauge().set_len(items);
+            }
+            told.extend(detector.look(&sample, &ledger.handle().templates()).map(|leak| (second, leak.culprit.to_string())));
+        }
+        told
+    }
+
+    #[test]
+    fn a_leak_that_was_told_of_does_not_hide_another() {
+        let grow = |second: u64, rate: u64| second * rate;
+        // Two containers and the allocator leak at once: each is told of, once, the worst container first.
+        let all = told(|s| {
+            let accounted = grow(s, 30_000) + grow(s, 15_000);
+            let allocated = 20 * MB + accounted + grow(s, 40_000);
+            (sample(s, 30 * MB + allocated, allocated, allocated + MB, accounted), grow(s, 300) as usize)
+        });
+        let names: Vec<&str> = all.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names[..3], ["queue.a", "queue.b", "allocator"], "{all:?}");
+        assert!(all[2].0 - all[0].0 <= 30, "one a point: {all:?}");
+        // The first comes again when its silence is over, and no one else is made up meanwhile.
+        assert!(names[3..].iter().all(|name| names[..3].contains(name)), "{all:?}");
+        // Containers alone accuse nobody else.
+        let alone = told(|s| {
+            let accounted = grow(s, 30_000) + grow(s, 15_000);
+            let allocated = 20 * MB + accounted;
+            (sample(s, 30 * MB + allocated, allocated, allocated + MB, accounted), grow(s, 300) as usize)
+        });
+        assert!(alone.iter().all(|(_, name)| name.starts_with("queue.")), "{alone:?}");
     }
 
     #[test]

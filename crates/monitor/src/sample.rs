@@ -24,6 +24,8 @@ pub struct Sample {
     pub machine: Option<Machine>,
     /// Tasks that are and were.
     pub tasks: TaskCounts,
+    /// How often tasks were started again after they had failed.
+    pub tasks_restarted: u64,
     /// Live tasks that broke their promise to show that they live.
     pub tasks_overdue: usize,
     /// Bytes that all lines of the ledger take at worst.
@@ -46,6 +48,7 @@ impl Sample {
             cgroup: None,
             machine: None,
             tasks: TaskCounts::default(),
+            tasks_restarted: 0,
             tasks_overdue: 0,
             ledger_bytes: 0,
             ledger_used_bytes: 0,
@@ -76,7 +79,7 @@ const CALM: f64 = 0.5;
 pub struct Sampler {
     history: Ring<Sample>,
     ledger: LedgerHandle,
-    /// Sets of tasks: one for each runtime.
+    /// Sets of tasks: one for each runtime, and those of servers.
     tasks: Box<[Tasks]>,
     cgroup: Option<Cgroup>,
     exporter: Exporter,
@@ -99,6 +102,11 @@ impl Sampler {
         Self { history: Ring::new(grant), ledger, tasks, cgroup: Cgroup::find(), exporter, started: None }
     }
 
+    /// Watches these sets of tasks as well, from the next look on: those of a server that began after the sampler.
+    pub fn watch_also(&mut self, tasks: impl IntoIterator<Item = Tasks>) {
+        self.tasks = self.tasks.iter().cloned().chain(tasks).collect();
+    }
+
     /// Looks at everything, remembers it, brings the exported figures up to date and does the exporter's upkeep.
     ///
     /// To be called every few seconds. Reads some files of `/proc` and `/sys`: a fraction of a millisecond.
@@ -114,7 +122,6 @@ impl Sampler {
             cancelled: sum.cancelled + set.cancelled,
             refused: sum.refused + set.refused,
         });
-        let restarts = self.tasks.iter().map(Tasks::restarts).sum();
         let process = ProcessSample::read();
         let sample = Sample {
             time: now,
@@ -123,6 +130,7 @@ impl Sampler {
             cgroup: self.cgroup.as_ref().and_then(Cgroup::read),
             machine: Machine::read(),
             tasks: counts,
+            tasks_restarted: self.tasks.iter().map(Tasks::restarts).sum(),
             tasks_overdue: status.iter().filter(|task| task.overdue).count(),
             ledger_bytes: self.ledger.total_bytes(),
             ledger_used_bytes: lines
@@ -133,7 +141,7 @@ impl Sampler {
             cpu_load: self.load_since_last(now, process),
         };
         let started = *self.started.get_or_insert(now);
-        self.exporter.publish(&sample, now.since(started), &self.ledger.templates(), &status, restarts);
+        self.exporter.publish(&sample, now.since(started), &self.ledger.templates(), &status);
         self.exporter.upkeep();
         self.history.roll(sample);
         sample

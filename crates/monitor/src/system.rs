@@ -5,7 +5,8 @@ use crate::sample::Sample;
 
 /// The ten figures of the original, with the meaning they have here, in its order.
 ///
-/// Megabytes are 10^6 bytes, as in `memory.budget`. A figure that cannot be known (no `/proc`, an allocator without
+/// Megabytes are 10^6 bytes here, and the dashboard shows them so; sizes in the configuration, and texts that hold something
+/// against them, count 2^20 (MiB). A figure that cannot be known (no `/proc`, an allocator without
 /// statistics) is `None`, never 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SystemMetrics {

@@ -29,13 +29,13 @@ pub struct WatchdogConfig {
 }
 
 impl WatchdogConfig {
-    /// The defaults of the original with this design's memory: 500 MB, +200 MB or +30 % within 5 minutes, silence of 30 minutes.
+    /// The defaults of the original with this design's memory: 500 MiB, +200 MiB or +30 % within 5 minutes, silence of 30 minutes.
     pub const fn new(tasks: usize) -> Self {
         Self {
-            memory_bytes: 500_000_000,
+            memory_bytes: 500 << 20,
             tasks,
             cpu_cores: 0.8,
-            memory_growth_bytes: 200_000_000,
+            memory_growth_bytes: 200 << 20,
             memory_growth_share: 0.3,
             window: Duration::from_secs(300),
             cool_down: Duration::from_secs(1_800),
@@ -71,6 +71,8 @@ pub enum Rule {
     TaskStalled,
     /// A task ended by a panic.
     TaskPanicked,
+    /// A task failed and was started again.
+    TaskRestarted,
     /// A stream is silent.
     StreamSilent,
     /// The database does not answer.
@@ -81,7 +83,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MemoryHigh,
         Self::MemoryGrowth,
         Self::TasksHigh,
@@ -89,6 +91,7 @@ impl Rule {
         Self::FilesHigh,
         Self::TaskStalled,
         Self::TaskPanicked,
+        Self::TaskRestarted,
         Self::StreamSilent,
         Self::DatabaseUnwell,
         Self::ConnectionHeld,
@@ -104,6 +107,7 @@ impl Rule {
             Self::FilesHigh => "files_high",
             Self::TaskStalled => "task_stalled",
             Self::TaskPanicked => "task_panicked",
+            Self::TaskRestarted => "task_restarted",
             Self::StreamSilent => "stream_silent",
             Self::DatabaseUnwell => "database_unwell",
             Self::ConnectionHeld => "connection_held",
@@ -116,7 +120,7 @@ impl Rule {
             Self::TasksHigh => (Severity::Warning, AlertCode::Task),
             Self::CpuHigh => (Severity::Warning, AlertCode::Cpu),
             Self::FilesHigh => (Severity::Critical, AlertCode::Stream),
-            Self::TaskStalled | Self::TaskPanicked => (Severity::Critical, AlertCode::Task),
+            Self::TaskStalled | Self::TaskPanicked | Self::TaskRestarted => (Severity::Critical, AlertCode::Task),
             Self::StreamSilent => (Severity::Warning, AlertCode::Stream),
             Self::DatabaseUnwell => (Severity::Critical, AlertCode::Database),
             Self::ConnectionHeld => (Severity::Warning, AlertCode::Database),
@@ -180,7 +184,7 @@ impl Watchdog {
             let resident = process.resident_bytes;
             if resident > config.memory_bytes {
                 let text =
-                    format_args!("memory in RAM is {} MB, above high_memory_threshold of {} MB", mb(resident), mb(config.memory_bytes));
+                    format_args!("memory in RAM is {} MiB, above high_memory_threshold of {} MiB", mib(resident), mib(config.memory_bytes));
                 self.say(&mut found, now, Rule::MemoryHigh, "", &text);
             }
             self.growth(&mut found, now, resident);
@@ -239,6 +243,12 @@ impl Watchdog {
         found
     }
 
+    /// Forgets what it has spoken of and may speak of again.
+    pub fn forget(&mut self, now: Time) {
+        let cool_down = self.config.cool_down;
+        self.spoken.retain(|_, at| now.since(*at) < cool_down);
+    }
+
     /// Speaks of something that others noticed, unless it was spoken of within the cool-down.
     pub fn speak(&mut self, now: Time, rule: Rule, subject: &str, text: &dyn core::fmt::Display) -> Option<Finding> {
         let mut found = ArrayVec::new();
@@ -260,8 +270,12 @@ impl Watchdog {
             let grown = resident.saturating_sub(then);
             let share = if then == 0 { 0.0 } else { grown as f64 / then as f64 };
             if grown > config.memory_growth_bytes || (share > config.memory_growth_share && grown > GROWTH_FLOOR) {
-                let text =
-                    format_args!("memory in RAM grew by {} MB ({:.0} %) within {} s", mb(grown), share * 100.0, now.since(time).as_secs());
+                let text = format_args!(
+                    "memory in RAM grew by {} MiB ({:.0} %) within {} s",
+                    mib(grown),
+                    share * 100.0,
+                    now.since(time).as_secs()
+                );
                 self.say(found, now, Rule::MemoryGrowth, "", &text);
             }
         }
@@ -287,10 +301,11 @@ impl Watchdog {
 }
 
 /// A small process grows by a third when somebody opens the dashboard: less than this is nothing.
-const GROWTH_FLOOR: u64 = 20_000_000;
+const GROWTH_FLOOR: u64 = 20 << 20;
 
-fn mb(bytes: u64) -> u64 {
-    bytes / 1_000_000
+/// As the configuration counts: its MB are 2^20 bytes.
+fn mib(bytes: u64) -> u64 {
+    bytes >> 20
 }
 
 #[cfg(test)]
@@ -316,10 +331,13 @@ mod tests {
     #[test]
     fn speaks_of_a_threshold_once_in_half_an_hour() {
         let mut dog = watchdog();
-        assert_eq!(rules(&dog.look(&sample(0, 500_000_000), [], [])), []);
-        assert_eq!(rules(&dog.look(&sample(60, 500_000_001), [], [])), [Rule::MemoryHigh]);
-        assert_eq!(rules(&dog.look(&sample(1_859, 500_000_001), [], [])), []);
-        assert_eq!(rules(&dog.look(&sample(1_860, 500_000_001), [], [])), [Rule::MemoryHigh]);
+        assert_eq!(rules(&dog.look(&sample(0, 500 << 20), [], [])), []);
+        let found = dog.look(&sample(60, 612 << 20), [], []);
+        assert_eq!(rules(&found), [Rule::MemoryHigh]);
+        let text = &found[0].alert.text;
+        assert!(text.contains("is 612 MiB, above high_memory_threshold of 500 MiB"), "as the configuration counts: {text}");
+        assert_eq!(rules(&dog.look(&sample(1_859, (500 << 20) + 1), [], [])), []);
+        assert_eq!(rules(&dog.look(&sample(1_860, (500 << 20) + 1), [], [])), [Rule::MemoryHigh]);
     }
 
     #[test]
@@ -353,6 +371,17 @@ mod tests {
         );
         assert!(found[4].alert.text.contains("sampler") && found[5].alert.text.contains("BTCUSDT market has been silent for 31 s"));
         assert!(dog.look(&bad, ["sampler"], [silent]).is_empty(), "said already");
+    }
+
+    #[test]
+    fn forgets_what_it_may_speak_of_again() {
+        let mut dog = watchdog();
+        dog.look(&sample(0, 1), ["a"], []);
+        dog.look(&sample(10, 1), ["b"], []);
+        dog.forget(Time::from_millis(1_800_000));
+        assert_eq!(dog.spoken.len(), 1, "the second has ten seconds left");
+        assert!(dog.look(&sample(1_800, 1), ["b"], []).is_empty());
+        assert_eq!(dog.look(&sample(1_800, 1), ["a"], []).len(), 1);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use plimsoll_bounded::{Class, Grant, Ledger, Line, Plan, Ring, TaskSpec, Tasks, WhenFull};
 use plimsoll_market::{Feed, Holding, Instrument, Name, Phase, Pnl, Price, Qty, RefPrice, Status, Symbol, Time, Top};
-use plimsoll_monitor::limits::{ACCOUNTS_MAX, LATENCIES_PENDING_MAX, SERIES_MAX, SYMBOL_SERIES, SYMBOLS_MAX};
+use plimsoll_monitor::limits::{
+    ACCOUNT_SERIES, ACCOUNTS_MAX, LATENCIES_PENDING_MAX, LATENCY_BYTES, SERIES_BYTES, SERIES_MAX, SYMBOL_SERIES, SYMBOLS_MAX,
+};
 use plimsoll_monitor::{
     AlreadyInstalled, Exporter, ExporterGrants, FAMILIES, Kind, ManagerFigures, Rung, Sampler, SeriesFull, StorageFigures, SystemMetrics,
 };
@@ -351,4 +353,65 @@ fn names_are_what_prometheus_recommends() {
             assert!(!family.name.contains(unit), "{} is not in a base unit", family.name);
         }
     }
+}
+
+#[test]
+fn sets_of_tasks_that_come_later_are_watched_like_the_first() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let ledger = Ledger::open(64_000_000);
+        let exporter = Exporter::new(ExporterGrants::take(&ledger).unwrap());
+        let [first, later] = ["first", "later"].map(|name| Tasks::new(ledger.grant(Tasks::line(name, 4, 4_096)).unwrap()));
+        let history = ledger.grant(Sampler::line("monitor.samples", 4)).unwrap();
+        let mut sampler = Sampler::new(history, ledger.handle(), [first.clone()], exporter.clone());
+        first.spawn(TaskSpec { name: "one", group: "app" }, |task| async move { task.stop.stopped().await }).unwrap();
+        let stuck = TaskSpec { name: "web/live", group: "web" };
+        later
+            .spawn(stuck, |task| async move {
+                task.pulse.expect_every(Duration::from_millis(1));
+                task.stop.stopped().await;
+            })
+            .unwrap();
+        while !later.status().iter().any(|task| task.overdue) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(sampler.sample(Time::from_millis(1_000)).tasks.live, 1);
+        assert!(sampler.overdue().is_empty());
+
+        sampler.watch_also([later.clone()]);
+        let sample = sampler.sample(Time::from_millis(2_000));
+        assert_eq!((sample.tasks.live, sample.tasks_overdue), (2, 1));
+        assert_eq!(sampler.overdue().iter().map(|task| task.name.to_string()).collect::<Vec<_>>(), ["web/live"]);
+        let text = exporter.render();
+        assert_eq!(value(&text, "plimsoll_tasks_group_live{group=\"web\"}"), 1.0);
+        assert_eq!(value(&text, "plimsoll_tasks_live"), 2.0);
+        assert_eq!(value(&text, "plimsoll_tasks_overdue"), 1.0);
+        for set in [first, later] {
+            assert!(set.shutdown(Duration::from_secs(1)).await.is_clean());
+        }
+    });
+}
+
+#[test]
+fn what_the_library_keeps_is_shown_in_the_ledger() {
+    let ledger = Ledger::open(64_000_000);
+    let exporter = Exporter::new(ExporterGrants::take(&ledger).unwrap());
+    let tasks = Tasks::new(ledger.grant(Tasks::line("tasks", 1, 64)).unwrap());
+    let history = ledger.grant(Sampler::line("monitor.samples", 4)).unwrap();
+    let mut sampler = Sampler::new(history, ledger.handle(), [tasks], exporter.clone());
+    let shown = |name: &str| ledger.lines().into_iter().find(|line| &*line.name == name).unwrap().len;
+    let bare = shown("monitor.series");
+    let account = exporter.account(&name("main")).unwrap();
+    let _symbols = ["BTCUSDT", "ETHUSDT"].map(|id| exporter.symbol(&name("main"), &symbol(id)).unwrap());
+    account.request(Duration::from_millis(1));
+    sampler.sample(Time::from_millis(1_000));
+    let owners = 2 * SYMBOL_SERIES + ACCOUNT_SERIES;
+    let grown = shown("monitor.series") - bare;
+    assert!(grown > owners * SERIES_BYTES, "two symbols, an account, and the kinds of containers: {grown}");
+    assert_eq!(shown("monitor.latencies"), LATENCY_BYTES);
+    // Never less than there really are, and not beyond the plan.
+    let real = exporter.render().lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+    assert!(shown("monitor.series") >= real * SERIES_BYTES && shown("monitor.series") <= SERIES_MAX * SERIES_BYTES, "{real} series");
+    sampler.sample(Time::from_millis(2_000));
+    assert_eq!(shown("monitor.latencies"), 0, "none waits any more");
 }

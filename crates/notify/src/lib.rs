@@ -28,7 +28,7 @@
 //! let tasks = Tasks::new(grants.take("tasks")?);
 //!
 //! let notifier = Notifier::start(&config, &mut grants, &tasks)?;
-//! notifier.submit(&Alert::new(Severity::Warning, AlertCode::Memory, Time::ZERO, &"resident 612 MB of 500 MB"));
+//! notifier.submit(&Alert::new(Severity::Warning, AlertCode::Memory, Time::ZERO, &"resident 612 MiB of 500 MiB"));
 //! let status = notifier.stop(Duration::from_secs(1)).await;
 //! assert_eq!(status.channels[0].sent, 1);
 //! # Ok(())

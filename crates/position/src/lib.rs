@@ -20,6 +20,7 @@
 //! ```
 
 mod holding;
+pub mod invariants;
 pub mod limits;
 mod orders;
 mod position;

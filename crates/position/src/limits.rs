@@ -6,7 +6,7 @@ use plimsoll_market::limits::{QUOTES_MAX, SNAPSHOT_ORDERS_MAX};
 ///
 /// Every wanted quote, and nothing else: an order that is being replaced leaves before its successor is sent.
 /// Below the smallest per-symbol cap of our exchanges (Binance 200), leaving room for orders placed by hand.
-/// Worst case 64 × 144 B = 9 KiB a symbol.
+/// Worst case 64 × 160 B = 10 KiB a symbol.
 pub const WORKING_MAX: usize = 64;
 const _: () = assert!(QUOTES_MAX <= WORKING_MAX);
 const _: () = assert!(WORKING_MAX < SNAPSHOT_ORDERS_MAX);
@@ -28,3 +28,11 @@ pub const MISMATCH_READINGS: u8 = 3;
 /// The last of the 64 that fit the client id, so that it never meets a configured strategy. Its fills reduce the slots,
 /// highest level first.
 pub const CLOSING_STRATEGY: u8 = 63;
+
+/// How late an execution may come by the stream after one with a higher trade id, and still be told from one that was missed.
+pub const REORDER_WINDOW: core::time::Duration = core::time::Duration::from_secs(5);
+
+/// Executions booked within that time that a symbol remembers: 25 a second. More, and the oldest counts as in order.
+///
+/// 128 × 16 B = 2 KiB a symbol.
+pub const RECENT_MAX: usize = 128;

@@ -53,6 +53,8 @@ pub struct Working {
     pub reported: Qty,
     /// Filled by our books.
     pub booked: Qty,
+    /// Of `booked`, what was filled when it was taken over: an execution within it is not counted again.
+    pub base: Qty,
     /// Where it stands.
     pub state: WorkState,
     /// Kind.

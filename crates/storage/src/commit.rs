@@ -122,7 +122,7 @@ pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(),
     let rows: Vec<_> = rows.into_iter().map(|(key, record)| state_row(&key, record)).collect();
     durable(db, "storage.states", async |to| {
         use state::Column as C;
-        let changing = [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted];
+        let changing = [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted, C::Baseline];
         let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(changing).to_owned();
         state::Entity::insert_many(rows).on_conflict(known).exec_without_returning(to).await.map(drop)
     })

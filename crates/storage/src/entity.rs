@@ -17,6 +17,7 @@ pub(crate) mod state {
         pub grid_interval: i64,
         pub paused: bool,
         pub halted: bool,
+        pub baseline: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -166,6 +166,9 @@ pub const CHUNK_ROWS: u64 = 2_000;
 /// Exchanges allow 200 a symbol; the rest of the room is for orders whose end we never learned of.
 pub const OPEN_ORDERS_MAX: u64 = 1_000;
 
+/// Booked executions above the watermark that a start reads: twice what an engine keeps of them. 8 B each.
+pub const RECENT_FILLS_MAX: u64 = 256;
+
 /// Slots that are loaded for one symbol at boot.
 ///
 /// A grid's slot ring has a few hundred places.

@@ -1,5 +1,6 @@
 //! The schema, step by step. A step never changes once it was released; a further one is added behind it.
 
+mod baseline;
 mod system;
 
 use sea_orm::DeriveIden;
@@ -12,7 +13,7 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Books), Box::new(system::System)]
+        vec![Box::new(Books), Box::new(system::System), Box::new(baseline::Baseline)]
     }
 }
 

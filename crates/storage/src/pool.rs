@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
-use crate::limits::{CHECK_TEXT_MAX, CONNECTIONS, HELD_MAX, HOLDERS_MAX};
+use crate::limits::{CACHE_READER_KIB, CACHE_WRITER_KIB, CHECK_TEXT_MAX, CONNECTION_BYTES, CONNECTIONS, HELD_MAX, HOLDERS_MAX};
 
 /// The connections of a store: the one that writes and those that read, together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +45,15 @@ pub struct PoolFigures {
 }
 
 impl PoolFigures {
+    /// Returns what the open connections and their caches may take in memory, in bytes; the rows of a query that runs come on top.
+    ///
+    /// The first one writes. A server's cache is its own, so that for its connections this is too much rather than too little.
+    pub fn memory_bytes(&self) -> usize {
+        let readers = self.size.saturating_sub(1);
+        let caches = self.size.min(1) * CACHE_WRITER_KIB + readers * CACHE_READER_KIB;
+        caches as usize * 1_024 + self.size as usize * CONNECTION_BYTES
+    }
+
     /// Iterates over those who have had a connection for longer than [`HELD_MAX`].
     pub fn leaks(&self) -> impl Iterator<Item = &HeldConnection> {
         self.held.iter().filter(|held| held.is_too_long())
@@ -242,3 +251,15 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod memory {
+    use super::PoolFigures;
+
+    #[test]
+    fn memory_follows_the_connections_that_are_open() {
+        let bytes = |size| PoolFigures { size, ..PoolFigures::default() }.memory_bytes();
+        // The writer with 2 MiB of cache, a reader with 1 MiB, and half a MiB for each connection.
+        assert_eq!([0, 1, 2, 3].map(bytes), [0, 5 << 19, 8 << 19, 11 << 19]);
+    }
+}

@@ -13,7 +13,8 @@ use crate::db::{Db, number};
 use crate::entity::{equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
 use crate::error::StoreError;
 use crate::limits::{
-    CHUNK_ROWS, DAYS_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, ROWS, ROWS_MAX, SLOTS_MAX, SYSTEM_POINTS_MIN,
+    CHUNK_ROWS, DAYS_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, RECENT_FILLS_MAX, ROWS, ROWS_MAX, SLOTS_MAX,
+    SYSTEM_POINTS_MIN,
 };
 use crate::rows::{
     OPEN, nanos, read_day_sums, read_equity, read_event, read_fill, read_order, read_slot, read_state, read_system, read_totals,
@@ -142,6 +143,8 @@ pub struct Stored {
     pub totals: Option<Totals>,
     /// Slots that hold something.
     pub slots: Vec<SlotRow>, // tidy: bounded by SLOTS_MAX
+    /// Executions above the watermark of the totals that are booked, in the order of their ids; at most [`RECENT_FILLS_MAX`].
+    pub recent: Vec<TradeId>, // tidy: bounded by RECENT_FILLS_MAX
     /// Orders that were open by our books, the latest [`OPEN_ORDERS_MAX`], the newest first.
     pub open_orders: Vec<Order>, // tidy: bounded by OPEN_ORDERS_MAX
 }
@@ -319,7 +322,21 @@ impl Reader {
             tracing::warn!(symbol = %key.symbol, orders = open.len(), "more open orders stored than are loaded");
         }
         let open_orders = open.iter().map(read_order).collect::<Result<_, _>>()?;
-        Ok(Stored { state, totals: self.totals(key).await?, slots: self.slots(key).await?, open_orders })
+        let totals = self.totals(key).await?;
+        let recent = self.recent(key, totals.and_then(|totals| totals.watermark)).await?;
+        Ok(Stored { state, totals, slots: self.slots(key).await?, recent, open_orders })
+    }
+
+    /// Reads which executions above a watermark are booked.
+    async fn recent(&self, key: &Key, watermark: Option<TradeId>) -> Result<Vec<TradeId>, StoreError> {
+        // Without a watermark nothing was ever booked.
+        let Some(watermark) = watermark else { return Ok(Vec::new()) };
+        use fills::Column as C;
+        let query = fills::Entity::find().filter(C::Account.eq(key.account.as_str())).filter(C::Symbol.eq(key.symbol.as_str()));
+        let query = query.filter(C::TradeId.gt(watermark.0 as i64)).order_by_asc(C::TradeId).limit(RECENT_FILLS_MAX);
+        let query = query.select_only().column(C::TradeId).into_tuple::<i64>();
+        let ids = self.with("storage.load", async |from| query.all(from).await).await?;
+        Ok(ids.into_iter().map(|id| TradeId(id as u64)).collect())
     }
 
     /// Counts the rows of a table that the retention may delete.

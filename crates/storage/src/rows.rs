@@ -15,7 +15,7 @@ use crate::system::{DaySums, Sum};
 use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, SystemRow};
 
 pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
-    let StateRecord { version, anchor, interval, paused, halted } = *record;
+    let StateRecord { version, anchor, interval, baseline, paused, halted } = *record;
     state::ActiveModel {
         account: Set(key.account.to_string()),
         symbol: Set(key.symbol.to_string()),
@@ -24,6 +24,7 @@ pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
         grid_interval: Set(interval.units()),
         paused: Set(paused),
         halted: Set(halted),
+        baseline: Set(baseline.map(|id| id.0 as i64)),
     }
 }
 
@@ -33,6 +34,7 @@ pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> 
         version: row.version as u64,
         anchor: row.anchor.map(|anchor| column.price("anchor", anchor)).transpose()?,
         interval: column.price("grid_interval", row.grid_interval)?,
+        baseline: row.baseline.map(|id| TradeId(id as u64)),
         paused: row.paused,
         halted: row.halted,
     })

@@ -8,6 +8,7 @@ use plimsoll_exchange::binance::server::SymbolFacts;
 use plimsoll_exchange::binance::sign::{Secret, SecretError, Signer};
 use plimsoll_market::{Asset, Bps, Instrument, Notional, Percent, Price, Qty, Round, Symbol, Trading, parse_units};
 
+use crate::faults::FaultConfig;
 use crate::limits::{CONNECTIONS_MAX, LISTEN_KEY_LIFE};
 
 /// How a local exchange is to be.
@@ -38,6 +39,10 @@ pub struct TestnetConfig {
     pub listen_key_life: Duration,
     /// Stream connections at a time, 1 to [`CONNECTIONS_MAX`].
     pub connections: usize,
+    /// Whether request weight is not counted: for tests that start clients more often in a minute than the exchange would allow.
+    pub weightless: bool,
+    /// What goes wrong on purpose.
+    pub faults: FaultConfig,
 }
 
 impl TestnetConfig {
@@ -56,6 +61,8 @@ impl TestnetConfig {
             limits: RateLimits::default(),
             listen_key_life: LISTEN_KEY_LIFE,
             connections: CONNECTIONS_MAX,
+            weightless: false,
+            faults: FaultConfig::none(),
         }
     }
 }

@@ -68,7 +68,7 @@ fn relay(hub: &mut Hub, journal: &mut Journal, now: Time, event: VenueEvent<'_>)
 
 impl Desk {
     /// Asks the venue for something and passes on what happens.
-    fn at_venue<T>(&mut self, now: Time, ask: impl FnOnce(&mut Venue, &mut Sink<'_>) -> T) -> T {
+    pub(crate) fn at_venue<T>(&mut self, now: Time, ask: impl FnOnce(&mut Venue, &mut Sink<'_>) -> T) -> T {
         let Self { venue, hub, journal, .. } = self;
         ask(venue, &mut |event| relay(hub, journal, now, event))
     }
@@ -77,10 +77,35 @@ impl Desk {
     pub(crate) fn step(&mut self, now: Time) {
         self.at_venue(now, |venue, sink| venue.advance(now, sink));
         self.hub.beat(now, &self.venue);
+        self.cut_listeners_short(now);
         while let Some((account, listen_key)) = self.keys.pop_expired(now) {
             self.hub.end_listen(account, ListenEnd::Expired { listen_key: &listen_key, now });
         }
         self.journal.tend(&self.venue);
+    }
+
+    /// Once a second asks the faults about every account that listens.
+    fn cut_listeners_short(&mut self, now: Time) {
+        if !self.hub.faults.any() || now.millis() / 1_000 == self.hub.fault_second {
+            return;
+        }
+        self.hub.fault_second = now.millis() / 1_000;
+        for account in (0..self.keys.len()).filter_map(|at| u16::try_from(at).ok()).map(AccountId) {
+            if self.hub.has_owner(account)
+                && self.hub.faults.listen_key()
+                && let Some(listen_key) = self.keys.cut_short(account)
+            {
+                self.hub.end_listen(account, ListenEnd::CutShort { listen_key: &listen_key, now });
+            }
+        }
+    }
+
+    /// Answers a request of somebody who watches: it counts against no limit.
+    pub(crate) fn audit(&mut self, now: Time, call: &Call) -> Reply {
+        let exempt = std::mem::replace(&mut self.rates.exempt, true);
+        let reply = self.call(now, call);
+        self.rates.exempt = exempt;
+        reply
     }
 
     /// Answers a request.

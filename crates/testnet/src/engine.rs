@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use plimsoll_bounded::{Receiver, ReplySender, Task};
+use plimsoll_bounded::{List, Receiver, ReplySender, Task};
 use plimsoll_exchange::binance::server::SocketUrl;
 use plimsoll_market::Time;
 use plimsoll_sim::venue::Venue;
@@ -46,6 +46,20 @@ pub(crate) enum Command {
         /// Where the answer goes.
         reply: ReplySender<Reply>,
     },
+    /// To answer a request over HTTP of somebody who watches.
+    Audit {
+        /// The request.
+        call: Box<Call>,
+        /// Where the answer goes.
+        reply: ReplySender<Reply>,
+    },
+    /// To do something later.
+    Late {
+        /// When.
+        due: Alarm,
+        /// What.
+        command: Box<Self>,
+    },
     /// To answer a message of the WebSocket API.
     WsCall {
         /// The message.
@@ -83,7 +97,30 @@ pub(crate) struct Inputs {
     pub(crate) commands: Receiver<Command>,
     /// Connections that have ended. A lane of its own, with room for all of them, so that none stays open by mistake.
     pub(crate) closes: Receiver<usize>,
+    /// Requests that a fault holds back. A lost connection does not take them back, as on the way to a real exchange.
+    pub(crate) late: List<Late>,
     pub(crate) clock: Clock,
+}
+
+/// Something to do later.
+pub(crate) struct Late {
+    due: Alarm,
+    command: Box<Command>,
+}
+
+impl Inputs {
+    /// Puts off what is to be done later, as long as there is room; returns what is to be done now.
+    fn put_off(&mut self, command: Command) -> Option<Command> {
+        let Command::Late { due, command } = command else { return Some(command) };
+        self.late.push(Late { due, command }).err().map(|full| *full.0.command)
+    }
+
+    /// Takes something that is due.
+    fn pop_due(&mut self) -> Option<Command> {
+        let now = Alarm::now();
+        let at = self.late.iter().position(|late| late.due <= now)?;
+        self.late.remove(at).map(|late| *late.command)
+    }
 }
 
 /// Runs until told to stop or until nothing can be kept any more.
@@ -100,14 +137,23 @@ pub(crate) async fn run(mut desk: Box<Desk>, mut inputs: Inputs, task: Task) -> 
             biased;
             () = task.stop.stopped() => break,
             Some(slot) = inputs.closes.recv() => desk.hub.close(slot),
-            () = sleep_until(due) => {}
+            () = sleep_until(inputs.late.iter().map(|late| late.due).fold(due, Alarm::min)) => {}
             command = inputs.commands.recv() => match command {
-                Some(command) => take(&mut desk, clock.now(), command),
+                Some(command) => {
+                    if let Some(command) = inputs.put_off(command) {
+                        take(&mut desk, clock.now(), command);
+                    }
+                }
                 None => break,
             },
         }
         for _ in 0..COMMANDS_PER_TURN {
             let Ok(command) = inputs.commands.try_recv() else { break };
+            if let Some(command) = inputs.put_off(command) {
+                take(&mut desk, clock.now(), command);
+            }
+        }
+        while let Some(command) = inputs.pop_due() {
             take(&mut desk, clock.now(), command);
         }
         if Alarm::now() >= due {
@@ -133,6 +179,8 @@ pub(crate) async fn run(mut desk: Box<Desk>, mut inputs: Inputs, task: Task) -> 
 fn take(desk: &mut Desk, now: Time, command: Command) {
     let answered = match command {
         Command::Call { call, reply } => reply.send(desk.call(now, &call)).is_ok(),
+        Command::Audit { call, reply } => reply.send(desk.audit(now, &call)).is_ok(),
+        Command::Late { .. } => unreachable!("what comes later is put off or unpacked"),
         Command::WsCall { text, reply } => reply.send(desk.ws_call(now, &text)).is_ok(),
         Command::Open { url, reply } => {
             let opened = desk.hub.open(&url, &desk.keys);

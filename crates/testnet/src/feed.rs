@@ -172,6 +172,7 @@ impl Hub {
             return;
         }
         self.beat_ms = now_ms;
+        self.release();
         let crossed = |period_ms: u64| period_ms == 0 || now_ms / period_ms != before / period_ms;
         for (chain, speed) in SLOW_SPEEDS.into_iter().enumerate() {
             if crossed(speed.millis()) {

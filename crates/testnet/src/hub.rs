@@ -12,8 +12,9 @@ use plimsoll_sim::venue::AccountId;
 use tracing::debug;
 
 use crate::config::Listing;
+use crate::faults::{FaultConfig, SharedFaults};
 use crate::keys::Keys;
-use crate::limits::{SLOW_CHANGES_MAX, STREAMS_PER_CONNECTION_MAX, TOPICS_MAX, USERS_PER_CONNECTION_MAX};
+use crate::limits::{HELD_BYTES, SLOW_CHANGES_MAX, STREAMS_PER_CONNECTION_MAX, TOPICS_MAX, USERS_PER_CONNECTION_MAX};
 use crate::outbox::{Lane, Outbox};
 
 /// Whose data a topic carries: a contract's place, or one of these two.
@@ -109,6 +110,10 @@ pub(crate) struct Hub {
     slots: List<Slot>,
     strict: bool,
     pub(crate) beat_ms: u64,
+    /// What twists the owners' events.
+    pub(crate) faults: SharedFaults,
+    /// The last second in which they were asked about listen keys.
+    pub(crate) fault_second: u64,
 }
 
 fn slot_line(template: &str, slot: usize) -> String {
@@ -122,7 +127,7 @@ impl Hub {
         plan.add(Map::<Symbol, u16>::line("testnet.symbols", listings.max(1), WhenFull::Refuse, Class::MustKeep))?;
         plan.add(Map::<Topic, Heard>::line("testnet.topics", TOPICS_MAX, WhenFull::Refuse, Class::LatestWins))?;
         plan.add(Map::<SlowLevel, Qty>::line("testnet.slow_changes", SLOW_CHANGES_MAX, WhenFull::Refuse, Class::MustKeep))?;
-        let heap = USERS_PER_CONNECTION_MAX * 64;
+        let heap = USERS_PER_CONNECTION_MAX * 64 + HELD_BYTES;
         plan.add(Line::of::<Slot>("testnet.connections", connections, WhenFull::Refuse, Class::MustKeep).with_heap(heap))?;
         for slot in 0..connections {
             let streams = STREAMS_PER_CONNECTION_MAX;
@@ -159,7 +164,17 @@ impl Hub {
                 return Ok(None);
             }
         }
-        Ok(Some(Self { listed, index, topics, slow, slots, strict, beat_ms: 0 }))
+        Ok(Some(Self {
+            listed,
+            index,
+            topics,
+            slow,
+            slots,
+            strict,
+            beat_ms: 0,
+            faults: SharedFaults::new(FaultConfig::none()),
+            fault_second: 0,
+        }))
     }
 
     /// The contract of a symbol, as clients write it.
@@ -354,14 +369,21 @@ impl Hub {
         for slot in self.slots.iter().filter(|slot| slot.events & bit != 0) {
             for user in slot.users.iter().flatten().filter(|user| user.account == account) {
                 let frame = if slot.wrapped { wrap(&user.listen_key, &event) } else { event.clone() };
-                slot.outbox.push(Lane::Kept, frame);
+                slot.outbox.push_event(frame, self.faults.event());
             }
+        }
+    }
+
+    /// Lets owners' events go that were held back long enough.
+    pub(crate) fn release(&self) {
+        if self.faults.any() {
+            self.slots.iter().filter(|slot| slot.live).for_each(|slot| slot.outbox.beat());
         }
     }
 
     /// Takes a listen key off all connections: after its life with a last event, or by its owner with the connection.
     pub(crate) fn end_listen(&mut self, account: AccountId, ended: ListenEnd<'_>) {
-        if let ListenEnd::Expired { listen_key, now } = ended {
+        if let ListenEnd::Expired { listen_key, now } | ListenEnd::CutShort { listen_key, now } = ended {
             let mut event = String::new();
             write_listen_key_expired(&mut event, listen_key, now.millis());
             self.tell_owner(account, "listenKeyExpired", event);
@@ -370,8 +392,10 @@ impl Hub {
             for place in &mut slot.users {
                 if place.as_ref().is_some_and(|user| user.account == account) {
                     *place = None;
-                    if matches!(ended, ListenEnd::Closed) {
-                        slot.outbox.close("listen key closed");
+                    match ended {
+                        ListenEnd::Expired { .. } => {}
+                        ListenEnd::CutShort { .. } => slot.outbox.close("listen key expired"),
+                        ListenEnd::Closed => slot.outbox.close("listen key closed"),
                     }
                 }
             }
@@ -391,6 +415,13 @@ impl Hub {
 pub(crate) enum ListenEnd<'a> {
     /// It was not renewed.
     Expired {
+        /// The key.
+        listen_key: &'a str,
+        /// When.
+        now: Time,
+    },
+    /// A fault ended it before its time, and with it the connection.
+    CutShort {
         /// The key.
         listen_key: &'a str,
         /// When.

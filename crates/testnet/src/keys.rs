@@ -97,6 +97,16 @@ impl Keys {
         u16::try_from(at).ok().map(AccountId)
     }
 
+    /// Takes an account's listen key before its time.
+    pub(crate) fn cut_short(&mut self, account: AccountId) -> Option<String> {
+        self.entries.get_mut(usize::from(account.0))?.listen.take().map(|listen| listen.text)
+    }
+
+    /// How many accounts there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Takes one listen key whose life is over.
     pub(crate) fn pop_expired(&mut self, now: Time) -> Option<(AccountId, String)> {
         let at = self.entries.iter().position(|entry| entry.listen.as_ref().is_some_and(|listen| listen.until <= now))?;

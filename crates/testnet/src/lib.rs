@@ -26,9 +26,11 @@
 
 mod config;
 mod convert;
+pub mod counter;
 mod desk;
 mod engine;
 mod error;
+mod faults;
 mod feed;
 mod hub;
 mod journal;
@@ -44,4 +46,5 @@ mod start;
 
 pub use config::{AccountConfig, AccountTextError, Listing, RateLimits, TestnetConfig};
 pub use error::{StartError, Stopped};
+pub use faults::{Fault, FaultConfig, FaultTextError};
 pub use start::{Testnet, TestnetHandle};

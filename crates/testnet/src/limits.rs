@@ -123,3 +123,42 @@ pub const KLINES_MAX: usize = 1_500;
 
 /// Minutes of made-up history that a generated market starts with: a full page of candles.
 pub const HISTORY_MINUTES: usize = 1_500;
+
+/// Longest time by which the fault `delay` makes anything late.
+///
+/// Far below the five seconds in which a request may be taken, so that late requests are still carried out.
+pub const FAULT_DELAY_MOST: Duration = Duration::from_millis(500);
+
+/// Requests in a row that faults may keep from succeeding, all clients together: the next gets through.
+///
+/// It makes sure that every world goes on, whatever the rates.
+pub const FAULTS_IN_A_ROW_MAX: u32 = 3;
+
+/// How long the fault `rate_limit` refuses requests, and the time from one such second to the next.
+pub const RATE_LIMIT_FOR: Duration = Duration::from_secs(1);
+/// See [`RATE_LIMIT_FOR`].
+pub const RATE_LIMIT_EVERY: Duration = Duration::from_secs(5);
+const _: () = assert!(RATE_LIMIT_FOR.as_millis() < RATE_LIMIT_EVERY.as_millis());
+
+/// How long a stream connection has no faults after it was opened, so that a client can always get into step.
+pub const STREAM_FAULTLESS_FOR: Duration = Duration::from_secs(3);
+
+/// Shortest time between two listen keys that the fault `listen_key_expired` ends.
+pub const LISTEN_KEY_FAULT_EVERY: Duration = Duration::from_secs(10);
+
+/// How long the fault `half_open` leaves a stream silent before it is cut: a client that looks at nothing goes on, too.
+///
+/// Long enough that a client which does look has found it out by itself.
+pub const HALF_OPEN_MOST: Duration = Duration::from_secs(300);
+
+/// How long the fault `timeout_accepted` leaves a connection without an answer before it is cut.
+pub const UNANSWERED_MOST: Duration = Duration::from_secs(60);
+
+/// Requests that the fault `delay` holds back at a time; further ones are carried out at once. 64 × 40 B and the requests.
+pub const LATE_MAX: usize = 64;
+
+/// Turns of [`Hub::beat`](crate::hub::Hub::beat), 50 ms each, after which an event held back by the fault `reorder` goes alone.
+pub(crate) const HELD_BEATS_MAX: u8 = 4;
+
+/// Bytes of an event held back.
+pub(crate) const HELD_BYTES: usize = 2_048;

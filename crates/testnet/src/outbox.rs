@@ -6,7 +6,8 @@ use axum::extract::ws::Utf8Bytes;
 use plimsoll_bounded::{Class, Grant, Line, Ring, WhenFull};
 use tokio::sync::Notify;
 
-use crate::limits::{OUTBOX_KEPT_BYTES, OUTBOX_KEPT_MAX, OUTBOX_LATEST_BYTES, OUTBOX_LATEST_MAX};
+use crate::faults::Twist;
+use crate::limits::{HELD_BEATS_MAX, OUTBOX_KEPT_BYTES, OUTBOX_KEPT_MAX, OUTBOX_LATEST_BYTES, OUTBOX_LATEST_MAX};
 
 /// How precious a frame is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +42,20 @@ struct State {
     latest: Ring<Utf8Bytes>,
     latest_bytes: usize,
     close: Option<&'static str>,
+    /// An event that waits for the next one to go first, and the beats that it has waited.
+    held: Option<(Utf8Bytes, u8)>,
+}
+
+impl State {
+    /// Adds a frame that must arrive, or has the connection closed.
+    fn keep(&mut self, frame: Utf8Bytes) {
+        let bytes = self.kept_bytes + frame.len();
+        if bytes > OUTBOX_KEPT_BYTES || self.kept.push(frame).is_err() {
+            self.close = Some("too slow: events would be lost");
+        } else {
+            self.kept_bytes = bytes;
+        }
+    }
 }
 
 impl Outbox {
@@ -58,7 +73,7 @@ impl Outbox {
 
     pub(crate) fn new(kept: Grant, latest: Grant) -> Self {
         let (kept, latest) = (Ring::new(kept), Ring::new(latest));
-        let state = State { kept, kept_bytes: 0, latest, latest_bytes: 0, close: None };
+        let state = State { kept, kept_bytes: 0, latest, latest_bytes: 0, close: None, held: None };
         Self { state: Mutex::new(state), arrived: Notify::new() }
     }
 
@@ -72,7 +87,7 @@ impl Outbox {
         let mut state = self.lock();
         state.kept.clear();
         state.latest.clear();
-        (state.kept_bytes, state.latest_bytes, state.close) = (0, 0, None);
+        (state.kept_bytes, state.latest_bytes, state.close, state.held) = (0, 0, None, None);
     }
 
     /// Adds a frame, by the rule of its lane.
@@ -82,14 +97,7 @@ impl Outbox {
             return;
         }
         match lane {
-            Lane::Kept => {
-                let bytes = state.kept_bytes + frame.len();
-                if bytes > OUTBOX_KEPT_BYTES || state.kept.push(frame).is_err() {
-                    state.close = Some("too slow: events would be lost");
-                } else {
-                    state.kept_bytes = bytes;
-                }
-            }
+            Lane::Kept => state.keep(frame),
             Lane::Latest => {
                 while state.latest_bytes + frame.len() > OUTBOX_LATEST_BYTES || state.latest.is_full() {
                     let Some(oldest) = state.latest.pop_front() else { break };
@@ -104,6 +112,42 @@ impl Outbox {
         }
         drop(state);
         self.arrived.notify_one();
+    }
+
+    /// Adds an event of the owner's, which a fault may twist. What is held back follows the event after it.
+    pub(crate) fn push_event(&self, frame: Utf8Bytes, twist: Option<Twist>) {
+        let mut state = self.lock();
+        if state.close.is_some() {
+            return;
+        }
+        match (state.held.take(), twist) {
+            (None, Some(Twist::Later)) => state.held = Some((frame, 0)),
+            (held, twist) => {
+                if twist == Some(Twist::Twice) {
+                    state.keep(frame.clone());
+                }
+                state.keep(frame);
+                if let Some((held, _)) = held {
+                    state.keep(held);
+                }
+            }
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Lets an event go that no other has followed.
+    pub(crate) fn beat(&self) {
+        let mut state = self.lock();
+        let Some((_, beats)) = &mut state.held else { return };
+        *beats += 1;
+        if *beats >= HELD_BEATS_MAX
+            && let Some((frame, _)) = state.held.take()
+        {
+            state.keep(frame);
+            drop(state);
+            self.arrived.notify_one();
+        }
     }
 
     /// Asks for the connection to be closed once what waits is written.
@@ -187,6 +231,31 @@ mod tests {
         outbox.push(Lane::Latest, text(&"x".repeat(OUTBOX_LATEST_BYTES)));
         assert_eq!(outbox.try_next(), Some(Next::Frame(text(&"x".repeat(OUTBOX_LATEST_BYTES)))));
         assert_eq!(outbox.try_next(), None);
+    }
+
+    #[test]
+    fn an_event_held_back_follows_the_next_or_goes_alone_in_time() {
+        let outbox = outbox();
+        let taken = || std::iter::from_fn(|| outbox.try_next()).collect::<Vec<_>>();
+        let frames = |texts: &[&str]| texts.iter().map(|one| Next::Frame(text(one))).collect::<Vec<_>>();
+        outbox.push_event(text("a"), Some(Twist::Later));
+        assert_eq!(taken(), []);
+        outbox.push_event(text("b"), None);
+        assert_eq!(taken(), frames(&["b", "a"]));
+        outbox.push_event(text("c"), Some(Twist::Twice));
+        assert_eq!(taken(), frames(&["c", "c"]));
+        outbox.push_event(text("d"), Some(Twist::Later));
+        outbox.push_event(text("e"), Some(Twist::Later));
+        assert_eq!(taken(), frames(&["e", "d"]), "two that are held back have changed places, too");
+        outbox.push_event(text("f"), Some(Twist::Later));
+        (1..HELD_BEATS_MAX).for_each(|_| outbox.beat());
+        assert_eq!(taken(), []);
+        outbox.beat();
+        assert_eq!(taken(), frames(&["f"]));
+        outbox.push_event(text("g"), Some(Twist::Later));
+        outbox.reset();
+        (0..HELD_BEATS_MAX).for_each(|_| outbox.beat());
+        assert_eq!(taken(), [], "another connection gets nothing of it");
     }
 
     #[tokio::test]

@@ -6,15 +6,18 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use plimsoll_bounded::{Sender, reply};
-use plimsoll_exchange::binance::server::{ApiError, SocketUrl};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
+use plimsoll_exchange::binance::server::{ApiError, SocketUrl, Used, parse_ws_request, write_ws_error};
+use tokio::time::{Duration, Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout};
 use tracing::debug;
 
 use crate::engine::Command;
+use crate::faults::{Asked, StreamStrike, Strike};
 use crate::hub::NotOpened;
-use crate::limits::{ANSWER_WITHIN, CONNECTION_LIFE, FRAMES_PER_FLUSH, MESSAGES_PER_SECOND_MAX, PING_EVERY, PONG_WITHIN, WRITE_WITHIN};
+use crate::limits::{
+    ANSWER_WITHIN, CONNECTION_LIFE, FRAMES_PER_FLUSH, HALF_OPEN_MOST, MESSAGES_PER_SECOND_MAX, PING_EVERY, PONG_WITHIN, WRITE_WITHIN,
+};
 use crate::outbox::{Next, Outbox};
-use crate::server::Port;
+use crate::server::{Port, Refusal, Wire, busy_though_done, refusal};
 
 /// Why a connection ends, as the client is told.
 struct End {
@@ -72,6 +75,36 @@ impl Pace {
     }
 }
 
+/// How a stream fares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Well,
+    /// Nothing comes for a while; then everything.
+    Stalled,
+    /// Nothing comes any more.
+    Silent,
+}
+
+/// What goes wrong with a stream, and for how long.
+struct Mood {
+    opened: Instant,
+    second: Interval,
+    state: State,
+    until: Instant,
+}
+
+impl Mood {
+    fn new() -> Self {
+        let opened = Instant::now();
+        let mut second = interval_at(opened + SECOND, SECOND);
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { opened, second, state: State::Well, until: opened }
+    }
+}
+
+/// How often a stream's faults are asked for: their rates count by it.
+const SECOND: Duration = Duration::from_secs(1);
+
 async fn write(socket: &mut WebSocket, message: Message) -> Result<(), Failure> {
     match timeout(WRITE_WITHIN, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
@@ -94,6 +127,7 @@ pub(crate) struct Connection {
     slot: usize,
     outbox: Arc<Outbox>,
     port: Port,
+    wire: Wire,
     _place: Place,
 }
 
@@ -117,14 +151,14 @@ impl Connection {
     ///
     /// # Errors
     /// No place is left, or the address asks for what is not served.
-    pub(crate) async fn open(port: &Port, url: SocketUrl) -> Result<Self, ApiError> {
+    pub(crate) async fn open(port: &Port, wire: Wire, url: SocketUrl) -> Result<Self, ApiError> {
         let (sender, receiver) = reply();
         let command = Command::Open { url: Box::new(url), reply: sender };
         port.commands.try_send(command).map_err(|_| ApiError::busy())?;
         match receiver.wait(ANSWER_WITHIN).await {
             Ok(Ok((slot, outbox))) => {
                 let place = Place { slot, closes: port.closes.clone() };
-                Ok(Self { slot, outbox, port: port.clone(), _place: place })
+                Ok(Self { slot, outbox, port: port.clone(), wire, _place: place })
             }
             Ok(Err(NotOpened::Full)) => Err(ApiError { status: 503, ..ApiError::busy() }),
             Ok(Err(NotOpened::Refused(why))) => Err(ApiError::refused(-1130, why)),
@@ -146,13 +180,20 @@ impl Connection {
 
     async fn exchange(&self, socket: &mut WebSocket) -> Result<std::convert::Infallible, Failure> {
         let mut pace = Pace::new();
+        let mut mood = Mood::new();
         loop {
-            // Stopping first; then what the client says, which is little and limited; then what it is told.
+            // Stopping first; then what the client says, which is little and limited; then what goes wrong; then what it is told.
             tokio::select! {
                 biased;
                 () = self.port.stop.stopped() => return Err(Failure::End(End::away("the exchange stops"))),
                 message = socket.recv() => self.hear(&mut pace, message)?,
-                next = self.outbox.next() => self.tell(socket, next).await?,
+                _ = mood.second.tick(), if self.port.faults.any() => self.suffer(&mut mood)?,
+                () = sleep_until(mood.until), if mood.state != State::Well => mood = self.get_over(mood)?,
+                next = self.outbox.next(), if mood.state != State::Stalled => match (mood.state, next) {
+                    // It is thrown away, as if it had been lost on the way.
+                    (State::Silent, Next::Frame(_)) => {}
+                    (_, next) => self.tell(socket, next).await?,
+                },
                 _ = pace.ping.tick() => {
                     let ping = pace.ping()?;
                     write(socket, ping).await?;
@@ -160,6 +201,34 @@ impl Connection {
                 () = sleep_until(pace.until) => return Err(Failure::End(End::away("24 hours are over"))),
             }
         }
+    }
+
+    /// Asks once a second what goes wrong.
+    fn suffer(&self, mood: &mut Mood) -> Result<(), Failure> {
+        if mood.state != State::Well {
+            return Ok(());
+        }
+        let now = Instant::now();
+        match self.port.faults.second(now.duration_since(mood.opened)) {
+            None => {}
+            Some(StreamStrike::Reset) => {
+                self.wire.cut();
+                return Err(Failure::Gone);
+            }
+            Some(StreamStrike::Stall(time)) => (mood.state, mood.until) = (State::Stalled, now + time),
+            Some(StreamStrike::HalfOpen) => (mood.state, mood.until) = (State::Silent, now + HALF_OPEN_MOST),
+        }
+        Ok(())
+    }
+
+    /// What was wrong is over: after a stall it goes on, after silence it is cut.
+    fn get_over(&self, mut mood: Mood) -> Result<Mood, Failure> {
+        if mood.state == State::Silent {
+            self.wire.cut();
+            return Err(Failure::Gone);
+        }
+        mood.state = State::Well;
+        Ok(mood)
     }
 
     fn hear(&self, pace: &mut Pace, message: Option<Result<Message, axum::Error>>) -> Result<(), Failure> {
@@ -203,15 +272,15 @@ impl Connection {
 }
 
 /// Serves a connection of the WebSocket API to its end: one request after the other.
-pub(crate) async fn serve_api(mut socket: WebSocket, port: Port) {
-    let failure = match exchange_api(&mut socket, &port).await {
+pub(crate) async fn serve_api(mut socket: WebSocket, port: Port, wire: Wire) {
+    let failure = match exchange_api(&mut socket, &port, &wire).await {
         Ok(never) => match never {},
         Err(failure) => failure,
     };
     part(socket, failure).await;
 }
 
-async fn exchange_api(socket: &mut WebSocket, port: &Port) -> Result<std::convert::Infallible, Failure> {
+async fn exchange_api(socket: &mut WebSocket, port: &Port, wire: &Wire) -> Result<std::convert::Infallible, Failure> {
     let mut pace = Pace::new();
     loop {
         // Stopping first; then requests.
@@ -229,13 +298,9 @@ async fn exchange_api(socket: &mut WebSocket, port: &Port) -> Result<std::conver
         let Some(Ok(message)) = message else { return Err(Failure::Gone) };
         match message {
             Message::Text(text) => {
-                let (sender, receiver) = reply();
-                let command = Command::WsCall { text: text.to_string(), reply: sender };
-                if port.commands.try_send(command).is_err() {
-                    return Err(Failure::End(End::policy("the exchange is too busy")));
+                if let Some(answer) = answer_api(port, wire, text.as_str()).await? {
+                    write(socket, Message::Text(Utf8Bytes::from(answer))).await?;
                 }
-                let Ok(answer) = receiver.wait(ANSWER_WITHIN).await else { return Err(Failure::End(End::away("no answer in time"))) };
-                write(socket, Message::Text(Utf8Bytes::from(answer))).await?;
             }
             Message::Pong(_) => pace.pong_at = Instant::now(),
             Message::Ping(_) => {}
@@ -243,4 +308,54 @@ async fn exchange_api(socket: &mut WebSocket, port: &Port) -> Result<std::conver
             Message::Close(_) => return Err(Failure::Gone),
         }
     }
+}
+
+/// Has a request carried out, or what a fault makes of it; `None` when it is never answered.
+async fn answer_api(port: &Port, wire: &Wire, text: &str) -> Result<Option<String>, Failure> {
+    let changes = ["order.place", "order.modify", "order.cancel"].iter().any(|method| text.contains(method));
+    let strike = port.faults.request(Asked { changes, signed: text.contains("\"signature\"") });
+    if let Some(refusal) = strike.and_then(refusal) {
+        return refused_api(wire, text, refusal).map(Some);
+    }
+    let (sender, receiver) = reply();
+    let command = Command::WsCall { text: text.to_owned(), reply: sender };
+    let command = match strike {
+        Some(Strike::LateRequest(late)) => Command::Late { due: Instant::now() + late, command: Box::new(command) },
+        _ => command,
+    };
+    if port.commands.try_send(command).is_err() {
+        return Err(Failure::End(End::policy("the exchange is too busy")));
+    }
+    let Ok(answer) = receiver.wait(ANSWER_WITHIN).await else { return Err(Failure::End(End::away("no answer in time"))) };
+    match strike {
+        Some(Strike::Reset) => refused_api(wire, text, Refusal::Cut).map(Some),
+        Some(Strike::BusyAccepted { .. }) => refused_api(wire, text, busy_though_done(true)).map(Some),
+        Some(Strike::TimeoutAccepted { told: true }) => refused_api(wire, text, Refusal::Error(ApiError::timeout())).map(Some),
+        Some(Strike::TimeoutAccepted { told: false }) => Ok(None),
+        Some(Strike::LateAnswer(late)) => {
+            sleep(late).await;
+            Ok(Some(answer))
+        }
+        _ => Ok(Some(answer)),
+    }
+}
+
+/// Words a fault's refusal as the WebSocket API does, or cuts the connection.
+fn refused_api(wire: &Wire, text: &str, refusal: Refusal) -> Result<String, Failure> {
+    let error = match refusal {
+        Refusal::Cut => {
+            wire.cut();
+            return Err(Failure::Gone);
+        }
+        Refusal::Error(error) => error,
+        Refusal::Said(429, ..) => ApiError::too_many_requests(2_400),
+        Refusal::Said(status, ..) => ApiError { status, ..ApiError::busy() },
+    };
+    let id = match parse_ws_request(text) {
+        Ok(request) => request.id,
+        Err((id, _)) => id,
+    };
+    let mut out = String::new();
+    write_ws_error(&mut out, &id, &error, Used { weight_limit: 2_400, weight: 0 });
+    Ok(out)
 }

@@ -2,8 +2,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use plimsoll_bounded::{
-    Class, ExitStatus, Grants, LedgerError, Line, NoReply, Plan, Sender, TaskHandle, TaskSpec, Tasks, Unresponsive, WhenFull, channel,
-    reply,
+    Class, ExitStatus, Grants, LedgerError, Line, List, NoReply, Plan, Sender, TaskHandle, TaskSpec, Tasks, Unresponsive, WhenFull,
+    channel, reply,
 };
 use plimsoll_market::{Name, Time};
 use plimsoll_sim::generator::GeneratorSpec;
@@ -14,15 +14,16 @@ use tracing::info;
 
 use crate::config::{AccountConfig, Listing, TestnetConfig};
 use crate::desk::Desk;
-use crate::engine::{self, Clock, Command, Inputs};
+use crate::engine::{self, Clock, Command, Inputs, Late};
 use crate::error::{StartError, Stopped};
+use crate::faults::{Fault, SharedFaults};
 use crate::hub::Hub;
 use crate::journal::Journal;
 use crate::keys::{KeyEntry, Keys};
-use crate::limits::{ANSWER_WITHIN, COMMANDS_MAX, CONNECTIONS_MAX, HISTORY_MINUTES, RECORDINGS_MAX};
+use crate::limits::{ANSWER_WITHIN, COMMANDS_MAX, CONNECTIONS_MAX, HISTORY_MINUTES, LATE_MAX, RECORDINGS_MAX};
 use crate::rates::{OrderCounts, Rates};
 use crate::recording::{self, Recording};
-use crate::server;
+use crate::server::{self, Inlets};
 
 /// Time between fundings.
 const FUNDING_EVERY: Duration = Duration::from_secs(8 * 3600);
@@ -58,6 +59,8 @@ impl Testnet {
         plan.add(Line::of::<OrderCounts>("testnet.order_counts", accounts, WhenFull::Refuse, Class::LatestWins))?;
         let commands = Line::of::<Command>("testnet.commands", COMMANDS_MAX, WhenFull::Refuse, Class::MustKeep);
         plan.add(commands.with_heap(COMMAND_HEAP))?;
+        let late = Line::of::<Late>("testnet.late", LATE_MAX, WhenFull::Refuse, Class::MustKeep);
+        plan.add(late.with_heap(size_of::<Command>() + COMMAND_HEAP))?;
         plan.add(Line::of::<usize>("testnet.closes", connections, WhenFull::Refuse, Class::MustKeep))?;
         plan.add(server::sockets_line("testnet.sockets"))?;
         Ok(plan)
@@ -86,22 +89,27 @@ impl Testnet {
             None => Journal::none(),
         };
         let hub = Hub::new(&mut grants, config.connections, &config.listings, config.strict_routes)?;
-        let hub = hub.ok_or(StartError::PlanMismatch)?;
+        let mut hub = hub.ok_or(StartError::PlanMismatch)?;
+        let faults = SharedFaults::new(config.faults);
+        hub.faults = faults.clone();
         let accounts = config.accounts.len();
         let keys = Keys::new(grants.take("testnet.keys")?, config.accounts, config.listen_key_life).ok_or(StartError::PlanMismatch)?;
-        let rates = Rates::new(grants.take("testnet.order_counts")?, config.limits, accounts).ok_or(StartError::PlanMismatch)?;
+        let mut rates = Rates::new(grants.take("testnet.order_counts")?, config.limits, accounts).ok_or(StartError::PlanMismatch)?;
+        rates.exempt = config.weightless;
         let (commands, command_receiver) = channel(grants.take("testnet.commands")?);
         let (closes, close_receiver) = channel(grants.take("testnet.closes")?);
 
         let mut desk = Box::new(Desk { venue, hub, keys, rates, journal, opened: clock.now() });
         // The first step opens the market, so that the first request finds a book.
         desk.step(clock.now());
-        let inputs = Inputs { commands: command_receiver, closes: close_receiver, clock };
-        let (to_engine, sockets) = (commands.clone(), grants.take("testnet.sockets")?);
+        let late = List::new(grants.take("testnet.late")?);
+        let inputs = Inputs { commands: command_receiver, closes: close_receiver, late, clock };
+        let inlets = Inlets { commands: commands.clone(), closes, faults: faults.clone() };
+        let sockets = grants.take("testnet.sockets")?;
         let spec = TaskSpec { name: "testnet/engine", group: "testnet" };
         let engine = tasks.spawn(spec, |task| Box::pin(engine::run(desk, inputs, task)))?;
         let spec = TaskSpec { name: "testnet/server", group: "testnet" };
-        let server = match tasks.spawn(spec, |task| Box::pin(server::run(listener, sockets, to_engine, closes, task))) {
+        let server = match tasks.spawn(spec, |task| Box::pin(server::run(listener, sockets, inlets, task))) {
             Ok(server) => server,
             Err(error) => {
                 engine.stop();
@@ -109,7 +117,7 @@ impl Testnet {
             }
         };
         info!(%addr, "local exchange listens");
-        Ok(TestnetHandle { addr, commands, engine, server })
+        Ok(TestnetHandle { addr, commands, engine, server, faults })
     }
 }
 
@@ -120,6 +128,7 @@ pub struct TestnetHandle {
     commands: Sender<Command>,
     engine: TaskHandle,
     server: TaskHandle,
+    faults: SharedFaults,
 }
 
 impl TestnetHandle {
@@ -136,6 +145,11 @@ impl TestnetHandle {
     /// Returns the root of its WebSocket addresses, without a slash at the end.
     pub fn ws_url(&self) -> String {
         format!("ws://{}", self.addr)
+    }
+
+    /// Returns how often each fault has struck; all zero without faults.
+    pub fn fault_counts(&self) -> [(Fault, u64); Fault::ALL.len()] {
+        self.faults.counts()
     }
 
     /// Looks at the venue between two of its steps.
@@ -209,7 +223,7 @@ fn no_reply(error: NoReply) -> Stopped {
     }
 }
 
-fn check(config: &TestnetConfig) -> Result<(), StartError> {
+pub(crate) fn check(config: &TestnetConfig) -> Result<(), StartError> {
     if !config.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(config.listen));
     }
@@ -267,7 +281,7 @@ fn market(config: &TestnetConfig, at: usize, listing: &Listing, recording: Optio
 }
 
 /// An account's name in the journal: a mark of its key, the same over restarts and builds (FNV-1a).
-fn account(account: &AccountConfig) -> AccountSpec {
+pub(crate) fn account(account: &AccountConfig) -> AccountSpec {
     let mark = account.key().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |mark, byte| (mark ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let Ok(name) = Name::new(&format!("key-{mark:016x}")) else { unreachable!("twenty letters and digits are a name") };
     AccountSpec { name, wallet: account.wallet }

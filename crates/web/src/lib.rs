@@ -48,6 +48,7 @@ mod when;
 pub use config::{PORT_DEFAULT, WebConfig};
 pub use convert::{LedgerSum, money};
 pub use error::{Class, WebError};
+pub use live::Viewers;
 pub use ports::{
     Control, ControlError, Cursor, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest,
     Ports, ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,

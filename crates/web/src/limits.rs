@@ -167,11 +167,20 @@ const _: () = assert!(STALL_TIMEOUT.as_secs() > SEND_TIMEOUT.as_secs());
 /// Time a connection has to end once asked: at its end of life and when the server stops.
 pub const CONNECTION_GRACE: Duration = Duration::from_secs(3);
 
+/// Time after which a connection's task that still lives is stuck: its life, its end, and as much again for a busy machine.
+pub const CONNECTION_SILENCE_MAX: Duration = Duration::from_secs(2 * (CONNECTION_LIFE.as_secs() + CONNECTION_GRACE.as_secs()));
+
 /// Time a live subscriber may take to accept a frame before it is let go.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time between two pings to a live subscriber; one that answers none between two is let go.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Time after which a live subscriber's task that showed no sign of life is stuck.
+///
+/// It wakes at least once a ping; a greeting may have many frames, each of which may take nearly [`SEND_TIMEOUT`].
+pub const LIVE_SILENCE_MAX: Duration = Duration::from_secs(300);
+const _: () = assert!(LIVE_SILENCE_MAX.as_secs() > PING_INTERVAL.as_secs() + 10 * SEND_TIMEOUT.as_secs());
 
 /// Pause after the operating system refused to accept a connection (no file descriptors left).
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

@@ -1,12 +1,14 @@
 //! The live view: one task that turns the latest status into frames, and what subscribers share.
 
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use plimsoll_bounded::{Broadcast, FixedState, Grants, LedgerHandle, List, Map, NotPlanned, Ring, Task};
 use plimsoll_market::{Symbol, Time, format_units};
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::convert;
@@ -106,6 +108,56 @@ pub(crate) struct Live {
     dashboard: String,
     watched: Mutex<Map<Symbol, Watch>>,
     samples: Mutex<Ring<Sample>>,
+    /// Memory is short: nobody is served live.
+    closed: AtomicBool,
+    /// Wakes the subscribers when it has become so.
+    closing: Notify,
+    /// How often those who fell behind were to be let go.
+    sweeps: AtomicU64,
+}
+
+/// Opens and closes the door for live subscribers, as memory allows. Cheap to clone; never waits.
+///
+/// A subscriber that is sent away finds its way back by itself and is told everything anew.
+#[derive(Clone)]
+pub struct Viewers {
+    live: Arc<Live>,
+}
+
+impl Viewers {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
+        Self { live }
+    }
+
+    /// Sends every live subscriber away, and each that comes, until [`Viewers::let_in`]. Again it does no harm.
+    pub fn send_away(&self) {
+        if !self.live.closed.swap(true, Relaxed) {
+            self.live.closing.notify_waiters();
+        }
+    }
+
+    /// Lets live subscribers in again.
+    pub fn let_in(&self) {
+        self.live.closed.store(false, Relaxed);
+    }
+
+    /// Has those let go who lost frames since the time before: they are too slow, and what waits for them takes room.
+    ///
+    /// Those who take nothing or do not answer need no sweep: each is let go within seconds.
+    pub fn sweep(&self) {
+        self.live.sweeps.fetch_add(1, Relaxed);
+    }
+
+    /// Returns how many live subscribers there are.
+    pub fn count(&self) -> usize {
+        self.live.frames.subscribers()
+    }
+}
+
+impl std::fmt::Debug for Viewers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Viewers({})", self.count())
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -135,7 +187,31 @@ impl Live {
             dashboard,
             watched: Mutex::new(Map::new(grants.take("web.live.watched")?)),
             samples: Mutex::new(Ring::new(grants.take("web.live.samples")?)),
+            closed: AtomicBool::new(false),
+            closing: Notify::new(),
+            sweeps: AtomicU64::new(0),
         })
+    }
+
+    /// Tells whether memory is too short for live subscribers.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
+    /// Waits until memory is too short for live subscribers.
+    pub(crate) async fn closed(&self) {
+        loop {
+            // Made before the look, so that a wake-up in between is not missed.
+            let closing = self.closing.notified();
+            if self.is_closed() {
+                return;
+            }
+            closing.await;
+        }
+    }
+
+    pub(crate) fn sweeps(&self) -> u64 {
+        self.sweeps.load(Relaxed)
     }
 
     pub(crate) fn ledger_sum(&self) -> LedgerSum {

@@ -215,6 +215,14 @@ async fn live(
     let upgrade = upgrade.map_err(|error| {
         ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_needed", error.to_string()).hint("open /ws with a WebSocket client")
     })?;
+    if shared.live.is_closed() {
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "memory_short",
+            "memory is short: nothing is shown live until it suffices",
+        )
+        .hint("trading goes on; the page falls back to asking, and /api/status says what is the case"));
+    }
     let names: Vec<&str> = query.watch.split(',').filter(|name| !name.is_empty()).collect();
     if names.len() > WATCH_MAX {
         return Err(ApiError::bad_query("watch", &query.watch, "at most 4 symbols"));

@@ -17,8 +17,10 @@ use crate::config::WebConfig;
 use crate::error::WebError;
 use crate::guard::{Doorkeeper, Hosts};
 use crate::impatient::Impatient;
-use crate::limits::{ACCEPT_PAUSE, CONNECTION_GRACE, CONNECTION_LIFE, HEAD_TIMEOUT, HEADERS_MAX, PAGES_AT_ONCE, READ_BUFFER_BYTES};
-use crate::live::{Hub, Live};
+use crate::limits::{
+    ACCEPT_PAUSE, CONNECTION_GRACE, CONNECTION_LIFE, CONNECTION_SILENCE_MAX, HEAD_TIMEOUT, HEADERS_MAX, PAGES_AT_ONCE, READ_BUFFER_BYTES,
+};
+use crate::live::{Hub, Live, Viewers};
 use crate::ports::Ports;
 use crate::pprof::Pprof;
 use crate::routes::{Shared, router};
@@ -33,11 +35,19 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
 pub struct Web;
 
 /// A web server that runs.
-#[derive(Debug)]
 pub struct WebHandle {
     addr: SocketAddr,
     server: TaskHandle,
     hub: TaskHandle,
+    viewers: Viewers,
+    /// Of connections, and of live subscribers.
+    tasks: [Tasks; 2],
+}
+
+impl std::fmt::Debug for WebHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WebHandle({}, {:?})", self.addr, self.viewers)
+    }
 }
 
 impl Web {
@@ -52,11 +62,13 @@ impl Web {
         let plan = config.plan().map_err(plimsoll_bounded::Refused::from)?;
         let mut grants = ledger.admit(&plan)?;
         let (server, live) = assemble(&config, ports, ledger, addr, &mut grants)?;
+        let viewers = Viewers::new(Arc::clone(&live));
+        let own = [server.connections.clone(), server.live_tasks.clone()];
         let hub = Hub::new(live, &mut grants).map_err(unplanned)?;
         let hub = spawn(tasks, "web/hub", |task| hub.run(task))?;
         let server = spawn(tasks, "web/server", |task| server.run(listener, task));
         match server {
-            Ok(server) => Ok(WebHandle { addr, server, hub }),
+            Ok(server) => Ok(WebHandle { addr, server, hub, viewers, tasks: own }),
             Err(error) => {
                 hub.stop();
                 Err(error)
@@ -86,6 +98,17 @@ impl WebHandle {
     /// Returns the dashboard's address.
     pub fn url(&self) -> String {
         url(self.addr)
+    }
+
+    /// Returns who opens and closes the door for live subscribers.
+    pub fn viewers(&self) -> Viewers {
+        self.viewers.clone()
+    }
+
+    /// Returns the sets of tasks that serve connections and live subscribers, for whoever watches tasks. Both are of the group
+    /// `web`, like the two tasks that were taken of the caller's set.
+    pub fn task_sets(&self) -> [Tasks; 2] {
+        self.tasks.clone()
     }
 
     /// Stops: takes no more connections, lets requests finish, says good-bye to subscribers, joins every task.
@@ -213,6 +236,7 @@ impl Server {
 
 /// Serves one connection until it ends, its life is over, or the server stops.
 async fn serve(stream: TcpStream, router: Router, task: Task) {
+    task.pulse.expect_every(CONNECTION_SILENCE_MAX);
     // Small frames should not wait for more; a socket that cannot do it still works.
     drop(stream.set_nodelay(true));
     let connection = http1::Builder::new()
@@ -291,6 +315,33 @@ mod tests {
         }
         assert!(lost > 0 && got > 0 && got + lost == frames, "{got} came, {lost} were lost");
         assert!(greeted >= 2, "after a loss the whole picture is told again");
+        // The next cleanup lets it go, with the first frame after it.
+        let viewers = Viewers::new(Arc::clone(&live));
+        viewers.sweep();
+        live.frames.publish(&Frame { watchers_of: None, text: "{\"type\":\"filler\"}".into() });
+        let reason = loop {
+            let message = tokio::time::timeout(Duration::from_secs(20), client.next()).await.unwrap().unwrap().unwrap();
+            if let Message::Close(frame) = message {
+                break frame.unwrap().reason.to_string();
+            }
+        };
+        assert_eq!(reason, "too_slow");
+        // One that keeps up stays.
+        let (mut client, _) = tokio_tungstenite::connect_async(format!("ws://{addr}/ws")).await.unwrap();
+        while live.frames.subscribers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        for number in 0..3 {
+            viewers.sweep();
+            live.frames.publish(&Frame { watchers_of: None, text: format!("{{\"type\":\"filler\",\"number\":{number}}}").into() });
+            loop {
+                let message = tokio::time::timeout(Duration::from_secs(20), client.next()).await.unwrap().unwrap().unwrap();
+                assert!(!message.is_close());
+                if message.to_text().is_ok_and(|text| text.contains(&format!("\"number\":{number}"))) {
+                    break;
+                }
+            }
+        }
         drop(client);
         server.stop_and_join(Duration::from_secs(10)).await.unwrap();
     }

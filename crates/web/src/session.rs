@@ -8,7 +8,7 @@ use plimsoll_market::Symbol;
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::limits::{CLIENT_MESSAGES_PER_10S, PING_INTERVAL, SEND_TIMEOUT, UPGRADE_TIMEOUT, WATCH_MAX};
+use crate::limits::{CLIENT_MESSAGES_PER_10S, LIVE_SILENCE_MAX, PING_INTERVAL, SEND_TIMEOUT, UPGRADE_TIMEOUT, WATCH_MAX};
 use crate::live::{Frame, Live, Watches};
 
 /// What a subscriber can say.
@@ -29,6 +29,8 @@ enum End {
     Chatty,
     /// A newer subscriber has its place.
     Replaced,
+    /// Memory is short.
+    Shed,
     /// The server stops.
     Stopping,
 }
@@ -37,30 +39,48 @@ pub(crate) struct Session {
     live: Arc<Live>,
     watches: Watches,
     frames: Subscriber<Frame>,
+    /// The last sweep it knows, and whether it has lost frames since.
+    sweep: u64,
+    behind: bool,
 }
 
 impl Session {
     /// Waits for the socket and serves it until it ends.
     pub(crate) async fn run(live: Arc<Live>, socket: ReplyReceiver<WebSocket>, watch: Vec<Symbol>, task: Task) {
+        task.pulse.expect_every(LIVE_SILENCE_MAX);
         let Ok(mut socket) = socket.wait(UPGRADE_TIMEOUT).await else { return };
         // Subscribed before the first status is read, so that no change falls in between.
         let frames = live.frames.subscribe();
-        let mut session = Self { watches: Watches::none(Arc::clone(&live)), live, frames };
-        let end = match session.greet(&mut socket, &watch).await {
-            Ok(()) => session.serve(&mut socket, &task).await,
-            Err(end) => end,
+        let sweep = live.sweeps();
+        let mut session = Self { watches: Watches::none(Arc::clone(&live)), live: Arc::clone(&live), frames, sweep, behind: false };
+        let end = tokio::select! {
+            // Who is sent away must not hold on by being slow; what it was being told stays in the socket's buffer.
+            biased;
+            () = live.closed() => End::Shed,
+            end = session.live(&mut socket, &watch, &task) => end,
         };
+        // What waits for it goes before the good-bye, which may take a while.
+        drop(session);
+        task.pulse.beat();
         let (code, reason) = match end {
             End::Gone => return,
             End::Slow => (close_code::POLICY, "too_slow"),
             End::Chatty => (close_code::POLICY, "too_many_messages"),
             End::Replaced => (close_code::AGAIN, "replaced_by_newer"),
+            End::Shed => (close_code::AGAIN, "memory_short"),
             End::Stopping => (close_code::AWAY, "stopping"),
         };
         // A subscriber that does not take even this has gone; nothing is left to tell it.
         if send(&mut socket, Live::bye(reason)).await.is_ok() {
             let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
             drop(timeout(SEND_TIMEOUT, socket.send(close)).await);
+        }
+    }
+
+    async fn live(&mut self, socket: &mut WebSocket, watch: &[Symbol], task: &Task) -> End {
+        match self.greet(socket, watch).await {
+            Ok(()) => self.serve(socket, task).await,
+            Err(end) => end,
         }
     }
 
@@ -87,6 +107,7 @@ impl Session {
         let mut answered = true;
         let (mut messages, mut counted_from) = (0, Instant::now());
         loop {
+            task.pulse.beat();
             let outcome = tokio::select! {
                 // A stop first; then what the subscriber wants, which is little and limited; then frames, which never end.
                 biased;
@@ -129,7 +150,12 @@ impl Session {
     }
 
     async fn forward(&mut self, socket: &mut WebSocket, frame: Frame, missed: u64) -> Result<(), End> {
+        let sweep = self.live.sweeps();
+        if std::mem::replace(&mut self.sweep, sweep) != sweep && std::mem::take(&mut self.behind) {
+            return Err(End::Slow);
+        }
         if missed > 0 {
+            self.behind = true;
             // The whole picture is told again, newer than this frame, which therefore goes too.
             send(socket, Live::lost(missed + 1)).await?;
             let watched: arrayvec::ArrayVec<Symbol, WATCH_MAX> = self.watches.symbols().iter().copied().collect();

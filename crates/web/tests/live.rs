@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use made_up::MadeUp;
-use plimsoll_bounded::{Grant, Tasks};
+use plimsoll_bounded::{Grant, TaskState, Tasks};
 use plimsoll_web::{Web, WebConfig, WebHandle};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -151,6 +151,62 @@ async fn the_oldest_subscriber_leaves_when_one_too_many_comes() {
 }
 
 #[tokio::test]
+async fn subscribers_are_sent_away_while_memory_is_short_and_come_back_after_it() {
+    let site = site(|_| {}).await;
+    let (viewers, url) = (site.web.viewers(), format!("ws://{}/ws", site.web.addr()));
+    let live = || site.ledger.lines().into_iter().find(|line| &*line.name == "web.live.tasks").unwrap().len;
+    let mut clients = [Client::open(&site, "").await, Client::open(&site, "?watch=BTCUSDT").await];
+    for client in &mut clients {
+        client.until("pulse").await;
+    }
+    assert_eq!((viewers.count(), live()), (2, 2));
+    viewers.send_away();
+    viewers.send_away();
+    for mut client in clients {
+        assert_eq!(client.until("bye").await["reason"], "memory_short");
+        assert_eq!(client.next().await, None);
+    }
+    timeout(PATIENCE, async {
+        while viewers.count() + live() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("a place is still taken");
+    // While it holds nobody gets in, and is told why; whoever asks is still answered.
+    match timeout(PATIENCE, connect_async(&url)).await.unwrap() {
+        Err(Error::Http(response)) => {
+            assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (503, "2"));
+            let text = String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into_owned();
+            assert!(text.contains("memory_short") && text.contains("trading goes on"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+    viewers.let_in();
+    let mut back = Client::open(&site, "").await;
+    assert_eq!(back.next().await.unwrap()["type"], "hello", "the whole picture is told anew");
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn tasks_of_connections_and_subscribers_can_be_watched() {
+    let site = site(|_| {}).await;
+    let mut client = Client::open(&site, "").await;
+    client.until("pulse").await;
+    let mut idle = TcpStream::connect(site.web.addr()).await.unwrap();
+    idle.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    idle.read_exact(&mut [0; 12]).await.unwrap();
+    let mut seen: Vec<_> = site.web.task_sets().iter().flat_map(Tasks::status).filter(|task| task.state == TaskState::Running).collect();
+    seen.sort_by_key(|task| task.name.to_string());
+    let mut names: Vec<_> = seen.iter().map(|task| (task.group, task.name.to_string())).collect();
+    // The connection that became the subscriber's may still be ending.
+    names.dedup();
+    assert_eq!(names, [("web", "web/connection".to_owned()), ("web", "web/live".to_owned())]);
+    assert!(seen.iter().all(|task| !task.overdue));
+    site.web.stop().await;
+}
+
+#[tokio::test]
 async fn a_subscriber_that_talks_too_much_is_let_go() {
     let site = site(|_| {}).await;
     let mut client = Client::open(&site, "").await;
@@ -250,6 +306,7 @@ async fn stopping_says_good_bye_and_joins_everything() {
     // Closed or reset: either way it has ended.
     drop(timeout(PATIENCE, idle.read_to_end(&mut rest)).await.unwrap());
     assert!(TcpStream::connect(addr).await.is_err());
-    // Every grant of the plan has come back.
+    // Every grant of the plan has come back with the handle.
+    drop(site.web);
     assert_eq!(site.ledger.lines().len(), lines - 7);
 }

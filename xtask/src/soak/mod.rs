@@ -4,7 +4,7 @@
 //! and from its own API. [`verdict::Seen`] holds what was seen and says whether that is good.
 
 mod browser;
-mod exchange;
+pub(crate) mod exchange;
 mod options;
 mod proxy;
 mod slope;

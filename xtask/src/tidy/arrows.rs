@@ -6,7 +6,7 @@ use crate::workspace::Package;
 /// Every crate with the crates that it stands on. What those stand on may be named as well, and `bounded` by all.
 ///
 /// ```text
-/// bounded ◀ market ◀ position ◀ { strategy, safety } ◀ engine ◀ sim ◀ { testnet, backtest }
+/// bounded ◀ market ◀ position ◀ { strategy, safety } ◀ engine ◀ sim ◀ { testnet, backtest }      testnet ◀ swarm
 ///           market ◀ exchange ◀ { gateway, sim, testnet }
 ///           market ◀ { storage, monitor, web, notify }
 /// app ─▶ all      xtask ─▶ none
@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sim", &["engine", "exchange"]),
     ("gateway", &["exchange"]),
     ("testnet", &["sim", "exchange"]),
+    ("swarm", &["testnet"]),
     ("backtest", &["sim"]),
     ("storage", &["market"]),
     ("monitor", &["market"]),

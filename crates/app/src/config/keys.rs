@@ -26,7 +26,7 @@ pub enum Kind {
         /// Most, in milliseconds.
         max_ms: u64,
     },
-    /// A size: `64MB`, `1GB` (powers of 1,024).
+    /// A size: `64MB`, `1GB` (powers of 1,024: `64MB` is 64 MiB).
     Bytes {
         /// Least, in bytes.
         min: u64,
@@ -198,7 +198,7 @@ pub const KEYS: &[Key] = &[
         "memory.budget",
         Kind::Bytes { min: 32 << 20, max: 1 << 40 },
         Some(""),
-        "What all buffers together may take; without it the smaller of 256 MB and 70 % of the tightest limit (control group, RLIMIT_DATA, RLIMIT_AS).",
+        "What all buffers together may take; without it the smaller of 256 MiB and 70 % of the tightest limit (control group, RLIMIT_DATA, RLIMIT_AS).",
     ),
     key(
         "memory.purge_interval",
@@ -210,7 +210,7 @@ pub const KEYS: &[Key] = &[
         "memory.cleanup_interval",
         Kind::Duration { min_ms: 1_000, max_ms: DAY_MS },
         Some("30m"),
-        "How often the database gives back what its caches can spare.",
+        "How often what has expired is dropped: viewers of the dashboard too slow to follow, entries of the watchdog; and the database gives back what its caches can spare.",
     ),
     key(
         "memory.high_memory_threshold",
@@ -252,7 +252,7 @@ pub const KEYS: &[Key] = &[
         "watchdog.growth_percent",
         Kind::Int { min: 1, max: 10_000 },
         Some("30"),
-        "The same as a share of what it was; growth below 20 MB never counts.",
+        "The same as a share of what it was; growth below 20 MiB never counts.",
     ),
     key("watchdog.window", Kind::Duration { min_ms: 60_000, max_ms: 3_600_000 }, Some("5m"), "The window of growth."),
     key(

@@ -77,7 +77,7 @@ impl Keeper {
                 Ok((*symbol, Control::Event(Event::Committed { version: record.version })))
             }
             KeeperRequest::Load { symbol } => {
-                let nothing = Stored { state: None, totals: None, slots: Vec::new(), open_orders: Vec::new() };
+                let nothing = Stored { state: None, totals: None, slots: Vec::new(), recent: Vec::new(), open_orders: Vec::new() };
                 let stored = match self.symbols.get(*symbol) {
                     Some((key, _)) => self.store.load(key).await?,
                     None => nothing,

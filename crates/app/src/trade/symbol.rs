@@ -428,6 +428,6 @@ fn build(parts: &SymbolParts, stored: &Stored) -> Result<Engine, EngineError> {
 
 /// What an engine begins with, from what is stored.
 pub fn boot(stored: &Stored) -> Boot {
-    let books = Restored { totals: stored.totals, slots: stored.slots.clone() };
+    let books = Restored { totals: stored.totals, slots: stored.slots.clone(), recent: stored.recent.clone() };
     Boot { state: stored.state, books, open_orders: stored.open_orders.len() }
 }

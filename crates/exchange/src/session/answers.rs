@@ -1,7 +1,7 @@
 //! What an answer, or its absence, means for the request.
 
 use super::core::{Phase, Session};
-use super::io::{Outputs, Reply, Sent};
+use super::io::{ConnId, Outputs, Reply, Sent};
 use super::jobs::{Job, Pending};
 use super::limits::{BANNED_REST, RATE_LIMITED_REST, SETTLE_MARGIN};
 use crate::SymbolIndex;
@@ -119,6 +119,13 @@ impl Session {
             self.mend_clock(now, trouble);
         }
         let symbol = pending.symbol;
+        // The stream has the same to tell.
+        if answer.is_ok()
+            && matches!(pending.job, Job::Place(_) | Job::Cancel(_))
+            && let Some(conn) = self.conns.get_mut(ConnId::USER.usize())
+        {
+            conn.expects(now, pending.sent_at);
+        }
         match pending.job {
             Job::Place(place) => self.placed(pending, place.id, answer, out),
             Job::Cancel(id) => {

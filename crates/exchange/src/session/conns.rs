@@ -1,5 +1,5 @@
 use super::backoff::Backoff;
-use super::limits::{CONN_AGE_MAX, CONN_STABLE, CONNECT_TIMEOUT, MARKET_SILENCE_MAX, SYMBOLS_PER_CONN, USER_SILENCE_MAX};
+use super::limits::{CONN_AGE_MAX, CONN_STABLE, CONNECT_TIMEOUT, MARKET_SILENCE_MAX, SYMBOLS_PER_CONN, USER_ECHO_MAX, USER_SILENCE_MAX};
 use super::random::Random;
 use core::ops::Range;
 use core::time::Duration;
@@ -77,14 +77,27 @@ pub(crate) struct Conn {
     pub(crate) state: ConnState,
     backoff: Backoff,
     last_seen: Time,
+    /// When data came last.
+    data_at: Time,
     opened_at: Time,
     age_max: Duration,
+    /// By when something must come that is known to have happened.
+    echo_due: Option<Time>,
 }
 
 impl Conn {
     pub(crate) fn new(role: Role) -> Self {
         let state = ConnState::Down(None);
-        Self { role, state, backoff: Backoff::default(), last_seen: Time::ZERO, opened_at: Time::ZERO, age_max: CONN_AGE_MAX }
+        Self {
+            role,
+            state,
+            backoff: Backoff::default(),
+            last_seen: Time::ZERO,
+            data_at: Time::ZERO,
+            opened_at: Time::ZERO,
+            age_max: CONN_AGE_MAX,
+            echo_due: None,
+        }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -99,12 +112,30 @@ impl Conn {
         self.state = ConnState::Open;
         self.last_seen = now;
         self.opened_at = now;
+        self.echo_due = None;
         // Connections opened together do not end together.
         self.age_max = CONN_AGE_MAX - random.up_to(CONN_AGE_MAX / 24);
     }
 
+    /// Notes that data came.
     pub(crate) fn seen(&mut self, now: Time) {
         self.last_seen = now;
+        self.data_at = now;
+        self.echo_due = None;
+    }
+
+    /// Notes that the other side lives. Of a connection whose data is steady that says nothing: a proxy answers pings too.
+    pub(crate) fn alive(&mut self, now: Time) {
+        if self.role == Role::User {
+            self.last_seen = now;
+        }
+    }
+
+    /// Notes that since a time something has happened that must come over this connection.
+    pub(crate) fn expects(&mut self, now: Time, since: Time) {
+        if self.is_open() && self.opened_at <= since && self.data_at < since {
+            self.echo_due.get_or_insert(now + USER_ECHO_MAX);
+        }
     }
 
     /// When to open it again after it was lost.
@@ -137,7 +168,10 @@ impl Conn {
         match self.state {
             ConnState::Down(at) => at,
             ConnState::Opening(until) => Some(until),
-            ConnState::Open => Some((self.last_seen + self.role.silence_max()).min(self.opened_at + self.age_max)),
+            ConnState::Open => {
+                let due = (self.last_seen + self.role.silence_max()).min(self.opened_at + self.age_max);
+                Time::earliest(Some(due), self.echo_due)
+            }
             ConnState::Closing(at) => Some(at + CONNECT_TIMEOUT),
         }
     }

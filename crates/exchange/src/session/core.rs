@@ -257,7 +257,7 @@ impl Session {
             Input::Frame { conn, bytes } => self.frame(now, conn, bytes, out),
             Input::Alive { conn } => {
                 if let Some(conn) = self.conns.get_mut(conn.usize()) {
-                    conn.seen(now);
+                    conn.alive(now);
                 }
             }
             Input::Dropped { conn, why } => self.dropped(now, conn, why, out),

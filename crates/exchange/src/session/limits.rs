@@ -134,6 +134,10 @@ pub const MARKET_SILENCE_MAX: Duration = Duration::from_secs(15);
 /// Silence after which the user stream counts as dead: the exchange pings every three minutes.
 pub const USER_SILENCE_MAX: Duration = Duration::from_secs(600);
 
+/// How long the user stream may take to tell what an answer has told already; longer, and it counts as dead though it answers
+/// pings.
+pub const USER_ECHO_MAX: Duration = Duration::from_secs(10);
+
 /// How long opening a connection may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -89,7 +89,7 @@ impl Position {
     }
 
     pub(super) fn on_stream_fill(&mut self, now: Time, fill: &Fill, ours: Option<(ClientId, &OrderReport)>, out: &mut Actions) -> Changes {
-        match self.sync.judge_stream(fill.trade_id) {
+        match self.sync.judge_stream(fill.trade_id, now) {
             Verdict::Book => self.book(now, fill, ours.map(|(id, _)| id), ours.map(|(_, r)| r), out),
             Verdict::Seen | Verdict::Later => Changes::NONE,
         }
@@ -111,11 +111,13 @@ impl Position {
         self.inventory_epoch += 1;
         let mut row = None;
         if let Some(order) = at.and_then(|at| self.orders.get_mut(at)) {
-            // The stream tells the sum, and everything before it is booked; a page tells single executions.
+            let sum = order.booked + fill.qty;
             order.booked = match report {
-                Some(report) => report.filled,
-                None => (order.booked + fill.qty).min(order.qty),
-            };
+                Some(report) if report.filled <= order.base => order.booked,
+                None if !order.base.is_zero() => sum.min(order.reported.max(order.booked)),
+                Some(_) | None => sum,
+            }
+            .min(order.qty);
             order.reported = order.reported.max(order.booked);
             order.order_id = Some(fill.order_id);
             if order.state == WorkState::Sent || order.state == WorkState::Unknown {

@@ -9,7 +9,7 @@ use crate::view::{Changes, View};
 use core::time::Duration;
 use plimsoll_market::{
     Action, Actions, Cancel, ClientId, Event, Feed, Holding, Instrument, Leg, MarkPrice, OrderType, Place, Price, Qty, Round, Side,
-    SlotRow, Tag, Time, TimeInForce, Top, Totals,
+    SlotRow, Tag, Time, TimeInForce, Top, Totals, TradeId,
 };
 use thiserror::Error;
 
@@ -58,6 +58,8 @@ pub struct Restored {
     pub totals: Option<Totals>,
     /// Slots that held something.
     pub slots: Vec<SlotRow>, // tidy: bounded by the storage reader; dropped after boot
+    /// Executions above the totals' watermark that are booked, in the order of their ids.
+    pub recent: Vec<TradeId>, // tidy: bounded by the storage reader; dropped after boot
 }
 
 /// An order to be sent.
@@ -110,6 +112,8 @@ pub struct Position {
     top: Option<Top>,
     mark: Option<MarkPrice>,
     generation: u64,
+    /// The last generation of those before us: what is younger is our own.
+    first_generation: u64,
     inventory_epoch: u64,
     mismatch: Option<(Holding, u8)>,
     foreign_orders: u32,
@@ -123,6 +127,7 @@ impl Position {
 
     /// Makes the books, from what was stored if there is any.
     pub fn new(instrument: Instrument, cfg: PositionConfig, restored: Option<&Restored>) -> Self {
+        let first_generation = (u64::from(cfg.series) << SERIES_BITS) + cfg.placed_before;
         let totals = restored.and_then(|r| r.totals).unwrap_or(Totals::EMPTY);
         let mut slots = Slots::default();
         for row in restored.map_or(&[][..], |r| &r.slots) {
@@ -141,11 +146,12 @@ impl Position {
             orders: Orders::default(),
             totals,
             round_trips: 0,
-            sync: Sync::new(totals.watermark),
+            sync: Sync::new(totals.watermark, restored.map_or(&[], |r| &r.recent)),
             account_up: false,
             top: None,
             mark: None,
-            generation: (u64::from(cfg.series) << SERIES_BITS) + cfg.placed_before,
+            generation: first_generation,
+            first_generation,
             inventory_epoch: 0,
             mismatch: None,
             foreign_orders: 0,
@@ -173,6 +179,11 @@ impl Position {
     /// Whether our books are in step with the exchange.
     pub const fn sync_state(&self) -> SyncState {
         self.sync.state
+    }
+
+    /// Executions that the stream told after one with a higher trade id.
+    pub const fn late_fills(&self) -> u64 {
+        self.sync.late
     }
 
     /// Orders placed for the symbol in this run, by this engine and those before it.
@@ -336,6 +347,7 @@ impl Position {
                 qty: order.qty,
                 reported: Qty::ZERO,
                 booked: Qty::ZERO,
+                base: Qty::ZERO,
                 state: WorkState::Sent,
                 kind: order.kind,
                 reduce_only: order.reduce_only,

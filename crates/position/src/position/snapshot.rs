@@ -28,8 +28,8 @@ impl Position {
                     seen |= 1 << at;
                     changes.add(self.on_report(now, report, out));
                 }
-                // An order of this run that we do not know ended between the snapshot and now, or is a stray: ask.
-                None if id.run() == self.cfg.run => {
+                // An order that these books have placed and do not know ended between the snapshot and now, or is a stray: ask.
+                None if id.run() == self.cfg.run && id.generation() > self.first_generation => {
                     if out.room() > crate::limits::WORKING_MAX {
                         out.push(Action::Query { id });
                     }
@@ -111,7 +111,7 @@ impl Position {
         let mut changes = Changes::NONE;
         for at in 0..crate::limits::WORKING_MAX as u8 {
             let Some(order) = self.orders.get_mut(at) else { continue };
-            if order.short_since != Time::ZERO && order.short_since < self.sync.complete_to {
+            if order.short_since != Time::ZERO && order.short_since <= self.sync.complete_to {
                 order.booked = order.reported;
                 changes.add(self.settle(now, at));
             }
@@ -165,6 +165,7 @@ impl Position {
             reported: report.filled,
             // The catch-up before the snapshot has booked what is filled.
             booked,
+            base: booked,
             state: WorkState::Live,
             kind: report.kind,
             reduce_only: report.reduce_only,

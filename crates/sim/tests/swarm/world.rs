@@ -30,6 +30,7 @@ pub struct Disk {
     pub state: Option<StateRecord>,
     pub totals: Option<Totals>,
     pub slots: BTreeMap<Leg, SlotRow>,
+    pub booked: BTreeSet<TradeId>,
     pub waiting: Vec<Record>,
 }
 
@@ -37,15 +38,21 @@ impl Disk {
     pub fn flush(&mut self, records: usize) {
         for record in self.waiting.drain(..records) {
             self.totals = Some(record.totals);
+            self.booked.extend(record.fill.map(|booked| booked.fill.trade_id));
             if let Some(slot) = record.slot {
                 self.slots.insert(slot.leg, slot);
             }
         }
     }
 
+    pub fn recent(&self) -> Vec<TradeId> {
+        let watermark = self.totals.and_then(|totals| totals.watermark);
+        self.booked.iter().filter(|id| Some(**id) > watermark).copied().collect()
+    }
+
     pub fn boot(&self) -> Boot {
         let slots = self.slots.values().filter(|s| !s.held.is_zero()).copied().collect();
-        Boot { state: self.state, books: Restored { totals: self.totals, slots }, open_orders: 0 }
+        Boot { state: self.state, books: Restored { totals: self.totals, slots, recent: self.recent() }, open_orders: 0 }
     }
 }
 

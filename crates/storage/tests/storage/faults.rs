@@ -6,7 +6,8 @@ use crate::common::{Place, all_fills, check_prefix, everywhere, key, open, recor
 use plimsoll_market::{Price, StateRecord, Time, Totals};
 use plimsoll_storage::{ErrorClass, Health, Holder, RawStoreConfig, RecordRefused, Store, StoreError};
 
-const STATE: StateRecord = StateRecord { version: 1, anchor: None, interval: Price::from_units(100), paused: false, halted: false };
+const STATE: StateRecord =
+    StateRecord { version: 1, anchor: None, interval: Price::from_units(100), baseline: None, paused: false, halted: false };
 
 /// Waits until storage says so.
 async fn health(store: &Store, wanted: impl Fn(&Health) -> bool) -> Health {

@@ -17,7 +17,14 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 fn state(version: u64) -> StateRecord {
     let anchor = (version > 1).then_some(Price::from_units(i64::MAX));
-    StateRecord { version, anchor, interval: Price::from_units(7), paused: version > 2, halted: version > 3 }
+    StateRecord {
+        version,
+        anchor,
+        interval: Price::from_units(7),
+        baseline: anchor.map(|_| TradeId(9)),
+        paused: version > 2,
+        halted: version > 3,
+    }
 }
 
 #[tokio::test]

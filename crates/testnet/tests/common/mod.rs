@@ -206,6 +206,29 @@ impl Socket {
         self.stream.write_all(&frame).await.unwrap();
     }
 
+    /// Sends a ping.
+    pub async fn ping(&mut self) {
+        self.stream.write_all(&[0x89, 0x80, 0, 0, 0, 0]).await.unwrap();
+    }
+
+    /// Whether a pong is the next thing that comes.
+    pub async fn pong(&mut self) -> bool {
+        timeout(PATIENCE, async {
+            loop {
+                if let Some((kind, _)) = self.take() {
+                    return kind == 10;
+                }
+                let mut bytes = [0; 4096];
+                match self.stream.read(&mut bytes).await {
+                    Ok(0) | Err(_) => return false,
+                    Ok(read) => self.buffer.extend_from_slice(&bytes[..read]),
+                }
+            }
+        })
+        .await
+        .unwrap()
+    }
+
     /// The next text or the end; pings are passed over.
     pub async fn next(&mut self) -> Frame {
         timeout(PATIENCE, async {

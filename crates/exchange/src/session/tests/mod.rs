@@ -155,7 +155,19 @@ impl World {
             self.advance(Duration::from_secs(5).min(end.since(self.now)));
             for conn in 0..limits::CONNS_MAX {
                 self.input(Input::Alive { conn: ConnId(conn as u8) });
+                self.data(conn as u8);
             }
+        }
+    }
+
+    /// Something comes over a market connection that tells nothing: an open candle.
+    fn data(&mut self, conn: u8) {
+        let (symbol, open) = (self.symbols[0], "100.00");
+        let candle = format!(
+            r#"{{"e":"kline","E":9,"s":"{symbol}","k":{{"t":0,"T":59999,"s":"{symbol}","i":"1m","f":1,"L":2,"o":"{open}","c":"{open}","h":"{open}","l":"{open}","v":"1.000","n":1,"x":false,"q":"100.00","V":"1.000","Q":"100.00","B":"0"}}}}"#
+        );
+        if conn != ConnId::USER.0 {
+            self.frame(conn, &candle);
         }
     }
 

@@ -60,8 +60,8 @@ fn a_snapshot_older_than_the_updates_is_asked_for_again_later_and_later() {
     world.frame(BOOKS, &depth_json("BTCUSDT", 200, 210, 199, "1.000"));
     for _ in 0..4 {
         world.advance(Duration::from_secs(3));
-        world.input(Input::Alive { conn: ConnId(BOOKS) });
-        world.input(Input::Alive { conn: ConnId(TAPE) });
+        world.data(BOOKS);
+        world.data(TAPE);
     }
     let asked = world.sent("v1/depth");
     assert!(world.log.is_empty(), "{:?}", world.log);
@@ -120,7 +120,7 @@ fn a_lost_market_connection_is_told_and_opened_again_later_and_later() {
         assert!(pair[2] - pair[1] > (pair[1] - pair[0]) / 2, "waits grow: {waits:?}");
     }
     world.refused.clear();
-    world.input(Input::Alive { conn: ConnId(TAPE) });
+    world.data(TAPE);
     world.input(Input::Alive { conn: ConnId(0) });
     world.log.clear();
     world.advance(Duration::from_secs(14));
@@ -133,7 +133,9 @@ fn a_lost_market_connection_is_told_and_opened_again_later_and_later() {
 fn silence_counts_as_loss() {
     let mut world = World::running(&["BTCUSDT"]);
     world.advance(limits::MARKET_SILENCE_MAX - Duration::from_secs(2));
-    world.input(Input::Alive { conn: ConnId(BOOKS) });
+    // A ping is no data: only what brings some counts as alive.
+    world.data(BOOKS);
+    world.input(Input::Alive { conn: ConnId(TAPE) });
     world.advance(Duration::from_secs(3));
     let told = ["0 gap Market", "0 link Market down", "account link Market down", "0 link Market up", "account link Market up"];
     let mut log = vec!["close 2"];
@@ -280,4 +282,16 @@ fn funding_is_fetched_after_its_hint_and_told_once() {
     let funding: Vec<_> = world.log.iter().filter(|l| l.contains("funding")).map(String::as_str).collect();
     assert_eq!(funding, ["0 funding -0.05000000 USDT", "1 funding -0.05000000 USDT"]);
     assert_eq!(world.sent("v1/income"), 3);
+}
+
+#[test]
+fn a_user_stream_that_does_not_tell_what_an_answer_told_is_given_up() {
+    let mut world = World::running(&["BTCUSDT"]);
+    world.advance_alive(Duration::from_secs(5));
+    world.log.clear();
+    world.order(&place(1));
+    // Pings come, and no word of the order.
+    world.advance_alive(limits::USER_ECHO_MAX + Duration::from_secs(6));
+    let told: Vec<_> = world.log.iter().filter(|l| l.contains("Account") || l.starts_with("close")).map(String::as_str).collect();
+    assert_eq!(told[..3], ["close 0", "0 gap Account", "account link Account down"], "{:?}", world.log);
 }

@@ -1,0 +1,275 @@
+//! What must hold at any time, in one place: simulation, tests and the running bot all look here.
+//!
+//! Two kinds: what the books must say of themselves ([`books`]), and what they must agree on with the exchange once both have
+//! come to rest ([`agree`]). A breach is a bug of ours, never a state of the market.
+
+use crate::orders::WorkState;
+use crate::view::View;
+use core::fmt;
+use plimsoll_market::{ClientId, Holding, Notional, Qty, Totals};
+
+/// What was found broken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Invariant {
+    /// A slot has one live order at most, and it knows which.
+    OneOrderASlot,
+    /// What is booked of an order is not more than was ordered.
+    BookedIsOrdered,
+    /// The slots hold what the account does, as long as nobody else trades on it.
+    SlotsAreCovered,
+    /// A slot that holds nothing cost nothing.
+    EmptyCostsNothing,
+    /// At the exchange no slot has two open orders.
+    NoOrderTwice,
+    /// A client id is used for one order, ever.
+    IdsAreUnique,
+    /// Every execution is booked, once.
+    FillsOnce,
+    /// Position and its cost are those of the exchange.
+    PositionAgrees,
+    /// Realised profit and fees are those of the exchange.
+    MoneyAgrees,
+    /// After a stop that cancels, nothing of ours is open.
+    NothingLeftOpen,
+    /// Orders that are not ours are never withdrawn.
+    ForeignUntouched,
+    /// While opening is forbidden, nothing that opens is sent.
+    ClosedOpensNothing,
+    /// What is held and what buys is worth no more than is lent.
+    WithinExposure,
+    /// When faults end, the symbol comes in step and trades again.
+    Heals,
+    /// A stop ends within its time.
+    Stops,
+}
+
+impl Invariant {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; Self::Stops as usize + 1] = [
+        Self::OneOrderASlot,
+        Self::BookedIsOrdered,
+        Self::SlotsAreCovered,
+        Self::EmptyCostsNothing,
+        Self::NoOrderTwice,
+        Self::IdsAreUnique,
+        Self::FillsOnce,
+        Self::PositionAgrees,
+        Self::MoneyAgrees,
+        Self::NothingLeftOpen,
+        Self::ForeignUntouched,
+        Self::ClosedOpensNothing,
+        Self::WithinExposure,
+        Self::Heals,
+        Self::Stops,
+    ];
+
+    /// Snake-case word for display and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OneOrderASlot => "one_order_a_slot",
+            Self::BookedIsOrdered => "booked_is_ordered",
+            Self::SlotsAreCovered => "slots_are_covered",
+            Self::EmptyCostsNothing => "empty_costs_nothing",
+            Self::NoOrderTwice => "no_order_twice",
+            Self::IdsAreUnique => "ids_are_unique",
+            Self::FillsOnce => "fills_once",
+            Self::PositionAgrees => "position_agrees",
+            Self::MoneyAgrees => "money_agrees",
+            Self::NothingLeftOpen => "nothing_left_open",
+            Self::ForeignUntouched => "foreign_untouched",
+            Self::ClosedOpensNothing => "closed_opens_nothing",
+            Self::WithinExposure => "within_exposure",
+            Self::Heals => "heals",
+            Self::Stops => "stops",
+        }
+    }
+}
+
+/// A breach, with the figures.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Broken {
+    /// What must hold and does not.
+    pub invariant: Invariant,
+    /// One sentence with the figures.
+    pub detail: Box<str>,
+}
+
+impl Broken {
+    /// Puts a breach together.
+    pub fn new(invariant: Invariant, detail: &dyn fmt::Display) -> Self {
+        Self { invariant, detail: detail.to_string().into_boxed_str() }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant.as_str(), self.detail)
+    }
+}
+
+/// What books must say of themselves, at any time. The first breach is returned.
+///
+/// # Errors
+/// What is broken. Costs one pass over orders and slots: not for every event of the running bot.
+pub fn books(view: &View<'_>) -> Result<(), Broken> {
+    for (at, order) in view.orders.iter() {
+        let own = view.slots.get(order.id.leg()).and_then(|slot| slot.order) == Some(at);
+        if !own && matches!(order.state, WorkState::Sent | WorkState::Unknown) && order.order_id.is_none() {
+            return Err(Broken::new(Invariant::OneOrderASlot, &format_args!("{:?} was sent beside its slot's order", order.id)));
+        }
+        if order.booked > order.qty {
+            let (booked, qty) = (order.booked.units(), order.qty.units());
+            return Err(Broken::new(Invariant::BookedIsOrdered, &format_args!("{:?}: {booked} booked of {qty}", order.id)));
+        }
+    }
+    for slot in view.slots.iter() {
+        if let Some(at) = slot.order
+            && view.orders.get(at).is_none_or(|order| order.id.leg() != slot.leg)
+        {
+            return Err(Broken::new(Invariant::OneOrderASlot, &format_args!("{:?} names an order that is not its own", slot.leg)));
+        }
+        if slot.held.is_zero() && slot.cost != Notional::ZERO {
+            let cost = slot.cost.units();
+            return Err(Broken::new(Invariant::EmptyCostsNothing, &format_args!("{:?} holds nothing and cost {cost}", slot.leg)));
+        }
+    }
+    Ok(())
+}
+
+/// The slots together hold what the account does: true at rest, and only where nobody else trades on the symbol.
+///
+/// # Errors
+/// When they hold more or less.
+pub fn slots_are_covered(view: &View<'_>) -> Result<(), Broken> {
+    let held = view.slots.held_total();
+    let long = Qty::from_units(u64::try_from(view.totals.holding.units()).unwrap_or(0));
+    if held == long {
+        return Ok(());
+    }
+    let (held, long) = (held.units(), long.units());
+    Err(Broken::new(Invariant::SlotsAreCovered, &format_args!("slots hold {held}, the account {long}")))
+}
+
+/// No two of the open orders of one symbol may be of one slot.
+///
+/// # Errors
+/// The slot that has two.
+pub fn no_order_twice(open: &[ClientId]) -> Result<(), Broken> {
+    for (n, id) in open.iter().enumerate() {
+        if let Some(other) = open.iter().skip(n + 1).find(|other| other.leg() == id.leg()) {
+            return Err(Broken::new(Invariant::NoOrderTwice, &format_args!("{:?} and {:?} are both open", id, other)));
+        }
+    }
+    Ok(())
+}
+
+/// What the exchange says of a symbol after everything has come to rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Truth {
+    /// The position.
+    pub holding: Holding,
+    /// What it cost; `None` where the exchange tells only a rounded average.
+    pub cost: Option<Notional>,
+    /// Executions of the account on the symbol.
+    pub fills: u64,
+    /// Base quantity bought by them.
+    pub bought: Qty,
+    /// Base quantity sold by them.
+    pub sold: Qty,
+    /// Commissions in the quote asset, units of 1e-8.
+    pub fees: i128,
+    /// Profit realised before commissions, units of 1e-8.
+    pub realized: i128,
+}
+
+/// What books and exchange must agree on.
+///
+/// # Errors
+/// The first figure that differs.
+pub fn agree(totals: &Totals, truth: &Truth) -> Result<(), Broken> {
+    let ours = (totals.fills, totals.bought, totals.sold);
+    if ours != (truth.fills, truth.bought, truth.sold) {
+        let (theirs, bought, sold) = (truth.fills, truth.bought.units(), truth.sold.units());
+        return Err(Broken::new(
+            Invariant::FillsOnce,
+            &format_args!(
+                "{} executions booked of {theirs}; bought {} of {bought}, sold {} of {sold}",
+                totals.fills,
+                totals.bought.units(),
+                totals.sold.units()
+            ),
+        ));
+    }
+    position_agrees(totals, truth)?;
+    if (totals.fees, totals.realized) != (truth.fees, truth.realized) {
+        let (fees, realized) = (truth.fees, truth.realized);
+        let detail = format_args!("fees {} of {fees}, realised {} of {realized}", totals.fees, totals.realized);
+        return Err(Broken::new(Invariant::MoneyAgrees, &detail));
+    }
+    Ok(())
+}
+
+/// The position alone: what is left to compare when the books began after the account, or took a position over.
+///
+/// # Errors
+/// When it differs.
+pub fn position_agrees(totals: &Totals, truth: &Truth) -> Result<(), Broken> {
+    if totals.holding != truth.holding || truth.cost.is_some_and(|cost| cost != totals.cost) {
+        let (holding, cost) = (truth.holding.units(), truth.cost.map(|cost| cost.units()));
+        let detail = format_args!("held {} of {holding}, cost {} of {cost:?}", totals.holding.units(), totals.cost.units());
+        return Err(Broken::new(Invariant::PositionAgrees, &detail));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Position, PositionConfig};
+    use plimsoll_market::{Instrument, Leg, Side, Tag, Time};
+
+    #[test]
+    fn words_are_unique_and_in_order() {
+        for (at, invariant) in Invariant::ALL.into_iter().enumerate() {
+            assert_eq!(invariant as usize, at);
+            assert_eq!(Invariant::ALL.iter().filter(|other| other.as_str() == invariant.as_str()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn two_orders_of_a_slot_are_found() {
+        let id = |level, generation| ClientId::new(Tag(1), 1, Leg::new(0, level).unwrap(), Side::Buy, generation);
+        assert_eq!(no_order_twice(&[id(1, 1), id(2, 2), id(-1, 3)]), Ok(()));
+        assert_eq!(no_order_twice(&[id(1, 1), id(2, 2), id(1, 3)]).unwrap_err().invariant, Invariant::NoOrderTwice);
+    }
+
+    #[test]
+    fn every_figure_is_compared() {
+        let totals = Totals { fills: 3, bought: Qty::from_units(5), sold: Qty::from_units(2), fees: 7, realized: 11, ..Totals::EMPTY };
+        let totals = Totals { holding: Holding::from_units(3), cost: Notional::from_units(30), ..totals };
+        let truth = Truth {
+            holding: totals.holding,
+            cost: Some(totals.cost),
+            fills: 3,
+            bought: totals.bought,
+            sold: totals.sold,
+            fees: 7,
+            realized: 11,
+        };
+        assert_eq!(agree(&totals, &truth), Ok(()));
+        let broken = |truth: &Truth| agree(&totals, truth).unwrap_err().invariant;
+        assert_eq!(broken(&Truth { fills: 4, ..truth }), Invariant::FillsOnce);
+        assert_eq!(broken(&Truth { sold: Qty::from_units(3), ..truth }), Invariant::FillsOnce);
+        assert_eq!(broken(&Truth { holding: Holding::from_units(2), ..truth }), Invariant::PositionAgrees);
+        assert_eq!(broken(&Truth { cost: Some(Notional::from_units(31)), ..truth }), Invariant::PositionAgrees);
+        assert_eq!(broken(&Truth { fees: 8, ..truth }), Invariant::MoneyAgrees);
+        assert_eq!(broken(&Truth { realized: 0, ..truth }), Invariant::MoneyAgrees);
+    }
+
+    #[test]
+    fn empty_books_are_whole() {
+        let cfg = PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 };
+        let position = Position::new(Instrument::example_btcusdt(), cfg, None);
+        assert_eq!(books(&position.view(Time::ZERO)), Ok(()));
+    }
+}

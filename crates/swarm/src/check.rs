@@ -1,0 +1,57 @@
+//! What is compared with the venue when a world has come to rest.
+
+use crate::bot::TAG;
+use plimsoll_market::{ClientId, Qty, Side, Symbol, Totals};
+use plimsoll_position::invariants::{Broken, Invariant, Truth, agree, no_order_twice, position_agrees};
+use plimsoll_sim::venue::{AccountId, Page, Venue};
+
+pub(crate) const ACCOUNT: AccountId = AccountId(0);
+
+/// Our open orders of a symbol at the venue.
+pub(crate) fn ours_open(venue: &Venue, symbol: Symbol) -> Vec<ClientId> {
+    let open = venue.open_orders(ACCOUNT, Some(symbol)).unwrap_or_default();
+    open.iter().filter_map(|row| ClientId::parse(&row.client_id).ok()).filter(|id| id.tag() == TAG).collect()
+}
+
+/// No slot of a symbol has two open orders.
+pub(crate) fn legs(venue: &Venue, symbol: Symbol) -> Result<(), Broken> {
+    no_order_twice(&ours_open(venue, symbol))
+}
+
+/// What the venue says of a symbol.
+pub(crate) fn truth(venue: &Venue, symbol: Symbol) -> Option<Truth> {
+    let position = venue.position(ACCOUNT, symbol).ok()?;
+    let page = Page { from_id: Some(0), start: None, end: None, limit: usize::MAX };
+    let trades = venue.user_trades(ACCOUNT, symbol, None, page).ok()?;
+    let sum = |side: Side| trades.iter().filter(|trade| trade.side == side).fold(Qty::ZERO, |sum, trade| sum + trade.qty);
+    Some(Truth {
+        holding: position.holding,
+        cost: Some(position.cost),
+        fills: trades.len() as u64,
+        bought: sum(Side::Buy),
+        sold: sum(Side::Sell),
+        fees: trades.iter().map(|trade| trade.commission).sum(),
+        realized: trades.iter().map(|trade| trade.realized).sum(),
+    })
+}
+
+/// How much of the books can be compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Compare {
+    /// Everything.
+    All,
+    /// The position: the books began after the account.
+    Position,
+}
+
+/// Stored totals against the venue.
+pub(crate) fn books(venue: &Venue, symbol: Symbol, totals: Option<Totals>, compare: Compare) -> Result<(), Broken> {
+    let totals = totals.unwrap_or(Totals::EMPTY);
+    let Some(truth) = truth(venue, symbol) else {
+        return Err(Broken::new(Invariant::PositionAgrees, &"the venue does not know the symbol"));
+    };
+    match compare {
+        Compare::All => agree(&totals, &truth),
+        Compare::Position => position_agrees(&totals, &Truth { cost: None, ..truth }),
+    }
+}

@@ -1,0 +1,228 @@
+//! What a world is like: drawn from its seed, shown, and reduced when a failing world is made smaller.
+
+use core::fmt;
+use core::time::Duration;
+use rand_core::{RngCore, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+/// A thing that can go wrong, and how often.
+///
+/// The unit of a rate is stated for each; all are in millionths.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Fault {
+    /// A request never leaves.
+    NotSent,
+    /// A request leaves and never arrives.
+    Lost,
+    /// A request is carried out and its answer never comes.
+    AnswerLost,
+    /// A request or answer takes up to seconds.
+    Slow,
+    /// A request takes longer than its timeout and is carried out after it.
+    TooSlow,
+    /// 503: the outcome is unknown, and it was carried out.
+    BusyAccepted,
+    /// 503: it was not carried out.
+    BusyRefused,
+    /// 503 with -1007: carried out, says the exchange, it knows not what.
+    TimeoutAccepted,
+    /// An answer lacks a field, or is cut off.
+    AnswerMangled,
+    /// A connection breaks, a second of its life.
+    Reset,
+    /// A connection stays open and brings nothing but pings, a second of its life.
+    HalfOpen,
+    /// The user stream brings an event twice.
+    Twice,
+    /// Two events of the user stream change places.
+    Swapped,
+    /// A change of a book never comes.
+    BookGap,
+    /// A message of a stream lacks a field.
+    FrameMangled,
+    /// The listen key ends before its time, a second.
+    ListenKey,
+    /// All requests are answered 429 for a while, a second.
+    RateLimited,
+    /// All requests are answered 418 for a while, a second.
+    Banned,
+    /// The exchange's clock steps ahead by up to three seconds, a second.
+    ClockStep,
+    /// Somebody places an order by hand, a second.
+    HandOrder,
+    /// Somebody trades at market by hand, a second.
+    HandTrade,
+    /// The process is killed between two steps, a step.
+    Crash,
+    /// The process is killed between two requests of one decision, a request.
+    CrashMidway,
+    /// The database takes nothing for a while, a second.
+    DiskStuck,
+    /// An operator gives an order, a second.
+    Command,
+    /// Memory is short for a while, a second.
+    MemoryShort,
+    /// The database is lost with a crash, a crash.
+    DiskLost,
+}
+
+impl Fault {
+    /// All of them, in the order of their discriminants, each with its word and the rate that a world draws up to.
+    pub const ALL: [(Self, &'static str, u32); Self::DiskLost as usize + 1] = [
+        (Self::NotSent, "not-sent", 20_000),
+        (Self::Lost, "lost", 20_000),
+        (Self::AnswerLost, "answer-lost", 30_000),
+        (Self::Slow, "slow", 50_000),
+        (Self::TooSlow, "too-slow", 10_000),
+        (Self::BusyAccepted, "busy-accepted", 20_000),
+        (Self::BusyRefused, "busy-refused", 20_000),
+        (Self::TimeoutAccepted, "timeout-accepted", 20_000),
+        (Self::AnswerMangled, "answer-mangled", 10_000),
+        (Self::Reset, "reset", 20_000),
+        (Self::HalfOpen, "half-open", 10_000),
+        (Self::Twice, "twice", 200_000),
+        (Self::Swapped, "swapped", 300_000),
+        (Self::BookGap, "book-gap", 2_000),
+        (Self::FrameMangled, "frame-mangled", 1_000),
+        (Self::ListenKey, "listen-key", 10_000),
+        (Self::RateLimited, "rate-limited", 5_000),
+        (Self::Banned, "banned", 2_000),
+        (Self::ClockStep, "clock-step", 5_000),
+        (Self::HandOrder, "hand-order", 20_000),
+        (Self::HandTrade, "hand-trade", 10_000),
+        (Self::Crash, "crash", 300),
+        (Self::CrashMidway, "crash-midway", 2_000),
+        (Self::DiskStuck, "disk-stuck", 10_000),
+        (Self::Command, "command", 20_000),
+        (Self::MemoryShort, "memory-short", 5_000),
+        (Self::DiskLost, "disk-lost", 100_000),
+    ];
+
+    /// The word of it.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.get(self as usize).map_or("", |(_, word, _)| word)
+    }
+
+    /// The fault of a word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known, _)| *known == word).map(|(fault, ..)| *fault)
+    }
+}
+
+/// What a world is like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Decides everything.
+    pub seed: u64,
+    /// How long faults happen.
+    pub trouble: Duration,
+    /// How long they have been over when the books are compared.
+    pub peace: Duration,
+    /// Symbols traded, 1 to 3.
+    pub symbols: usize,
+    /// Speed of the market, in thousandths.
+    pub speed_milli: u32,
+    /// Least time on the way, each way, in microseconds.
+    pub latency_us: u32,
+    /// Buy and sell levels kept.
+    pub windows: (u8, u8),
+    /// What an account begins with, USDT.
+    pub wallet: u32,
+    /// Leverage.
+    pub leverage: u16,
+    /// Time between fundings.
+    pub funding_every: Duration,
+    /// Request weight a minute that the exchange grants.
+    pub weight: u32,
+    /// Rates in millionths, by the number of the fault.
+    pub rates: [u32; Fault::ALL.len()],
+}
+
+impl Options {
+    /// Draws a world. Each fault is on in about half of the worlds, so that some worlds show one alone.
+    pub fn draw(seed: u64, trouble: Duration) -> Self {
+        let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x5eed_0f40_ace5);
+        let mut up_to = |most: u64| random.next_u64() % (most + 1);
+        let rates = Fault::ALL.map(|(_, _, most)| match up_to(3) {
+            0 | 1 => 0,
+            2 => (up_to(u64::from(most)) / 8) as u32,
+            _ => up_to(u64::from(most)) as u32,
+        });
+        Self {
+            seed,
+            trouble,
+            peace: Duration::from_secs(60),
+            symbols: 1 + up_to(1) as usize,
+            speed_milli: [1_000, 5_000, 20_000, 40_000][up_to(3) as usize],
+            latency_us: [200, 2_000, 20_000, 150_000][up_to(3) as usize],
+            windows: [(1, 1), (3, 3), (8, 8), (20, 20), (32, 32)][up_to(4) as usize],
+            wallet: [100_000, 100_000, 3_000, 600][up_to(3) as usize],
+            leverage: [1, 10, 50][up_to(2) as usize],
+            funding_every: Duration::from_secs([60, 300, 28_800][up_to(2) as usize]),
+            weight: [2_400, 2_400, 400][up_to(2) as usize],
+            rates,
+        }
+    }
+
+    /// How often something goes wrong, in millionths.
+    pub fn rate(&self, fault: Fault) -> u32 {
+        self.rates.get(fault as usize).copied().unwrap_or(0)
+    }
+
+    /// The same world with a fault at another rate.
+    #[must_use]
+    pub fn with(&self, fault: Fault, rate: u32) -> Self {
+        let mut changed = self.clone();
+        if let Some(place) = changed.rates.get_mut(fault as usize) {
+            *place = rate;
+        }
+        changed
+    }
+
+    /// The faults that are on.
+    pub fn faults(&self) -> impl Iterator<Item = (Fault, u32)> + '_ {
+        Fault::ALL.iter().map(|(fault, ..)| (*fault, self.rate(*fault))).filter(|(_, rate)| *rate > 0)
+    }
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, trouble, peace, symbols, speed_milli, latency_us, windows, wallet, leverage, funding_every, weight, rates: _ } =
+            self;
+        write!(
+            f,
+            "seed {seed}: {} s of trouble, {} s of peace, {symbols} symbols at speed {}, latency {latency_us} µs, windows {}+{}, {wallet} USDT at leverage {leverage}, \
+             funding every {} s, weight {weight}:",
+            trouble.as_secs_f32(),
+            peace.as_secs(),
+            f64::from(*speed_milli) / 1_000.0,
+            windows.0,
+            windows.1,
+            funding_every.as_secs()
+        )?;
+        self.faults().try_for_each(|(fault, rate)| write!(f, " {}={:.6}", fault.as_str(), f64::from(rate) / 1e6))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_back_and_in_order() {
+        for (at, (fault, word, most)) in Fault::ALL.into_iter().enumerate() {
+            assert_eq!((fault as usize, Fault::parse(word), most > 0), (at, Some(fault), true));
+        }
+        assert_eq!(Fault::parse("none"), None);
+    }
+
+    #[test]
+    fn a_seed_draws_the_same_world_and_worlds_differ() {
+        let draw = |seed| Options::draw(seed, Duration::from_secs(60));
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7).rates, draw(8).rates);
+        let on = (0..200).map(|seed| draw(seed).faults().count()).sum::<usize>();
+        assert!((200 * Fault::ALL.len() * 4 / 10..200 * Fault::ALL.len() * 6 / 10).contains(&on), "{on}");
+    }
+}

@@ -1,0 +1,206 @@
+//! What goes wrong beside the network, and what people do.
+
+use super::*;
+
+impl World {
+    pub(super) fn second(&mut self) -> anyhow::Result<()> {
+        self.seconds += 1;
+        self.push(self.now + SECOND, Later::Second);
+        self.check_orders();
+        if self.seconds.is_multiple_of(5) && !self.stuck {
+            for disk in &mut self.disks {
+                let all = disk.waiting();
+                disk.flush(all);
+            }
+        }
+        self.recover_records()?;
+        self.with_bot(|world, bot| {
+            for at in 0..bot.seats.len() {
+                let Some(seat) = bot.seats.get(at) else { continue };
+                let units = seat.engine.position().unrealized();
+                world.account(bot, &AccountInput::Unrealized { symbol: at as u16, units });
+            }
+            for at in 0..bot.wires.len() {
+                let conn = ConnId(at as u8);
+                let Some(wire) = bot.wires.get_mut(at).and_then(Option::as_mut).filter(|wire| wire.stream.is_some()) else { continue };
+                // A message held back for the next one does not wait for ever.
+                if let Some(text) = wire.held.take() {
+                    let (run, generation, due) = (world.run, wire.generation, world.now.max(wire.free_at));
+                    world.push(due, Later::Frame { run, conn, generation, text });
+                }
+                if world.seconds.is_multiple_of(PING_EVERY) {
+                    bot.work.push_back(Work::Session(ToSession::Alive(conn)));
+                }
+                if world.goes_wrong(Fault::HalfOpen) {
+                    world.say(|| format!("connection {at} is half-open"));
+                    wire.deaf = true;
+                }
+                if world.goes_wrong(Fault::Reset) {
+                    let (run, generation, due) = (world.run, wire.generation, world.now + world.delay());
+                    world.push(due, Later::Hung { run, conn, generation, why: Closed::Broken });
+                }
+            }
+        })?;
+        self.mischief()
+    }
+
+    /// What somebody else does.
+    pub(super) fn mischief(&mut self) -> anyhow::Result<()> {
+        if self.goes_wrong(Fault::ListenKey) {
+            let at = self.exchange_now();
+            self.say(|| "the listen key ends".to_owned());
+            self.counter.expire_listen_keys(at);
+            self.carry_streams();
+        }
+        for (fault, status, most) in [(Fault::RateLimited, 429, 10), (Fault::Banned, 418, 30)] {
+            if self.goes_wrong(fault) {
+                let until = self.now + SECOND + self.up_to(Duration::from_secs(most));
+                self.refusing = Some((until, status));
+            }
+        }
+        if self.goes_wrong(Fault::ClockStep) {
+            let step = self.up_to(Duration::from_secs(3));
+            self.ahead += step;
+        }
+        if self.goes_wrong(Fault::HandOrder) {
+            self.by_hand(OrderType::Limit);
+        }
+        if self.goes_wrong(Fault::HandTrade) {
+            self.by_hand(OrderType::Market);
+        }
+        if self.goes_wrong(Fault::DiskStuck) && !self.stuck {
+            self.stuck = true;
+            let until = self.now + self.up_to(Duration::from_secs(20));
+            self.push(until, Later::Over(Fault::DiskStuck));
+        }
+        if self.goes_wrong(Fault::MemoryShort) && !self.memory_short {
+            self.set_memory(true)?;
+            let until = self.now + self.up_to(Duration::from_secs(20));
+            self.push(until, Later::Over(Fault::MemoryShort));
+        }
+        if self.goes_wrong(Fault::Command) {
+            let commands = [Command::Pause, Command::CancelAll, Command::Flatten, Command::CleanupSlots, Command::Resync, Command::Resume];
+            let command = commands[(self.random.next_u64() % 6) as usize];
+            let symbol = (self.random.next_u64() % self.options.symbols as u64) as usize;
+            self.command(symbol, command)?;
+            let until = self.now + self.up_to(Duration::from_secs(20));
+            self.push(until, Later::Resume(symbol));
+        }
+        Ok(())
+    }
+
+    pub(super) fn by_hand(&mut self, kind: OrderType) {
+        if self.hands.len() >= HANDS_MAX {
+            return;
+        }
+        let all = symbols(&self.options);
+        let symbol = all[(self.random.next_u64() % all.len() as u64) as usize];
+        let Ok(Some((_, top))) = self.counter.venue().top(symbol) else { return };
+        let side = if self.one_in(500_000) { Side::Buy } else { Side::Sell };
+        let percent = 1 + (self.random.next_u64() % 20) as i64;
+        let away = top.bid.units() / 2_000 * percent;
+        let price = Price::from_units(top.bid.units() + if side == Side::Buy { -away } else { away });
+        let price = self.counter.venue().instrument(symbol).ok().and_then(|btc| btc.round_price(price, plimsoll_market::Round::Down));
+        let (Some(price), Ok(instrument)) = (price, self.counter.venue().instrument(symbol)) else { return };
+        let qty = instrument.qty_for(200 * 100_000_000, top.bid).max(Qty::from_units(1));
+        // Of the same form as ours, as those of another installation are.
+        let level = (self.random.next_u64() % 20) as i32 - 10;
+        let Some(leg) = Leg::new(0, level) else { return };
+        let text = ClientId::new(Tag(8), 1, leg, side, self.hands.len() as u64 + 1).text();
+        let market = kind == OrderType::Market;
+        let order = NewOrder {
+            symbol,
+            client_id: ClientText::from(&text).ok(),
+            side,
+            kind,
+            tif: Tif::Gtc,
+            price: if market { Price::ZERO } else { price },
+            qty,
+            reduce_only: false,
+            self_trade: SelfTrade::ExpireMaker,
+        };
+        let at = self.exchange_now();
+        let placed = self.counter.by_hand(at, |venue, sink| venue.place(at, ACCOUNT, order, sink));
+        self.say(|| format!("by hand: {order:?}: {placed:?}"));
+        if let Ok(row) = placed {
+            self.hands.push((symbol, row.order_id));
+        }
+        self.carry_streams();
+    }
+
+    pub(super) fn set_memory(&mut self, short: bool) -> anyhow::Result<()> {
+        self.memory_short = short;
+        self.with_bot(|_, bot| {
+            for at in 0..bot.seats.len() {
+                bot.work.push_back(Work::Engine(at, Event::MemoryShort(short)));
+            }
+        })
+    }
+
+    pub(super) fn over(&mut self, fault: Fault) -> anyhow::Result<()> {
+        match fault {
+            Fault::DiskStuck => {
+                self.stuck = false;
+                for disk in &mut self.disks {
+                    let all = disk.waiting();
+                    disk.flush(all);
+                }
+                // What was to be committed meanwhile is committed now.
+                self.recommit()
+            }
+            Fault::MemoryShort => self.set_memory(false),
+            _ => Ok(()),
+        }
+    }
+
+    /// A database that took nothing takes again: the engines that waited for a commit are built anew, as after a restart of theirs.
+    pub(super) fn recommit(&mut self) -> anyhow::Result<()> {
+        for disk in &mut self.disks {
+            disk.behind = true;
+        }
+        self.recover_records()
+    }
+
+    /// Records have room again: what was refused is fetched from the exchange, by an engine built anew from what is stored.
+    pub(super) fn recover_records(&mut self) -> anyhow::Result<()> {
+        if self.stuck {
+            return Ok(());
+        }
+        for at in 0..self.disks.len() {
+            let Some(disk) = self.disks.get_mut(at).filter(|disk| disk.behind) else { continue };
+            disk.behind = false;
+            let all = disk.waiting();
+            disk.flush(all);
+            let boot = disk.boot();
+            let (run, options) = (self.run, self.options.clone());
+            let Some(bot) = self.bot.as_mut() else { continue };
+            let up = bot.session.stats().conns_open > 0 && bot.wire(ConnId::USER).is_some();
+            let Some(seat) = bot.seats.get_mut(at) else { continue };
+            let placed_before = seat.engine.position().placed_in_run();
+            seat.engine = engine(&options, seat.instrument, at as u16, run, placed_before, &boot)?;
+            let short = self.memory_short;
+            self.with_bot(|_, bot| {
+                if up {
+                    bot.work.push_back(Work::Engine(at, Event::Link(Link { feed: Feed::Account, up: true })));
+                }
+                if short {
+                    bot.work.push_back(Work::Engine(at, Event::MemoryShort(true)));
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What goes wrong stops going wrong; what it left behind must heal by itself.
+    pub(super) fn make_peace(&mut self) {
+        self.say(|| "peace".to_owned());
+        self.trouble = false;
+        self.refusing = None;
+        // More than once: the bot may be down, or still to learn of a pause.
+        for pause in [1, 5, 20, 40] {
+            for at in 0..self.options.symbols {
+                self.push(self.now + SECOND * pause, Later::Resume(at));
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What is between the bot and the exchange.
+
+use super::*;
+
+impl World {
+    pub(super) fn send(&mut self, request: HttpRequest) {
+        let (run, id) = (self.run, request.id);
+        self.say(|| format!("→ {} {} {}", id.0, request.method.as_str(), request.target));
+        let sent_at = self.now;
+        if self.goes_wrong(Fault::NotSent) {
+            let at = self.now + self.delay();
+            return self.push(at, Later::Session(run, ToSession::Failed(id, Sent::No)));
+        }
+        let mut at = self.now + self.delay();
+        let fate = if self.goes_wrong(Fault::Lost) {
+            let late = self.up_to(request.timeout);
+            return self.push(self.now + late, Later::Session(run, ToSession::Failed(id, Sent::Maybe)));
+        } else if self.goes_wrong(Fault::TooSlow) {
+            at = self.now + request.timeout + self.up_to(RECV_WINDOW);
+            Fate::AnswerLost
+        } else if self.goes_wrong(Fault::AnswerLost) {
+            Fate::AnswerLost
+        } else if self.goes_wrong(Fault::BusyAccepted) {
+            Fate::BusyAccepted
+        } else if self.goes_wrong(Fault::BusyRefused) {
+            Fate::BusyRefused
+        } else if self.goes_wrong(Fault::TimeoutAccepted) {
+            Fate::TimeoutAccepted
+        } else if self.goes_wrong(Fault::AnswerMangled) {
+            Fate::Mangled
+        } else {
+            Fate::Plain
+        };
+        self.push(at, Later::Arrive { run, request: Box::new(request), fate, sent_at });
+    }
+
+    /// A request at the exchange: carried out whether the sender still lives or not.
+    pub(super) fn arrive(&mut self, run: u64, request: &HttpRequest, fate: Fate, sent_at: Time) {
+        let at = self.exchange_now();
+        let refusing = self.refusing.filter(|(until, _)| *until > self.now);
+        let answer = if let Some((until, status)) = refusing {
+            let (body, left) =
+                (r#"{"code":-1003,"msg":"Too many requests; current limit of IP is 2400 requests per minute."}"#, until.since(self.now));
+            Answer { status, body: body.to_owned(), weight: 2_400, orders: None, retry_after_s: Some(left.as_secs() + 1) }
+        } else if fate == Fate::BusyRefused {
+            fate.answer()
+        } else {
+            let key = request.api_key.then_some(KEY);
+            self.counter.request(at, request.method.as_str(), &request.target, key)
+        };
+        if request.lane.is_order() {
+            self.check_orders();
+        }
+        self.carry_streams();
+        let due = self.now + self.delay();
+        let late = sent_at + request.timeout;
+        let what = match fate {
+            Fate::AnswerLost => ToSession::Failed(request.id, Sent::Maybe),
+            _ if due > late => ToSession::Failed(request.id, Sent::Maybe),
+            Fate::BusyAccepted | Fate::TimeoutAccepted if refusing.is_none() => ToSession::Reply(request.id, Box::new(fate.answer())),
+            Fate::Mangled => {
+                let body = mangle(&answer.body, &mut self.random);
+                ToSession::Reply(request.id, Box::new(Answer { body, ..answer }))
+            }
+            Fate::Plain | Fate::BusyRefused | Fate::BusyAccepted | Fate::TimeoutAccepted => ToSession::Reply(request.id, Box::new(answer)),
+        };
+        self.push(due.min(late.max(self.now)), Later::Session(run, what));
+    }
+
+    pub(super) fn dial(&mut self, conn: ConnId, generation: u64, target: &str) -> anyhow::Result<()> {
+        let refused = self.goes_wrong(Fault::Reset);
+        self.with_bot(|world, bot| {
+            let (run, at) = (world.run, world.now + world.delay());
+            let stream = if refused { None } else { world.counter.open(target) };
+            let Some(wire) = bot.wire(conn).as_mut().filter(|wire| wire.generation == generation) else {
+                // Given up meanwhile.
+                if let Some(stream) = stream {
+                    world.counter.close(&stream);
+                }
+                return;
+            };
+            wire.free_at = at;
+            wire.stream = stream;
+            let what = if wire.stream.is_some() { ToSession::Connected(conn) } else { ToSession::Closed(conn, Closed::Refused) };
+            if wire.stream.is_none() {
+                *bot.wire(conn) = None;
+            }
+            world.push(at, Later::Session(run, what));
+        })
+    }
+
+    /// Takes what the exchange has told its streams and puts it on its way.
+    pub(super) fn carry_streams(&mut self) {
+        let Some(mut bot) = self.bot.take() else { return };
+        for at in 0..bot.wires.len() {
+            let conn = ConnId(at as u8);
+            loop {
+                let Some(wire) = bot.wires.get_mut(at).and_then(Option::as_mut) else { break };
+                let Some(brought) = wire.stream.as_ref().and_then(|stream| stream.take()) else { break };
+                let (run, generation) = (self.run, wire.generation);
+                let due = (self.now + self.delay()).max(wire.free_at);
+                match brought {
+                    Brought::Close => {
+                        wire.free_at = due;
+                        self.push(due, Later::Hung { run, conn, generation, why: Closed::Remote });
+                        break;
+                    }
+                    Brought::Text(_) if wire.deaf => {}
+                    Brought::Text(text) => {
+                        wire.free_at = due;
+                        let mut text = text.as_str().to_owned();
+                        let user = conn == ConnId::USER;
+                        if !user && text.contains("depthUpdate") && self.goes_wrong(Fault::BookGap) {
+                            continue;
+                        }
+                        if self.goes_wrong(Fault::FrameMangled) {
+                            text = mangle(&text, &mut self.random);
+                        }
+                        let frame = |text| Later::Frame { run, conn, generation, text };
+                        if user && wire.held.is_none() && self.goes_wrong(Fault::Swapped) {
+                            wire.held = Some(text);
+                            continue;
+                        }
+                        let held = wire.held.take();
+                        let twice = user && self.goes_wrong(Fault::Twice);
+                        if twice {
+                            self.push(due, frame(text.clone()));
+                        }
+                        self.push(due, frame(text));
+                        if let Some(held) = held {
+                            self.push(due, frame(held));
+                        }
+                    }
+                }
+            }
+        }
+        self.bot = Some(bot);
+    }
+}

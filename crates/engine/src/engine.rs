@@ -390,7 +390,7 @@ impl Engine {
             if self.state.anchor.is_none() || self.state.baseline.is_none() {
                 let Some(anchor) = view.instrument.round_price(top.mid(), Round::Down).filter(|p| !p.is_zero()) else { return };
                 // Both are on disk before the first order: a start after a crash finds its grid, and books every execution since.
-                self.state.baseline = self.state.baseline.or(view.totals.watermark);
+                self.state.baseline = self.state.baseline.or(self.position.baseline());
                 self.state.anchor.get_or_insert(anchor);
                 self.commit(out);
                 return;

@@ -32,7 +32,9 @@ pub(crate) struct Sync {
     pub(crate) state: SyncState,
     /// Every execution up to it is booked.
     pub(crate) watermark: Option<TradeId>,
-    /// Executions above it that are booked, in the order of their ids, and when.
+    /// Where the books begin: nothing up to it is ours to book.
+    pub(crate) baseline: Option<TradeId>,
+    /// Executions above the watermark that are booked, in the order of their ids, and when.
     recent: ArrayVec<(TradeId, Time), RECENT_MAX>,
     /// Executions that came after one with a higher id.
     pub(crate) late: u64,
@@ -65,6 +67,7 @@ impl Sync {
         let mut sync = Self {
             state: SyncState::Lost,
             watermark,
+            baseline: watermark,
             recent: ArrayVec::new(),
             late: 0,
             ahead: None,
@@ -133,6 +136,7 @@ impl Sync {
     pub(crate) fn pages_done(&mut self, baseline: Option<TradeId>) -> bool {
         if self.watermark.is_none() {
             self.watermark = Some(baseline.unwrap_or(TradeId(0)));
+            self.baseline = self.watermark;
         }
         if self.ahead > self.watermark {
             return false;

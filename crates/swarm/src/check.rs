@@ -1,7 +1,8 @@
 //! What is compared with the venue when a world has come to rest.
 
 use crate::bot::TAG;
-use plimsoll_market::{ClientId, Qty, Side, Symbol, Totals};
+use crate::disk::Disk;
+use plimsoll_market::{ClientId, Qty, Side, Symbol, Totals, TradeId};
 use plimsoll_position::invariants::{Broken, Invariant, Truth, agree, no_order_twice, position_agrees};
 use plimsoll_sim::venue::{AccountId, Page, Venue};
 
@@ -18,10 +19,10 @@ pub(crate) fn legs(venue: &Venue, symbol: Symbol) -> Result<(), Broken> {
     no_order_twice(&ours_open(venue, symbol))
 }
 
-/// What the venue says of a symbol.
-pub(crate) fn truth(venue: &Venue, symbol: Symbol) -> Option<Truth> {
+/// What the venue says of a symbol since trading began there: what was executed before is nobody's to book.
+pub(crate) fn truth(venue: &Venue, symbol: Symbol, began: Option<TradeId>) -> Option<Truth> {
     let position = venue.position(ACCOUNT, symbol).ok()?;
-    let page = Page { from_id: Some(0), start: None, end: None, limit: usize::MAX };
+    let page = Page { from_id: Some(began.map_or(0, |id| id.0 + 1)), start: None, end: None, limit: usize::MAX };
     let trades = venue.user_trades(ACCOUNT, symbol, None, page).ok()?;
     let sum = |side: Side| trades.iter().filter(|trade| trade.side == side).fold(Qty::ZERO, |sum, trade| sum + trade.qty);
     Some(Truth {
@@ -44,10 +45,10 @@ pub(crate) enum Compare {
     Position,
 }
 
-/// Stored totals against the venue.
-pub(crate) fn books(venue: &Venue, symbol: Symbol, totals: Option<Totals>, compare: Compare) -> Result<(), Broken> {
-    let totals = totals.unwrap_or(Totals::EMPTY);
-    let Some(truth) = truth(venue, symbol) else {
+/// What is stored against the venue.
+pub(crate) fn books(venue: &Venue, symbol: Symbol, disk: &Disk, compare: Compare) -> Result<(), Broken> {
+    let totals = disk.totals.unwrap_or(Totals::EMPTY);
+    let Some(truth) = truth(venue, symbol, disk.state.and_then(|state| state.baseline)) else {
         return Err(Broken::new(Invariant::PositionAgrees, &"the venue does not know the symbol"));
     };
     match compare {

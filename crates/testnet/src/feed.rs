@@ -40,12 +40,12 @@ impl Hub {
         match event {
             MarketEvent::Trade(trade) => {
                 if let Some(topic) = self.topic(place, StreamKind::Trade) {
-                    self.publish(topic, Lane::Kept, text(|out| write_trade(out, instrument, &convert::trade(trade), now_ms)));
+                    self.publish(topic, Lane::Tape, text(|out| write_trade(out, instrument, &convert::trade(trade), now_ms)));
                 }
             }
             MarketEvent::AggTrade(trade) => {
                 if let Some(topic) = self.topic(place, StreamKind::AggTrade) {
-                    self.publish(topic, Lane::Kept, text(|out| write_agg_trade(out, instrument, &convert::agg_trade(trade), now_ms)));
+                    self.publish(topic, Lane::Tape, text(|out| write_agg_trade(out, instrument, &convert::agg_trade(trade), now_ms)));
                 }
             }
             MarketEvent::Depth(diff) => self.depth(now_ms, place, diff),

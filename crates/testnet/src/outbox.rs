@@ -14,6 +14,9 @@ use crate::limits::{HELD_BEATS_MAX, OUTBOX_KEPT_BYTES, OUTBOX_KEPT_MAX, OUTBOX_L
 pub(crate) enum Lane {
     /// Must arrive: without it the client's picture is wrong. When there is no room the connection is closed.
     Kept,
+    /// Goes in its turn; when half of the room is taken it is left out. Trades of the market, which a client that is overrun by a
+    /// market of a thousand times the usual speed can miss better than its connection.
+    Tape,
     /// Only the latest matter: when there is no room the oldest go.
     Latest,
 }
@@ -98,6 +101,10 @@ impl Outbox {
         }
         match lane {
             Lane::Kept => state.keep(frame),
+            Lane::Tape if state.kept.len() >= OUTBOX_KEPT_MAX / 2 || state.kept_bytes >= OUTBOX_KEPT_BYTES / 2 => {
+                state.kept.grant().gauge().overflowed(1);
+            }
+            Lane::Tape => state.keep(frame),
             Lane::Latest => {
                 while state.latest_bytes + frame.len() > OUTBOX_LATEST_BYTES || state.latest.is_full() {
                     let Some(oldest) = state.latest.pop_front() else { break };
@@ -210,6 +217,19 @@ mod tests {
         assert!(matches!(outbox.try_next(), Some(Next::Close(_))));
         outbox.reset();
         assert_eq!(outbox.try_next(), None);
+    }
+
+    #[test]
+    fn trades_of_the_market_leave_half_of_the_room() {
+        let outbox = outbox();
+        for at in 0..2 * OUTBOX_KEPT_MAX {
+            outbox.push(Lane::Tape, text(&at.to_string()));
+        }
+        outbox.push(Lane::Kept, text("fill"));
+        let taken: Vec<_> = std::iter::from_fn(|| outbox.try_next()).collect();
+        assert_eq!((taken.len(), taken.last()), (OUTBOX_KEPT_MAX / 2 + 1, Some(&Next::Frame(text("fill")))));
+        outbox.push(Lane::Tape, text("later"));
+        assert_eq!(outbox.try_next(), Some(Next::Frame(text("later"))));
     }
 
     #[test]

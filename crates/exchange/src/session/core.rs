@@ -382,6 +382,8 @@ impl Session {
             (Lane::Cancel, _) => self.lanes.cancels.first().map(|w| (Job::Cancel(w.what), w.symbol)),
             (Lane::Reduce, _) => self.lanes.reduces.first().map(|w| (Job::Place(w.what), w.symbol)),
             (Lane::Open, _) => self.lanes.opens.first().map(|w| (Job::Place(w.what), w.symbol)),
+            // Before all questions: with a clock that is off, none of them is answered.
+            (Lane::Reconcile, Phase::Running) if self.offset.due_at().is_some_and(|at| at <= now) => Some((Job::Clock, SymbolIndex::ANY)),
             (Lane::Reconcile, _) => {
                 let query = self.lanes.queries.first().map(|w| (Job::Query(w.what), w.symbol));
                 query.or_else(|| if running { self.next_user_job(now).or_else(|| self.next_resync(now)) } else { None })
@@ -393,9 +395,6 @@ impl Session {
 
     fn next_info(&self, now: Time) -> Option<(Job, SymbolIndex)> {
         let due = |at: Option<Time>| at.is_some_and(|at| at <= now);
-        if due(self.offset.due_at()) {
-            return Some((Job::Clock, SymbolIndex::ANY));
-        }
         if due(self.balances_at) {
             return Some((Job::Balances, SymbolIndex::ANY));
         }

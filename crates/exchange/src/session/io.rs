@@ -33,11 +33,11 @@ pub enum Lane {
     Cancel,
     /// Orders that only reduce.
     Reduce,
-    /// Queries, catch-ups, and what keeps the user stream alive.
+    /// The clock, queries, catch-ups, and what keeps the user stream alive.
     Reconcile,
     /// Orders that open.
     Open,
-    /// Everything else: instruments, book snapshots, clock.
+    /// Everything else: instruments, book snapshots.
     Info,
 }
 

@@ -49,6 +49,7 @@ impl Job {
                 }
             }
             Self::Query(_)
+            | Self::Clock
             | Self::ListenKey
             | Self::KeepAlive
             | Self::Baseline
@@ -60,8 +61,7 @@ impl Job {
             | Self::AllPositions
             | Self::AllOpenOrders
             | Self::Income(_) => Lane::Reconcile,
-            Self::Clock
-            | Self::ExchangeInfo
+            Self::ExchangeInfo
             | Self::PositionMode
             | Self::MultiAssets
             | Self::Balances

@@ -11,12 +11,14 @@ pub(crate) struct Offset {
     round_trip: Duration,
     best: Option<(Duration, i64)>,
     samples: u8,
+    /// A measurement has begun and is not complete.
+    measuring: bool,
     next_at: Option<Time>,
 }
 
 impl Offset {
     pub(crate) fn new() -> Self {
-        Self { nanos: 0, round_trip: Duration::ZERO, best: None, samples: 0, next_at: None }
+        Self { nanos: 0, round_trip: Duration::ZERO, best: None, samples: 0, measuring: false, next_at: None }
     }
 
     /// When the next sample is due; `None` while none is planned.
@@ -26,15 +28,15 @@ impl Offset {
 
     /// Begins a measurement, unless one is under way.
     pub(crate) fn measure(&mut self, now: Time) {
-        if self.samples == 0 || self.next_at.is_none() {
-            self.samples = 0;
-            self.best = None;
+        if !self.measuring {
+            self.measuring = true;
             self.next_at = Some(now);
         }
     }
 
     /// Notes that a sample was asked for: none is due until its answer.
     pub(crate) fn asked(&mut self) {
+        self.measuring = true;
         self.next_at = None;
     }
 
@@ -61,6 +63,7 @@ impl Offset {
             (self.round_trip, self.nanos) = (round_trip, nanos);
         }
         self.samples = 0;
+        self.measuring = false;
         self.next_at = Some(now + CLOCK_EVERY);
         true
     }
@@ -99,6 +102,22 @@ mod tests {
         assert_eq!((offset.millis(), offset.round_trip()), (1_000, Duration::from_millis(10)));
         assert_eq!(offset.exchange_time(at(0)), at(1_000));
         assert_eq!(offset.due_at(), Some(at(380) + CLOCK_EVERY));
+    }
+
+    #[test]
+    fn complaints_do_not_begin_a_measurement_anew() {
+        let mut offset = Offset::new();
+        offset.measure(at(0));
+        for sample in 1..CLOCK_SAMPLES {
+            offset.asked();
+            offset.measure(at(1));
+            assert_eq!(offset.due_at(), None, "one is on its way");
+            assert!(!offset.sample(at(0), at(10), at(1_000)), "{sample}");
+        }
+        offset.asked();
+        offset.measure(at(2));
+        assert!(offset.sample(at(0), at(10), at(1_000)));
+        assert_eq!(offset.millis(), 995);
     }
 
     #[test]

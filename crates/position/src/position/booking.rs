@@ -2,10 +2,11 @@
 
 use super::Position;
 use crate::holding::book_fill;
-use crate::limits::CLOSING_STRATEGY;
+use crate::limits::{CLOSING_STRATEGY, SLOTS};
 use crate::orders::{WorkState, Working};
 use crate::sync::{SyncState, Verdict};
 use crate::view::Changes;
+use arrayvec::ArrayVec;
 use plimsoll_market::{
     Action, Actions, Booked, Cancel, ClientId, Fill, FillPage, Order, OrderReport, OrderStatus, Qty, Record, Round, Side, SlotRow, Source,
     Time, Totals,
@@ -141,8 +142,9 @@ impl Position {
         let closing = leg.is_some_and(|l| l.strategy() == CLOSING_STRATEGY);
         let mut slot_row = None;
         let mut slot_realized = 0;
+        let mut closed = ArrayVec::new();
         if closing {
-            slot_realized = self.close_slots(fill, out);
+            slot_realized = self.close_slots(fill, &mut closed);
         } else if let Some(slot) = leg.and_then(|leg| self.slots.claim(leg)) {
             let notional = fill.price * fill.qty;
             match fill.side {
@@ -174,7 +176,11 @@ impl Position {
         }
         self.round_trips += slot_realized;
         let booked = Booked { fill: Fill { id, ..*fill }, leg, realized, slot_realized };
+        // The execution first: what follows it has its totals, and of what is stored a crash leaves a beginning.
         out.push(Action::Record(Box::new(self.record(row, Some(booked), slot_row))));
+        for slot in closed {
+            out.push(Action::Record(Box::new(self.record(None, None, Some(slot)))));
+        }
         let mut changes = Changes::INVENTORY;
         if let Some(at) = at {
             changes.add(self.settle(now, at));
@@ -182,8 +188,9 @@ impl Position {
         changes
     }
 
-    /// Books a closing execution to the slots, highest level first; returns what it realised against their cost.
-    pub(super) fn close_slots(&mut self, fill: &Fill, out: &mut Actions) -> i128 {
+    /// Books a closing execution to the slots, highest level first; returns what it realised against their cost, and adds the
+    /// slots that it changed.
+    fn close_slots(&mut self, fill: &Fill, closed: &mut ArrayVec<SlotRow, SLOTS>) -> i128 {
         let mut rest = if fill.side == Side::Sell { fill.qty } else { Qty::ZERO };
         let mut realized = 0;
         while !rest.is_zero() {
@@ -196,9 +203,8 @@ impl Position {
             slot.held -= take;
             slot.selling = !slot.held.is_zero();
             rest -= take;
-            let row = slot.row();
+            closed.push(slot.row());
             self.slots.note_held(leg);
-            out.push(Action::Record(Box::new(self.record(None, None, Some(row)))));
         }
         realized
     }

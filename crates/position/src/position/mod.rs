@@ -117,6 +117,8 @@ pub struct Position {
     inventory_epoch: u64,
     mismatch: Option<(Holding, u8)>,
     foreign_orders: u32,
+    /// Books and exchange have agreed once.
+    compared: bool,
     compare_at: Time,
     unblock_at: Option<Time>,
 }
@@ -155,6 +157,7 @@ impl Position {
             inventory_epoch: 0,
             mismatch: None,
             foreign_orders: 0,
+            compared: false,
             compare_at: Time::ZERO,
             unblock_at: None,
         }
@@ -179,6 +182,11 @@ impl Position {
     /// Whether our books are in step with the exchange.
     pub const fn sync_state(&self) -> SyncState {
         self.sync.state
+    }
+
+    /// Where the books begin: nothing up to it is ours to book. `None` before the exchange has told.
+    pub const fn baseline(&self) -> Option<TradeId> {
+        self.sync.baseline
     }
 
     /// Executions that the stream told after one with a higher trade id.

@@ -67,7 +67,9 @@ impl Position {
             self.sync.ask_at = None;
             self.compare_at = now + COMPARE_EVERY;
             let settled = self.settle_short(now);
-            return self.trim_slots(now, out).and(settled);
+            let trimmed = self.trim_slots(now, out);
+            self.compared = true;
+            return trimmed.and(settled);
         }
         // Nothing was ever booked: what the account holds was there before us, and is not ours to trade.
         let ours_open = snapshot.open.iter().any(|r| self.is_ours(r.id).is_some());
@@ -127,8 +129,10 @@ impl Position {
         if excess.is_zero() {
             return Changes::NONE;
         }
+        // A crash can lose the slots of a closing whose execution was stored; they give way in the order that it took them.
+        let severity = if self.compared { Severity::Critical } else { Severity::Warning };
         out.push(Action::Alert(Box::new(Alert::new(
-            Severity::Critical,
+            severity,
             AlertCode::PositionMismatch,
             now,
             &format_args!(

@@ -122,10 +122,13 @@ impl World {
                 }
                 Output::Event { symbol, event } => bot.work.push_back(Work::Engine(symbol.usize(), event)),
                 Output::Account(event) => self.account(bot, &AccountInput::Event(event)),
+                // A damaged list of contracts hides one: people would start again.
+                Output::Booted(report) if report.symbols.len() < self.options.symbols => return Ok(true),
                 Output::Booted(report) => {
                     for symbol in &report.symbols {
                         let at = symbol.index.usize();
                         let boot = self.disks.get(at).map(Disk::boot).unwrap_or_default();
+                        self.say(|| format!("{} begins with {:?}", symbol.instrument.symbol, boot.books));
                         let engine = engine(&self.options, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
                         bot.seats.push(Seat { instrument: symbol.instrument, engine });
                         if self.memory_short {

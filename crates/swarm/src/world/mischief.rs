@@ -14,6 +14,10 @@ impl World {
             }
         }
         self.recover_records()?;
+        // In peace an operator sees to it that nothing stays paused.
+        if !self.trouble && !self.stopping && self.seconds.is_multiple_of(10) {
+            (0..self.options.symbols).try_for_each(|symbol| self.command(symbol, Command::Resume))?;
+        }
         self.with_bot(|world, bot| {
             for at in 0..bot.seats.len() {
                 let Some(seat) = bot.seats.get(at) else { continue };
@@ -196,11 +200,5 @@ impl World {
         self.say(|| "peace".to_owned());
         self.trouble = false;
         self.refusing = None;
-        // More than once: the bot may be down, or still to learn of a pause.
-        for pause in [1, 5, 20, 40] {
-            for at in 0..self.options.symbols {
-                self.push(self.now + SECOND * pause, Later::Resume(at));
-            }
-        }
     }
 }

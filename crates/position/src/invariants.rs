@@ -209,6 +209,21 @@ pub fn agree(totals: &Totals, truth: &Truth) -> Result<(), Broken> {
     Ok(())
 }
 
+/// What books and exchange must agree on when executions were booked out of their order: everything but how cash is divided
+/// between realised profit and the cost of what is held. `money_unit` is how many units of money (1e-8) a unit of cost is worth.
+///
+/// # Errors
+/// The first figure that differs.
+pub fn agree_out_of_order(totals: &Totals, truth: &Truth, money_unit: i128) -> Result<(), Broken> {
+    let cash = |realized: i128, cost: Notional| realized - cost.units() * money_unit;
+    let theirs = cash(truth.realized, truth.cost.unwrap_or(totals.cost));
+    if cash(totals.realized, totals.cost) != theirs {
+        let ours = cash(totals.realized, totals.cost);
+        return Err(Broken::new(Invariant::MoneyAgrees, &format_args!("realised less cost {ours} of {theirs}")));
+    }
+    agree(totals, &Truth { cost: None, realized: totals.realized, ..*truth })
+}
+
 /// The position alone: what is left to compare when the books began after the account, or took a position over.
 ///
 /// # Errors
@@ -264,6 +279,9 @@ mod tests {
         assert_eq!(broken(&Truth { cost: Some(Notional::from_units(31)), ..truth }), Invariant::PositionAgrees);
         assert_eq!(broken(&Truth { fees: 8, ..truth }), Invariant::MoneyAgrees);
         assert_eq!(broken(&Truth { realized: 0, ..truth }), Invariant::MoneyAgrees);
+        let shifted = Truth { realized: 11 + 2_000, cost: Some(Notional::from_units(32)), ..truth };
+        assert_eq!(agree_out_of_order(&totals, &shifted, 1_000), Ok(()));
+        assert_eq!(agree_out_of_order(&totals, &Truth { realized: 12, ..truth }, 1_000).unwrap_err().invariant, Invariant::MoneyAgrees);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) struct Sync {
     pub(crate) baseline: Option<TradeId>,
     /// Executions above the watermark that are booked, in the order of their ids, and when.
     recent: ArrayVec<(TradeId, Time), RECENT_MAX>,
-    /// Executions that came after one with a higher id.
+    /// Executions that were booked after one with a higher id.
     pub(crate) late: u64,
     /// Highest id that the stream showed while a catch-up ran.
     ahead: Option<TradeId>,
@@ -126,6 +126,7 @@ impl Sync {
             return Verdict::Seen;
         }
         let booked = self.is_booked(id);
+        self.late += u64::from(!booked && self.recent.last().is_some_and(|(last, _)| *last > id));
         self.watermark = Some(id);
         self.recent.retain(|(other, _)| *other > id);
         if booked { Verdict::Seen } else { Verdict::Book }
@@ -190,11 +191,11 @@ mod tests {
         assert_eq!(sync.judge_stream(TradeId(20), at(1)), Verdict::Book);
         assert_eq!(sync.judge_stream(TradeId(15), at(2)), Verdict::Book, "overtaken by 20");
         assert_eq!(sync.judge_stream(TradeId(20), at(3)), Verdict::Seen);
-        assert_eq!((sync.late, sync.watermark), (1, Some(TradeId(12))));
+        assert_eq!((sync.late, sync.watermark), (1, Some(TradeId(10))));
         // A catch-up brings all of them, and one that never came.
         let verdicts = [12, 15, 17, 20].map(|id| sync.judge_page(TradeId(id)));
         assert_eq!(verdicts, [Verdict::Seen, Verdict::Seen, Verdict::Book, Verdict::Seen]);
-        assert_eq!((sync.watermark, sync.recent.len()), (Some(TradeId(20)), 0));
+        assert_eq!((sync.watermark, sync.recent.len(), sync.late), (Some(TradeId(20)), 0, 2));
     }
 
     #[test]

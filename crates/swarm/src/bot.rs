@@ -52,8 +52,8 @@ pub(crate) struct Wire {
     pub(crate) free_at: plimsoll_market::Time,
     /// It delivers nothing but pings any more.
     pub(crate) deaf: bool,
-    /// A message that the next one overtakes.
-    pub(crate) held: Option<String>,
+    /// A message that so many of the next ones overtake.
+    pub(crate) held: Option<(String, u8)>,
 }
 
 /// One symbol's engine, and what its loop keeps beside it.

@@ -3,7 +3,7 @@
 use crate::bot::TAG;
 use crate::disk::Disk;
 use plimsoll_market::{ClientId, Qty, Side, Symbol, Totals, TradeId};
-use plimsoll_position::invariants::{Broken, Invariant, Truth, agree, no_order_twice, position_agrees};
+use plimsoll_position::invariants::{Broken, Invariant, Truth, agree, agree_out_of_order, no_order_twice, position_agrees};
 use plimsoll_sim::venue::{AccountId, Page, Venue};
 
 pub(crate) const ACCOUNT: AccountId = AccountId(0);
@@ -41,6 +41,8 @@ pub(crate) fn truth(venue: &Venue, symbol: Symbol, began: Option<TradeId>) -> Op
 pub(crate) enum Compare {
     /// Everything.
     All,
+    /// Everything but how cash is divided between profit and cost: executions were booked out of their order.
+    OutOfOrder,
     /// The position: the books began after the account.
     Position,
 }
@@ -53,6 +55,10 @@ pub(crate) fn books(venue: &Venue, symbol: Symbol, disk: &Disk, compare: Compare
     };
     match compare {
         Compare::All => agree(&totals, &truth),
+        Compare::OutOfOrder => {
+            let scale = venue.instrument(symbol).map_or(0, |instrument| instrument.price_scale + instrument.qty_scale);
+            agree_out_of_order(&totals, &truth, 10_i128.pow(u32::from(8_u8.saturating_sub(scale))))
+        }
         Compare::Position => position_agrees(&totals, &Truth { cost: None, ..truth }),
     }
 }

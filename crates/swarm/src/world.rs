@@ -281,7 +281,7 @@ impl World {
                 self.outcome.fills += truth.fills;
             }
             let seat = self.bot.as_ref().and_then(|bot| bot.seats.get(at));
-            let alone = self.hands.is_empty() && self.compare == Compare::All;
+            let alone = self.hands.is_empty() && self.compare != Compare::Position;
             if let Some(view) = seat.map(|seat| seat.engine.position().view(self.now))
                 && alone
             {
@@ -304,7 +304,7 @@ impl World {
         } else if alert.severity != Severity::Critical {
             // What the account held before we ever traded.
             self.compare = Compare::Position;
-        } else if self.hands.is_empty() && self.compare == Compare::All {
+        } else if self.hands.is_empty() && self.compare != Compare::Position {
             self.breach(Broken::new(Invariant::PositionAgrees, &alert.text));
         }
     }

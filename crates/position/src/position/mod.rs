@@ -189,7 +189,8 @@ impl Position {
         self.sync.baseline
     }
 
-    /// Executions that the stream told after one with a higher trade id.
+    /// Executions that were booked after one with a higher trade id: average cost and realised profit then differ from the
+    /// exchange's, which books in the order of ids; their sum does not.
     pub const fn late_fills(&self) -> u64 {
         self.sync.late
     }

@@ -43,8 +43,8 @@ impl World {
         let mut killed = false;
         while let Some(work) = bot.work.pop_front() {
             match work {
-                Work::Session(what) => killed |= self.to_session(&mut bot, what)?,
-                Work::Engine(at, event) => self.to_engine(&mut bot, at, &event)?,
+                Work::Session(what) => killed |= self.tell_session(&mut bot, what)?,
+                Work::Engine(at, event) => self.tell_engine(&mut bot, at, &event)?,
             }
             if killed {
                 break;
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// Gives an input to the session and carries out its outputs; tells whether the process was killed meanwhile.
-    pub(super) fn to_session(&mut self, bot: &mut Bot, what: ToSession) -> anyhow::Result<bool> {
+    pub(super) fn tell_session(&mut self, bot: &mut Bot, what: ToSession) -> anyhow::Result<bool> {
         let now = self.now;
         let Bot { session, outputs, .. } = bot;
         match &what {
@@ -158,7 +158,7 @@ impl World {
         });
     }
 
-    pub(super) fn to_engine(&mut self, bot: &mut Bot, at: usize, event: &Event) -> anyhow::Result<()> {
+    pub(super) fn tell_engine(&mut self, bot: &mut Bot, at: usize, event: &Event) -> anyhow::Result<()> {
         let Bot { seats, actions, work, .. } = bot;
         // Before the boot nobody is there to hear.
         let Some(seat) = seats.get_mut(at) else { return Ok(()) };
@@ -171,6 +171,9 @@ impl World {
         if self.outcome.events.is_multiple_of(16) {
             let held = invariants::books(&seat.engine.position().view(self.now));
             self.hold(held);
+        }
+        if seat.engine.position().late_fills() > 0 && self.compare == Compare::All {
+            self.compare = Compare::OutOfOrder;
         }
         let closed = seat.engine.closed();
         let index = plimsoll_exchange::SymbolIndex(at as u16);

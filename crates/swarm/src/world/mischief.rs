@@ -28,7 +28,7 @@ impl World {
                 let conn = ConnId(at as u8);
                 let Some(wire) = bot.wires.get_mut(at).and_then(Option::as_mut).filter(|wire| wire.stream.is_some()) else { continue };
                 // A message held back for the next one does not wait for ever.
-                if let Some(text) = wire.held.take() {
+                if let Some((text, _)) = wire.held.take() {
                     let (run, generation, due) = (world.run, wire.generation, world.now.max(wire.free_at));
                     world.push(due, Later::Frame { run, conn, generation, text });
                 }

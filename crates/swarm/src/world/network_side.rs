@@ -94,8 +94,7 @@ impl World {
         let Some(mut bot) = self.bot.take() else { return };
         for at in 0..bot.wires.len() {
             let conn = ConnId(at as u8);
-            loop {
-                let Some(wire) = bot.wires.get_mut(at).and_then(Option::as_mut) else { break };
+            while let Some(wire) = bot.wires.get_mut(at).and_then(Option::as_mut) {
                 let Some(brought) = wire.stream.as_ref().and_then(|stream| stream.take()) else { break };
                 let (run, generation) = (self.run, wire.generation);
                 let due = (self.now + self.delay()).max(wire.free_at);
@@ -118,10 +117,13 @@ impl World {
                         }
                         let frame = |text| Later::Frame { run, conn, generation, text };
                         if user && wire.held.is_none() && self.goes_wrong(Fault::Swapped) {
-                            wire.held = Some(text);
+                            wire.held = Some((text, 1 + (self.random.next_u64() % 8) as u8));
                             continue;
                         }
-                        let held = wire.held.take();
+                        if let Some((_, left)) = &mut wire.held {
+                            *left -= 1;
+                        }
+                        let held = wire.held.take_if(|(_, left)| *left == 0).map(|(text, _)| text);
                         let twice = user && self.goes_wrong(Fault::Twice);
                         if twice {
                             self.push(due, frame(text.clone()));

@@ -2,6 +2,7 @@ use crate::book::Top;
 use crate::event::MarkPrice;
 use crate::ids::{ClientId, Leg, Side, Symbol};
 use crate::money::{Holding, Notional, Price, Qty, RefPrice};
+use crate::risk::Lock;
 use crate::time::Time;
 
 /// Where an engine is in its life.
@@ -97,6 +98,10 @@ pub struct Status {
     pub phase: Phase,
     /// Why nothing may be opened now; `None` when it may.
     pub closed: Option<&'static str>,
+    /// What a rule has locked.
+    pub lock: Option<Lock>,
+    /// Whether the position is being closed.
+    pub closing: bool,
     /// Last best bid and ask.
     pub top: Option<Top>,
     /// Last mark price.

@@ -39,6 +39,8 @@ fn status() -> Status {
         symbol: symbol("BTCUSDT"),
         phase: Phase::Trading,
         closed: None,
+        lock: None,
+        closing: false,
         top: Some(Top {
             bid: Price::from_units(600_000),
             bid_qty: Qty::from_units(1),

@@ -286,7 +286,15 @@ mod tests {
 
     #[test]
     fn empty_books_are_whole() {
-        let cfg = PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 };
+        let cfg = PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        };
         let position = Position::new(Instrument::example_btcusdt(), cfg, None);
         assert_eq!(books(&position.view(Time::ZERO)), Ok(()));
     }

@@ -299,7 +299,7 @@ impl SymbolLoop {
                 Action::Place(place) => Some((place.id, Request::Place)),
                 Action::Cancel(cancel) => Some((cancel.id, Request::Cancel)),
                 Action::Query { id } => Some((*id, Request::Query)),
-                Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) => None,
+                Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => None,
             };
             match action {
                 Action::Place(_) | Action::Cancel(_) | Action::Query { .. } => {
@@ -317,6 +317,12 @@ impl SymbolLoop {
                 Action::Resync { .. } => {
                     if self.parts.orders.try_send(self.parts.index, action).is_err() {
                         self.echoes.push_back(Event::ResyncFailed);
+                    }
+                }
+                Action::Countdown { .. } => {
+                    // The engine tells it again in its time; until then the exchange counts on.
+                    if self.parts.orders.try_send(self.parts.index, action).is_err() {
+                        tracing::warn!(symbol = %self.parts.instrument.symbol, "the exchange's switch was not told for want of room");
                     }
                 }
                 Action::Commit(record) => {
@@ -408,7 +414,9 @@ impl SymbolLoop {
             self.parts.mirror.retain(|(id, _)| view.orders.find(*id).is_some());
         }
         let status = self.engine.status(now);
-        let input = AccountInput::Unrealized { symbol: self.parts.index.0, units: status.pnl.unrealized };
+        let pnl = &status.pnl;
+        let booked = pnl.realized - pnl.fees + pnl.funding;
+        let input = AccountInput::Figures { symbol: self.parts.index.0, unrealized: pnl.unrealized, booked };
         self.feed_back(Feedback::Input(input));
         self.parts.metrics.observe(&status, &self.parts.instrument);
         if status.slots_cleaned > self.cleaned {

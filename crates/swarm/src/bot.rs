@@ -7,7 +7,7 @@ use plimsoll_engine::{Account, AccountConfig, Boot, Engine, EngineConfig};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Session, SessionConfig};
-use plimsoll_market::{Action, Actions, Asset, Event, Instrument, Price, Symbol, Tag};
+use plimsoll_market::{Action, Actions, Asset, Event, Instrument, Price, Symbol, Tag, Time};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::GateConfig;
 use plimsoll_strategy::{Grid, GridConfig};
@@ -20,10 +20,11 @@ pub(crate) use plimsoll_exchange::session::Outputs;
 pub(crate) const KEY: &str = "key";
 pub(crate) const SECRET: &str = "secret";
 pub(crate) const TAG: Tag = Tag(7);
+/// Market data older than this counts as stale.
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(10);
 pub(crate) const RECV_WINDOW: Duration = Duration::from_secs(5);
-/// The most that holding and opening orders of all symbols may be worth, units of 1e-8 USDT.
-pub(crate) const EXPOSURE_MAX: i128 = 50_000 * 100_000_000;
-const ORDER_QUOTE: i128 = 250 * 100_000_000;
+/// What a buy may cost, units of 1e-8 USDT.
+pub(crate) const ORDER_QUOTE: i128 = 250 * 100_000_000;
 
 /// An input of a session that owns what it carries.
 pub(crate) enum ToSession {
@@ -49,7 +50,7 @@ pub(crate) struct Wire {
     pub(crate) generation: u64,
     pub(crate) stream: Option<Stream>,
     /// Nothing overtakes what was sent before.
-    pub(crate) free_at: plimsoll_market::Time,
+    pub(crate) free_at: Time,
     /// It delivers nothing but pings any more.
     pub(crate) deaf: bool,
     /// A message that so many of the next ones overtake.
@@ -60,6 +61,8 @@ pub(crate) struct Wire {
 pub(crate) struct Seat {
     pub(crate) instrument: Instrument,
     pub(crate) engine: Engine,
+    /// When the market last told something.
+    pub(crate) heard: Time,
 }
 
 pub(crate) struct Bot {
@@ -70,6 +73,20 @@ pub(crate) struct Bot {
     pub(crate) account: Account,
     pub(crate) work: VecDeque<Work>,     // tidy: bounded by what one input causes
     pub(crate) wires: Vec<Option<Wire>>, // tidy: bounded by CONNS_MAX
+}
+
+/// The most that holding and opening orders of all symbols may be worth, units of 1e-8 USDT.
+pub(crate) fn exposure_max(options: &Options) -> i128 {
+    i128::from(options.exposure) * 100_000_000
+}
+
+/// About 0.07 % of the price: a round trip pays its fees and fills are frequent.
+pub(crate) fn interval(symbol: Symbol) -> Price {
+    Price::from_units(match symbol.as_str() {
+        "BTCUSDT" => 4_000,
+        "ETHUSDT" => 200,
+        _ => 1_000,
+    })
 }
 
 pub(crate) fn symbols(options: &Options) -> Vec<Symbol> {
@@ -90,7 +107,7 @@ impl Bot {
         };
         let session = Session::new(config, run, &mut Grants::detached(&plan))?;
         let quote = Asset::new("USDT")?;
-        let account = AccountConfig { quote, exposure_max: EXPOSURE_MAX, orders_per_10s: 100, drawdown_max_ppm: 1_000_000 };
+        let account = AccountConfig { quote, exposure_max: exposure_max(options), orders_per_10s: 100, drawdown_max_ppm: 1_000_000 };
         Ok(Self {
             session,
             outputs: Outputs::new(Grant::detached(Outputs::line("swarm.outputs", options.symbols))),
@@ -121,19 +138,13 @@ pub(crate) fn engine(
     placed_before: u64,
     boot: &Boot,
 ) -> anyhow::Result<Engine> {
-    // About 0.07 % of the price: a round trip pays its fees and fills are frequent.
-    let interval = match instrument.symbol.as_str() {
-        "BTCUSDT" => 4_000,
-        "ETHUSDT" => 200,
-        _ => 1_000,
-    };
-    let interval = Price::from_units(interval);
+    let interval = interval(instrument.symbol);
     let (buy_window, sell_window) = options.windows;
     let grid = Grid::new(GridConfig { interval, order_quote: ORDER_QUOTE, buy_window, sell_window }, 0);
     let recv_window_ms = RECV_WINDOW.as_millis() as u64;
     let config = EngineConfig {
         position: PositionConfig { tag: TAG, run, series, placed_before, recv_window_ms },
-        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: EXPOSURE_MAX },
+        gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options) },
         interval,
     };
     Ok(Engine::new(instrument, config, Box::new(grid), boot)?)

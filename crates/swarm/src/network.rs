@@ -18,12 +18,21 @@ pub(crate) enum Fate {
     TimeoutAccepted,
     /// It is carried out, and the answer is damaged.
     Mangled,
+    /// It is refused with a status and a code, and not carried out.
+    Refused(u16, i32),
+    /// It is carried out, and answered as if it had come twice.
+    Doubled(u16, i32),
 }
 
 impl Fate {
     /// What the exchange says instead of an answer.
     pub(crate) fn answer(self) -> Answer {
+        let coded;
         let (status, body) = match self {
+            Self::Refused(status, code) | Self::Doubled(status, code) => {
+                coded = format!(r#"{{"code":{code},"msg":"Refused."}}"#);
+                (status, coded.as_str())
+            }
             Self::TimeoutAccepted => (
                 408,
                 r#"{"code":-1007,"msg":"Timeout waiting for response from backend server. Send status unknown; execution status unknown."}"#,

@@ -1,21 +1,25 @@
 //! One world: the venue, the network, the bot and its disk, moved from one happening to the next.
 
 mod bot_side;
+mod hold;
 mod mischief;
 mod network_side;
 
-use crate::bot::{Bot, KEY, RECV_WINDOW, SECRET, Seat, ToSession, Wire, Work, engine, symbols};
-use crate::check::{ACCOUNT, Compare, books, legs, ours_open};
+use crate::bot::{
+    Bot, KEY, ORDER_QUOTE, RECV_WINDOW, SECRET, STALE_AFTER, Seat, TAG, ToSession, Wire, Work, engine, exposure_max, interval, symbols,
+};
+use crate::check::{ACCOUNT, Compare, books, legs, only_reduces, ours_open};
 use crate::disk::Disk;
 use crate::limits::{HANDS_MAX, STEPS_AT_ONCE, TRACE_LINES};
 use crate::network::{Fate, mangle};
-use crate::options::{Fault, Options};
+use crate::options::{Fault, Options, REFUSALS};
 use core::time::Duration;
 use plimsoll_engine::{AccountAction, AccountInput};
 use plimsoll_exchange::session::{Closed, ConnId, HttpRequest, Input, Output, Reply, Sent, Used};
+use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Leg, Link, OrderStatus, OrderType, Phase, Price, Qty, Severity,
-    Side, StopMode, Symbol, Tag, Time,
+    AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Leg, Link, OrderStatus, OrderType, Phase, Place, Price, Qty,
+    Round, Severity, Side, StopMode, Symbol, Tag, Time,
 };
 use plimsoll_position::SyncState;
 use plimsoll_position::invariants::{self, Broken, Invariant};
@@ -122,9 +126,13 @@ pub(crate) struct World {
     stuck: bool,
     memory_short: bool,
     generation: u64,
-    /// Orders by hand, and those of them that hands have withdrawn.
+    /// Orders by hand.
     hands: Vec<(Symbol, u64)>, // tidy: bounded by HANDS_MAX
     ids: BTreeSet<ClientId>, // tidy: bounded by the orders of a world
+    /// What each level buys at.
+    levels: BTreeMap<(usize, Leg), Price>, // tidy: bounded by the levels of a world's grids
+    /// Somebody else has traded on the account: a person, or the exchange by force.
+    others: bool,
     compare: Compare,
     broken: Option<Broken>,
     steps_at_once: u32,
@@ -164,6 +172,8 @@ impl World {
             generation: 0,
             hands: Vec::new(),
             ids: BTreeSet::new(),
+            levels: BTreeMap::new(),
+            others: false,
             compare: Compare::All,
             broken: None,
             steps_at_once: 0,
@@ -181,8 +191,9 @@ impl World {
             seconds: 0,
             options: options.clone(),
         };
-        world.push(begun, Later::Start);
-        world.push(begun + SECOND, Later::Second);
+        world.open_before()?;
+        world.push(world.now, Later::Start);
+        world.push(world.now + SECOND, Later::Second);
         Ok(world)
     }
 
@@ -221,99 +232,6 @@ impl World {
         outcome.passed = self.now.since(self.begun);
         outcome.trace = self.trace.into_iter().flatten().collect();
         Ok(outcome)
-    }
-
-    // What must hold ---------------------------------------------------------------------------------------------------
-
-    fn breach(&mut self, broken: Broken) {
-        self.say(|| format!("BROKEN {broken}"));
-        self.broken.get_or_insert(broken);
-    }
-
-    fn hold(&mut self, held: Result<(), Broken>) {
-        if let Err(broken) = held {
-            self.breach(broken);
-        }
-    }
-
-    /// In step and trading, all of them.
-    fn is_well(&self) -> bool {
-        self.bot.as_ref().is_some_and(|bot| {
-            bot.seats.len() == self.options.symbols
-                && bot.seats.iter().all(|seat| {
-                    seat.engine.phase() == Phase::Trading
-                        && seat.engine.position().sync_state() == SyncState::InStep
-                        && seat.engine.closed().is_none()
-                })
-        })
-    }
-
-    fn standing(&self) -> String {
-        let Some(bot) = &self.bot else { return "the bot is down".to_owned() };
-        let seats = bot.seats.iter().map(|seat| {
-            let sync = seat.engine.position().sync_state();
-            let orders = seat.engine.position().view(self.now).orders.len();
-            let closed = seat.engine.closed().map_or("open", |closed| closed.as_str());
-            format!("{} {:?} {sync:?} {closed} {orders} orders", seat.instrument.symbol, seat.engine.phase())
-        });
-        let seats: Vec<String> = seats.collect();
-        if seats.is_empty() { "the session has not booted".to_owned() } else { seats.join(", ") }
-    }
-
-    fn is_drained(&self) -> bool {
-        self.bot.as_ref().is_some_and(|bot| bot.seats.iter().all(|seat| seat.engine.phase() == Phase::Drained))
-    }
-
-    fn compare(&mut self) {
-        for (at, symbol) in symbols(&self.options).into_iter().enumerate() {
-            let all = self.disks.get(at).map_or(0, Disk::waiting);
-            if let Some(disk) = self.disks.get_mut(at) {
-                disk.flush(all);
-            }
-            let left = ours_open(self.counter.venue(), symbol);
-            if !left.is_empty() {
-                self.breach(Broken::new(Invariant::NothingLeftOpen, &format_args!("{symbol}: {left:?}")));
-            }
-            let Some(disk) = self.disks.get(at) else { continue };
-            let held = books(self.counter.venue(), symbol, disk, self.compare);
-            self.hold(held);
-            if let Some(truth) = crate::check::truth(self.counter.venue(), symbol, None) {
-                self.outcome.fills += truth.fills;
-            }
-            let seat = self.bot.as_ref().and_then(|bot| bot.seats.get(at));
-            let alone = self.hands.is_empty() && self.compare != Compare::Position;
-            if let Some(view) = seat.map(|seat| seat.engine.position().view(self.now))
-                && alone
-            {
-                let held = invariants::slots_are_covered(&view);
-                self.hold(held);
-            }
-        }
-        for (symbol, id) in self.hands.clone() {
-            let order = self.counter.venue().order(ACCOUNT, symbol, OrderRef::Id(id));
-            if order.is_ok_and(|order| order.status == OrderStatus::Canceled) {
-                self.breach(Broken::new(Invariant::ForeignUntouched, &format_args!("{symbol}: order {id} by hand was withdrawn")));
-            }
-        }
-    }
-
-    /// The books had to give way to the exchange: right only where they could not know.
-    fn mismatch(&mut self, alert: &Alert) {
-        if alert.text.contains("slots hold") && alert.severity != Severity::Critical {
-            // A crash has lost the slots of a closing; they follow from its execution.
-        } else if alert.severity != Severity::Critical {
-            // What the account held before we ever traded.
-            self.compare = Compare::Position;
-        } else if self.hands.is_empty() && self.compare != Compare::Position {
-            self.breach(Broken::new(Invariant::PositionAgrees, &alert.text));
-        }
-    }
-
-    fn check_orders(&mut self) {
-        for symbol in symbols(&self.options) {
-            let held = legs(self.counter.venue(), symbol);
-            self.hold(held);
-        }
     }
 
     // Chance -----------------------------------------------------------------------------------------------------------

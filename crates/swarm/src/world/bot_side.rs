@@ -30,6 +30,7 @@ impl World {
         if self.goes_wrong(Fault::DiskLost) {
             self.say(|| "the database is lost".to_owned());
             self.disks.fill(Disk::default());
+            self.levels.clear();
             self.compare = Compare::Position;
         }
         let pause = self.up_to(Duration::from_secs(3));
@@ -130,7 +131,7 @@ impl World {
                         let boot = self.disks.get(at).map(Disk::boot).unwrap_or_default();
                         self.say(|| format!("{} begins with {:?}", symbol.instrument.symbol, boot.books));
                         let engine = engine(&self.options, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
-                        bot.seats.push(Seat { instrument: symbol.instrument, engine });
+                        bot.seats.push(Seat { instrument: symbol.instrument, engine, heard: Time::ZERO });
                         if self.memory_short {
                             bot.work.push_back(Work::Engine(at, Event::MemoryShort(true)));
                         }
@@ -167,28 +168,22 @@ impl World {
             self.say(|| format!("{symbol} {event:?}"));
         }
         self.mark(at as u64);
+        if matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_)) {
+            seat.heard = self.now;
+        }
         seat.engine.on_event(self.now, event, actions);
         if self.outcome.events.is_multiple_of(16) {
-            let held = invariants::books(&seat.engine.position().view(self.now));
-            self.hold(held);
+            self.check_books(at, seat);
         }
         if seat.engine.position().late_fills() > 0 && self.compare == Compare::All {
             self.compare = Compare::OutOfOrder;
         }
-        let closed = seat.engine.closed();
         let index = plimsoll_exchange::SymbolIndex(at as u16);
         for action in actions.drain() {
             match action {
                 Action::Place(place) => {
                     self.say(|| format!("{symbol} {place:?} {:?}", place.id));
-                    if let Some(closed) = closed.filter(|_| !place.reduce_only) {
-                        let broken =
-                            Broken::new(Invariant::ClosedOpensNothing, &format_args!("{symbol}: {place:?} while {}", closed.as_str()));
-                        self.broken.get_or_insert(broken);
-                    }
-                    if !self.ids.insert(place.id) {
-                        self.broken.get_or_insert(Broken::new(Invariant::IdsAreUnique, &format_args!("{symbol}: {:?} again", place.id)));
-                    }
+                    self.check_place(at, seat, &place);
                     work.push_back(Work::Session(ToSession::Order(index, action)));
                 }
                 Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } => {

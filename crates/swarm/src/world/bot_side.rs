@@ -105,10 +105,12 @@ impl World {
                 Output::Connect { conn, target } => {
                     self.generation += 1;
                     let (run, generation, at) = (self.run, self.generation, self.now + self.delay());
+                    self.say(|| format!("connection {} is opened", conn.0));
                     *bot.wire(conn) = Some(Wire { generation, stream: None, free_at: at, deaf: false, held: None });
                     self.push(at, Later::Dial { run, conn, generation, target });
                 }
                 Output::Close { conn } => {
+                    self.say(|| format!("connection {} is given up", conn.0));
                     if let Some(stream) = bot.wire(conn).take().and_then(|wire| wire.stream) {
                         self.counter.close(&stream);
                     }
@@ -208,7 +210,7 @@ impl World {
                 Action::Alert(alert) => {
                     self.say(|| format!("{symbol} alert {}: {}", alert.code.as_str(), alert.text));
                     if alert.code == AlertCode::PositionMismatch {
-                        self.mismatch(&alert);
+                        self.mismatch(seat, &alert);
                     }
                 }
             }

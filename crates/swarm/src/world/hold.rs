@@ -76,19 +76,24 @@ impl World {
     }
 
     /// The books had to give way to the exchange: right only where they could not know.
-    pub(super) fn mismatch(&mut self, alert: &Alert) {
+    pub(super) fn mismatch(&mut self, seat: &Seat, alert: &Alert) {
         let critical = alert.severity == Severity::Critical;
         if alert.text.contains("slots hold") {
             // A crash has lost the slots of a closing, which follow from its execution; or somebody else has closed.
             if critical && !self.others && self.compare != Compare::Position {
                 self.breach(Broken::new(Invariant::SlotsAreCovered, &alert.text));
             }
-        } else if !critical {
-            // What the account held before we ever traded.
+        } else if !critical || self.held_before(seat) {
             self.compare = Compare::Position;
         } else if self.compare != Compare::Position {
             self.breach(Broken::new(Invariant::PositionAgrees, &alert.text));
         }
+    }
+
+    /// Whether the account held something before we ever traded.
+    fn held_before(&self, seat: &Seat) -> bool {
+        let truth = crate::check::truth(self.counter.venue(), seat.instrument.symbol, seat.engine.position().baseline());
+        truth.is_some_and(|truth| truth.bought.signed(Side::Buy).units() + truth.sold.signed(Side::Sell).units() != truth.holding.units())
     }
 
     /// What must hold of an order that an engine has just sent, with everything else that it has sent.

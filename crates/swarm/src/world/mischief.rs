@@ -121,6 +121,12 @@ impl World {
             let at = self.exchange_now();
             self.counter.step(at);
         }
+        // With something open a lower leverage is refused: whoever opened it has set ours.
+        let leverage = self.options.leverage;
+        for symbol in all.iter().copied().filter(|_| self.options.foreign + self.options.left_open > 0) {
+            let at = self.exchange_now();
+            self.counter.by_hand(at, |venue, sink| venue.set_leverage(at, ACCOUNT, symbol, leverage, sink))?;
+        }
         for _ in 0..self.options.foreign {
             self.by_hand(OrderType::Limit);
         }

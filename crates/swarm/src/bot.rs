@@ -11,7 +11,8 @@ use plimsoll_market::{Action, Actions, Asset, Event, Instrument, Price, Symbol, 
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::GateConfig;
 use plimsoll_strategy::{Grid, GridConfig};
-use plimsoll_testnet::counter::{Answer, Stream};
+use plimsoll_testnet::Listing;
+use plimsoll_testnet::counter::{Answer, CounterMarkets, Stream};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -23,8 +24,6 @@ pub(crate) const TAG: Tag = Tag(7);
 /// Market data older than this counts as stale.
 pub(crate) const STALE_AFTER: Duration = Duration::from_secs(10);
 pub(crate) const RECV_WINDOW: Duration = Duration::from_secs(5);
-/// What a buy may cost, units of 1e-8 USDT.
-pub(crate) const ORDER_QUOTE: i128 = 250 * 100_000_000;
 
 /// An input of a session that owns what it carries.
 pub(crate) enum ToSession {
@@ -80,13 +79,28 @@ pub(crate) fn exposure_max(options: &Options) -> i128 {
     i128::from(options.exposure) * 100_000_000
 }
 
-/// About 0.07 % of the price: a round trip pays its fees and fills are frequent.
-pub(crate) fn interval(symbol: Symbol) -> Price {
-    Price::from_units(match symbol.as_str() {
-        "BTCUSDT" => 4_000,
-        "ETHUSDT" => 200,
-        _ => 1_000,
-    })
+/// What a world stands on, beside what its options say.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    /// The contracts, each with the distance of two levels of its grid.
+    pub(crate) listings: Vec<(Listing, Price)>, // tidy: bounded by a world's symbols
+    /// What a buy may cost, units of 1e-8 USDT.
+    pub(crate) order_quote: i128,
+    pub(crate) markets: CounterMarkets,
+}
+
+impl Ground {
+    /// What drawn worlds stand on. Levels are about 0.07 % of the price apart: a round trip pays its fees and fills are frequent.
+    pub(crate) fn drawn(options: &Options) -> Self {
+        let listings = [(Listing::btcusdt(), 4_000), (Listing::ethusdt(), 200), (Listing::solusdt(), 1_000)];
+        let listings = listings.into_iter().take(options.symbols).map(|(listing, interval)| (listing, Price::from_units(interval)));
+        Self { listings: listings.collect(), order_quote: 250 * 100_000_000, markets: CounterMarkets::MadeUp }
+    }
+
+    pub(crate) fn interval(&self, symbol: Symbol) -> Price {
+        let listing = self.listings.iter().find(|(listing, _)| listing.instrument.symbol == symbol);
+        listing.map_or(Price::ZERO, |(_, interval)| *interval)
+    }
 }
 
 pub(crate) fn symbols(options: &Options) -> Vec<Symbol> {
@@ -132,15 +146,16 @@ impl Bot {
 /// Builds the engine of a symbol, from what is stored.
 pub(crate) fn engine(
     options: &Options,
+    ground: &Ground,
     instrument: Instrument,
     series: u16,
     run: u64,
     placed_before: u64,
     boot: &Boot,
 ) -> anyhow::Result<Engine> {
-    let interval = interval(instrument.symbol);
+    let interval = ground.interval(instrument.symbol);
     let (buy_window, sell_window) = options.windows;
-    let grid = Grid::new(GridConfig { interval, order_quote: ORDER_QUOTE, buy_window, sell_window }, 0);
+    let grid = Grid::new(GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window }, 0);
     let recv_window_ms = RECV_WINDOW.as_millis() as u64;
     let config = EngineConfig {
         position: PositionConfig { tag: TAG, run, series, placed_before, recv_window_ms },

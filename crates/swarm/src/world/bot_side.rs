@@ -3,7 +3,7 @@
 use super::*;
 
 impl World {
-    pub(super) fn start(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         self.run += 1;
         let run = self.run;
         self.say(|| format!("start, run {run}"));
@@ -13,6 +13,16 @@ impl World {
 
     /// The process dies: what it knew is gone, what it sent is not.
     pub(super) fn crash(&mut self) {
+        if self.bot.is_none() {
+            return;
+        }
+        self.kill();
+        let pause = self.up_to(Duration::from_secs(3));
+        self.push(self.now + pause, Later::Start);
+    }
+
+    /// The same, and nobody starts it again.
+    pub(crate) fn kill(&mut self) {
         let Some(bot) = self.bot.take() else { return };
         self.outcome.crashes += 1;
         self.say(|| "killed".to_owned());
@@ -33,8 +43,11 @@ impl World {
             self.levels.clear();
             self.compare = Compare::Position;
         }
-        let pause = self.up_to(Duration::from_secs(3));
-        self.push(self.now + pause, Later::Start);
+    }
+
+    /// Gives the first engine an event.
+    pub(crate) fn tell(&mut self, event: Event) -> anyhow::Result<()> {
+        self.with_bot(|_, bot| bot.work.push_back(Work::Engine(0, event)))
     }
 
     /// Lets something happen to the bot, if it lives, and carries out all that follows before the next moment.
@@ -132,7 +145,7 @@ impl World {
                         let at = symbol.index.usize();
                         let boot = self.disks.get(at).map(Disk::boot).unwrap_or_default();
                         self.say(|| format!("{} begins with {:?}", symbol.instrument.symbol, boot.books));
-                        let engine = engine(&self.options, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
+                        let engine = engine(&self.options, &self.ground, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
                         bot.seats.push(Seat { instrument: symbol.instrument, engine, heard: Time::ZERO });
                         if self.memory_short {
                             bot.work.push_back(Work::Engine(at, Event::MemoryShort(true)));
@@ -209,6 +222,9 @@ impl World {
                 }
                 Action::Alert(alert) => {
                     self.say(|| format!("{symbol} alert {}: {}", alert.code.as_str(), alert.text));
+                    if let Some(script) = &mut self.script {
+                        script.alerts.push((*alert).clone());
+                    }
                     if alert.code == AlertCode::PositionMismatch {
                         self.mismatch(seat, &alert);
                     }
@@ -218,15 +234,15 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn command(&mut self, symbol: usize, command: Command) -> anyhow::Result<()> {
+    pub(crate) fn command(&mut self, symbol: usize, command: Command) -> anyhow::Result<()> {
         self.with_bot(|_, bot| bot.work.push_back(Work::Engine(symbol, Event::Command(command))))
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self, mode: StopMode) {
         self.stopping = true;
         let stopped = self.with_bot(|_, bot| {
             for at in 0..bot.seats.len() {
-                bot.work.push_back(Work::Engine(at, Event::Shutdown(StopMode::Cancel)));
+                bot.work.push_back(Work::Engine(at, Event::Shutdown(mode)));
             }
         });
         debug_assert!(stopped.is_ok());

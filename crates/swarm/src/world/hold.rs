@@ -99,7 +99,10 @@ impl World {
     /// What must hold of an order that an engine has just sent, with everything else that it has sent.
     pub(super) fn check_place(&mut self, at: usize, seat: &Seat, place: &Place) {
         let symbol = seat.instrument.symbol;
-        if !self.ids.insert(place.id) {
+        // They grow within a run and symbol, so that none comes twice.
+        let series = place.id.generation() >> 28;
+        let before = self.ids.insert((place.id.run(), series), place.id);
+        if before.is_some_and(|before| before.generation() >= place.id.generation()) {
             self.breach(Broken::new(Invariant::IdsAreUnique, &format_args!("{symbol}: {:?} again", place.id)));
         }
         if place.reduce_only {
@@ -130,7 +133,7 @@ impl World {
         let view = seat.engine.position().view(self.now);
         self.hold(invariants::books(&view));
         if self.compare != Compare::Position {
-            let buys = |leg: Leg| self.levels.get(&(at, leg)).map(|price| seat.instrument.qty_for(ORDER_QUOTE, *price));
+            let buys = |leg: Leg| self.levels.get(&(at, leg)).map(|price| seat.instrument.qty_for(self.ground.order_quote, *price));
             let held = invariants::slots_hold_one_order(&view, buys);
             self.hold(held);
         }

@@ -139,7 +139,7 @@ impl World {
             let instrument = *self.counter.venue().instrument(symbol)?;
             let level = i32::from(n) + 1;
             let Some(leg) = Leg::new(0, -level) else { continue };
-            let below = top.bid.units() - i64::from(level) * interval(symbol).units() - instrument.tick.units();
+            let below = top.bid.units() - i64::from(level) * self.ground.interval(symbol).units() - instrument.tick.units();
             let text = ClientId::new(TAG, self.run, leg, Side::Buy, u64::from(n) + 1).text();
             // One in three has filled.
             let market = n % 3 == 2;
@@ -150,7 +150,7 @@ impl World {
                 kind: if market { OrderType::Market } else { OrderType::Limit },
                 tif: Tif::Gtc,
                 price: if market { Price::ZERO } else { Price::from_units(below) },
-                qty: instrument.qty_for(ORDER_QUOTE, top.bid),
+                qty: instrument.qty_for(self.ground.order_quote, top.bid),
                 reduce_only: false,
                 self_trade: SelfTrade::ExpireMaker,
             };
@@ -245,12 +245,12 @@ impl World {
             let all = disk.waiting();
             disk.flush(all);
             let boot = disk.boot();
-            let (run, options) = (self.run, self.options.clone());
+            let (run, options, ground) = (self.run, self.options.clone(), self.ground.clone());
             let Some(bot) = self.bot.as_mut() else { continue };
             let up = bot.session.stats().conns_open > 0 && bot.wire(ConnId::USER).is_some();
             let Some(seat) = bot.seats.get_mut(at) else { continue };
             let placed_before = seat.engine.position().placed_in_run();
-            seat.engine = engine(&options, seat.instrument, at as u16, run, placed_before, &boot)?;
+            seat.engine = engine(&options, &ground, seat.instrument, at as u16, run, placed_before, &boot)?;
             let short = self.memory_short;
             self.with_bot(|_, bot| {
                 if up {

@@ -13,7 +13,18 @@ impl World {
         }
         let mut at = self.now + self.delay();
         let refused = self.refusal(&request);
-        let fate = if self.goes_wrong(Fault::Lost) {
+        let ordered = self.ordered(&request);
+        if ordered == Some(Requests::Lose) {
+            return self.push(self.now + request.timeout, Later::Session(run, ToSession::Failed(id, Sent::Maybe)));
+        }
+        let fate = if let Some(ordered) = ordered {
+            match ordered {
+                Requests::Lose | Requests::LoseAnswer => Fate::AnswerLost,
+                Requests::Late(by) => Fate::Late(by),
+                Requests::Refuse(status, code) => Fate::Refused(status, code),
+                Requests::Edit(from, to) => Fate::Edited(from, to),
+            }
+        } else if self.goes_wrong(Fault::Lost) {
             let late = self.up_to(request.timeout);
             return self.push(self.now + late, Later::Session(run, ToSession::Failed(id, Sent::Maybe)));
         } else if self.goes_wrong(Fault::TooSlow) {
@@ -55,7 +66,7 @@ impl World {
     }
 
     /// A request at the exchange: carried out whether the sender still lives or not.
-    pub(super) fn arrive(&mut self, run: u64, request: &HttpRequest, fate: Fate, sent_at: Time) {
+    pub(super) fn arrive(&mut self, run: u64, request: &HttpRequest, fate: &Fate, sent_at: Time) {
         let at = self.exchange_now();
         let refusing = self.refusing.filter(|(until, _)| *until > self.now);
         let answer = if let Some((until, status)) = refusing {
@@ -72,7 +83,10 @@ impl World {
             self.check_orders();
         }
         self.carry_streams();
-        let due = self.now + self.delay();
+        let mut due = self.now + self.delay();
+        if let Fate::Late(by) = fate {
+            due = due + *by;
+        }
         let late = sent_at + request.timeout;
         let what = match fate {
             Fate::AnswerLost => ToSession::Failed(request.id, Sent::Maybe),
@@ -84,6 +98,11 @@ impl World {
                 let body = mangle(&answer.body, &mut self.random);
                 ToSession::Reply(request.id, Box::new(Answer { body, ..answer }))
             }
+            Fate::Edited(from, to) => {
+                let body = answer.body.replace(from, to);
+                ToSession::Reply(request.id, Box::new(Answer { body, ..answer }))
+            }
+            Fate::Late(_) => ToSession::Reply(request.id, Box::new(answer)),
             Fate::Plain | Fate::BusyRefused | Fate::BusyAccepted | Fate::TimeoutAccepted | Fate::Refused(..) | Fate::Doubled(..) => {
                 ToSession::Reply(request.id, Box::new(answer))
             }
@@ -143,6 +162,15 @@ impl World {
                         if user && wire.held.is_none() && self.goes_wrong(Fault::Swapped) {
                             wire.held = Some((text, 1 + (self.random.next_u64() % 8) as u8));
                             continue;
+                        }
+                        match self.ordered_frame(user, &text) {
+                            Some(Frames::Drop) => continue,
+                            Some(Frames::Late(by)) => {
+                                self.push(due + by, frame(text));
+                                continue;
+                            }
+                            Some(Frames::Twice) => self.push(due, frame(text.clone())),
+                            None => {}
                         }
                         if let Some((_, left)) = &mut wire.held {
                             *left -= 1;

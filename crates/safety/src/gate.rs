@@ -350,9 +350,14 @@ impl Gate {
         let (near, mut layers) = few.map_or((u64::MAX, u32::MAX), |few| (few.nearest(quotes.clone(), view), few.layers));
         let mut allowed: u64 = 0;
         let mut tolerated: u64 = 0;
-        for (i, wanted) in quotes.enumerate() {
+        // Orders that work and get no share: they count until they are gone.
+        let mut leaving = 0;
+        for (i, wanted) in quotes.clone().enumerate() {
             let bit = 1_u64 << i;
+            let value = (wanted.price * wanted.qty).units();
+            let opens = wanted.works && !wanted.reduce_only;
             if near & bit == 0 {
+                leaving += if opens { value } else { 0 };
                 continue;
             }
             // What works already has passed, and is not sent again.
@@ -364,14 +369,15 @@ impl Gate {
             }
             if !band.allows(wanted.side, wanted.price) {
                 tolerated |= bit;
+                leaving += if opens { value } else { 0 };
                 continue;
             }
             if wanted.reduce_only {
                 allowed |= bit;
                 continue;
             }
-            let value = (wanted.price * wanted.qty).units();
             if exposure + value > exposure_max || layers == 0 {
+                leaving += if opens { value } else { 0 };
                 continue;
             }
             exposure += value;
@@ -382,7 +388,26 @@ impl Gate {
                 Some(_) => {}
             }
         }
+        if exposure + leaving > exposure_max {
+            allowed &= !Self::without_room(quotes, allowed, exposure + leaving - exposure_max);
+        }
         Cleared { allowed, tolerated: allowed | tolerated }
+    }
+
+    /// The new opening quotes that must wait until orders worth `excess` are gone: the least wanted first, so that whoever is
+    /// wanted most gets the room that there is.
+    fn without_room(quotes: impl Iterator<Item = Wanted> + Clone, allowed: u64, excess: i128) -> u64 {
+        let fresh = |(i, wanted): &(usize, Wanted)| allowed & 1 << i != 0 && !wanted.works && !wanted.reduce_only;
+        let value = |wanted: Wanted| (wanted.price * wanted.qty).units();
+        let mut room = quotes.clone().enumerate().filter(fresh).map(|(_, wanted)| value(wanted)).sum::<i128>() - excess;
+        let mut waits = 0;
+        for (i, wanted) in quotes.enumerate().filter(fresh) {
+            room -= value(wanted);
+            if room < 0 {
+                waits |= 1 << i;
+            }
+        }
+        waits
     }
 
     fn exposure_units(&self, view: &View<'_>) -> i128 {

@@ -142,6 +142,31 @@ fn exposure_goes_to_the_most_wanted_first() {
 }
 
 #[test]
+fn what_must_go_counts_until_it_is_gone() {
+    let w = World::new();
+    let works = |price| Wanted { works: true, ..buy(price, 6) };
+    // 360 USDT each of 1,000: the new one is wanted most and the last must go for it; until then there is no room.
+    let quotes = [buy(6_000_000, 6), works(5_990_000), works(5_980_000)];
+    assert_eq!(w.clear(&quotes), (0b010, 0b010));
+    assert_eq!(w.clear(&quotes[..2]), (0b011, 0b011), "gone");
+    // Of two new ones the one that is wanted more gets the room that there is.
+    let small = |price| buy(price, 2);
+    let quotes = [small(6_000_000), small(5_999_000), buy(5_998_000, 8), works(5_990_000)];
+    assert_eq!(w.clear(&quotes), (0b0011, 0b0011));
+}
+
+#[test]
+fn what_rests_beyond_the_band_counts() {
+    let mut w = World::new();
+    let mark = |price: i64| RefPrice::from_units(price * 1_000_000);
+    let (funding, next_funding, time) = (None, w.now, w.now);
+    w.feed(Event::Mark(MarkPrice { mark: mark(5_000_000), index: mark(5_000_000), funding, next_funding, time }));
+    let beyond = Wanted { works: true, ..buy(6_000_000, 10) };
+    assert_eq!(w.clear(&[beyond, buy(4_900_000, 10)]), (0b00, 0b01), "600 and 490 USDT of 1,000");
+    assert_eq!(w.clear(&[beyond, buy(4_900_000, 8)]), (0b10, 0b11));
+}
+
+#[test]
 fn filters_hold_for_what_is_sent_anew() {
     let w = World::new();
     assert_eq!(w.clear(&[buy(6_000_005, 5)]).0, 0, "off the tick");

@@ -19,6 +19,16 @@ pub(crate) fn legs(venue: &Venue, symbol: Symbol) -> Result<(), Broken> {
     no_order_twice(&ours_open(venue, symbol))
 }
 
+/// The grid is long: what it sells can only reduce.
+pub(crate) fn only_reduces(venue: &Venue, symbol: Symbol) -> Result<(), Broken> {
+    let open = venue.open_orders(ACCOUNT, Some(symbol)).unwrap_or_default();
+    let ours = open.iter().filter(|row| ClientId::parse(&row.client_id).is_ok_and(|id| id.tag() == TAG));
+    match ours.into_iter().find(|row| row.side == Side::Sell && !row.reduce_only) {
+        Some(row) => Err(Broken::new(Invariant::ReducesOnly, &format_args!("{symbol}: order {} could open", row.client_id))),
+        None => Ok(()),
+    }
+}
+
 /// What the venue says of a symbol since trading began there: what was executed before is nobody's to book.
 pub(crate) fn truth(venue: &Venue, symbol: Symbol, began: Option<TradeId>) -> Option<Truth> {
     let position = venue.position(ACCOUNT, symbol).ok()?;

@@ -6,7 +6,7 @@
 //!
 //! It deliberately has no sockets, threads or clock, so that a seed replays exactly.
 //!
-//! Read [`Options`] and [`run`] first.
+//! Read [`Options`] and [`run`] first; [`script::Script`] is for tests that say what happens.
 //!
 //! ```
 //! use core::time::Duration;
@@ -22,6 +22,7 @@ mod disk;
 pub mod limits;
 mod network;
 mod options;
+pub mod script;
 mod shrink;
 mod world;
 

@@ -163,11 +163,11 @@ impl Session {
         } else if matches!(before, ConnState::Opening(_)) {
             self.stats.disconnects += 1;
         }
-        self.reopen_at(id, retry_at);
+        self.reopen_at(now, id, retry_at, out);
     }
 
     /// Plans the next opening of a connection that is gone. The user stream goes by a key that was just given or extended.
-    fn reopen_at(&mut self, id: ConnId, at: Time) {
+    fn reopen_at(&mut self, now: Time, id: ConnId, at: Time, out: &mut Outputs) {
         if self.phase != Phase::Running {
             return;
         }
@@ -178,6 +178,9 @@ impl Session {
                 ListenKey::Asking | ListenKey::Wanted(_) => {}
                 ListenKey::None | ListenKey::Held { .. } => self.listen = ListenKey::Wanted(at),
             }
+        } else if at <= now {
+            // Its end took longer than the pause: no timer would come for what is due already.
+            self.connect(now, id.usize(), out);
         } else {
             conn.state = ConnState::Down(Some(at));
         }

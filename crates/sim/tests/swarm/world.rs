@@ -197,6 +197,8 @@ impl World {
         for action in actions {
             match action {
                 Action::Record(record) => self.disk.waiting.push(*record),
+                // These engines have no switch.
+                Action::Countdown { .. } => {}
                 Action::Alert(alert) => self.told.push(format!("{:?} {} {}", self.now, alert.code.as_str(), alert.text)),
                 Action::Commit(state) => {
                     let all = self.disk.waiting.len();
@@ -289,7 +291,7 @@ impl World {
                 self.resync(after, asked_at);
                 return;
             }
-            Action::Commit(_) | Action::Record(_) | Action::Alert(_) => unreachable!(),
+            Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => unreachable!(),
         };
         self.tell(heard);
         let (event, asked) = answer;

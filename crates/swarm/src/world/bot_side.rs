@@ -3,7 +3,7 @@
 use super::*;
 
 impl World {
-    pub(super) fn start(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         self.run += 1;
         let run = self.run;
         self.say(|| format!("start, run {run}"));
@@ -13,6 +13,16 @@ impl World {
 
     /// The process dies: what it knew is gone, what it sent is not.
     pub(super) fn crash(&mut self) {
+        if self.bot.is_none() {
+            return;
+        }
+        self.kill();
+        let pause = self.up_to(Duration::from_secs(3));
+        self.push(self.now + pause, Later::Start);
+    }
+
+    /// The same, and nobody starts it again.
+    pub(crate) fn kill(&mut self) {
         let Some(bot) = self.bot.take() else { return };
         self.outcome.crashes += 1;
         self.say(|| "killed".to_owned());
@@ -30,10 +40,14 @@ impl World {
         if self.goes_wrong(Fault::DiskLost) {
             self.say(|| "the database is lost".to_owned());
             self.disks.fill(Disk::default());
+            self.levels.clear();
             self.compare = Compare::Position;
         }
-        let pause = self.up_to(Duration::from_secs(3));
-        self.push(self.now + pause, Later::Start);
+    }
+
+    /// Gives the first engine an event.
+    pub(crate) fn tell(&mut self, event: Event) -> anyhow::Result<()> {
+        self.with_bot(|_, bot| bot.work.push_back(Work::Engine(0, event)))
     }
 
     /// Lets something happen to the bot, if it lives, and carries out all that follows before the next moment.
@@ -104,10 +118,12 @@ impl World {
                 Output::Connect { conn, target } => {
                     self.generation += 1;
                     let (run, generation, at) = (self.run, self.generation, self.now + self.delay());
+                    self.say(|| format!("connection {} is opened", conn.0));
                     *bot.wire(conn) = Some(Wire { generation, stream: None, free_at: at, deaf: false, held: None });
                     self.push(at, Later::Dial { run, conn, generation, target });
                 }
                 Output::Close { conn } => {
+                    self.say(|| format!("connection {} is given up", conn.0));
                     if let Some(stream) = bot.wire(conn).take().and_then(|wire| wire.stream) {
                         self.counter.close(&stream);
                     }
@@ -129,8 +145,8 @@ impl World {
                         let at = symbol.index.usize();
                         let boot = self.disks.get(at).map(Disk::boot).unwrap_or_default();
                         self.say(|| format!("{} begins with {:?}", symbol.instrument.symbol, boot.books));
-                        let engine = engine(&self.options, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
-                        bot.seats.push(Seat { instrument: symbol.instrument, engine });
+                        let engine = engine(&self.options, &self.ground, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
+                        bot.seats.push(Seat { instrument: symbol.instrument, engine, heard: Time::ZERO });
                         if self.memory_short {
                             bot.work.push_back(Work::Engine(at, Event::MemoryShort(true)));
                         }
@@ -168,28 +184,22 @@ impl World {
             self.say(|| format!("{symbol} {event:?}"));
         }
         self.mark(at as u64);
+        if matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_)) {
+            seat.heard = self.now;
+        }
         seat.engine.on_event(self.now, event, actions);
         if self.outcome.events.is_multiple_of(16) {
-            let held = invariants::books(&seat.engine.position().view(self.now));
-            self.hold(held);
+            self.check_books(at, seat);
         }
         if seat.engine.position().late_fills() > 0 && self.compare == Compare::All {
             self.compare = Compare::OutOfOrder;
         }
-        let closed = seat.engine.closed();
         let index = plimsoll_exchange::SymbolIndex(at as u16);
         for action in actions.drain() {
             match action {
                 Action::Place(place) => {
                     self.say(|| format!("{symbol} {place:?} {:?}", place.id));
-                    if let Some(closed) = closed.filter(|_| !place.reduce_only) {
-                        let broken =
-                            Broken::new(Invariant::ClosedOpensNothing, &format_args!("{symbol}: {place:?} while {}", closed.as_str()));
-                        self.broken.get_or_insert(broken);
-                    }
-                    if !self.ids.insert(place.id) {
-                        self.broken.get_or_insert(Broken::new(Invariant::IdsAreUnique, &format_args!("{symbol}: {:?} again", place.id)));
-                    }
+                    self.check_place(at, seat, &place);
                     work.push_back(Work::Session(ToSession::Order(index, action)));
                 }
                 Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } | Action::Countdown { .. } => {
@@ -213,8 +223,11 @@ impl World {
                 }
                 Action::Alert(alert) => {
                     self.say(|| format!("{symbol} alert {}: {}", alert.code.as_str(), alert.text));
+                    if let Some(script) = &mut self.script {
+                        script.alerts.push((*alert).clone());
+                    }
                     if alert.code == AlertCode::PositionMismatch {
-                        self.mismatch(&alert);
+                        self.mismatch(seat, &alert);
                     }
                 }
             }
@@ -222,15 +235,15 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn command(&mut self, symbol: usize, command: Command) -> anyhow::Result<()> {
+    pub(crate) fn command(&mut self, symbol: usize, command: Command) -> anyhow::Result<()> {
         self.with_bot(|_, bot| bot.work.push_back(Work::Engine(symbol, Event::Command(command))))
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self, mode: StopMode) {
         self.stopping = true;
         let stopped = self.with_bot(|_, bot| {
             for at in 0..bot.seats.len() {
-                bot.work.push_back(Work::Engine(at, Event::Shutdown(StopMode::Cancel)));
+                bot.work.push_back(Work::Engine(at, Event::Shutdown(mode)));
             }
         });
         debug_assert!(stopped.is_ok());

@@ -76,6 +76,25 @@ impl World {
         if self.goes_wrong(Fault::HandTrade) {
             self.by_hand(OrderType::Market);
         }
+        if self.goes_wrong(Fault::Liquidated) {
+            let at = self.exchange_now();
+            let done = self.counter.by_hand(at, |venue, sink| venue.liquidate_now(at, ACCOUNT, sink));
+            self.say(|| format!("liquidated: {done:?}"));
+            // Everybody's orders are withdrawn with it.
+            self.hands.clear();
+            self.others = true;
+            self.carry_streams();
+        }
+        if self.goes_wrong(Fault::Deleveraged) {
+            let all = symbols(&self.options);
+            let symbol = all[(self.random.next_u64() % all.len() as u64) as usize];
+            let held = self.counter.venue().position(ACCOUNT, symbol).map_or(0, |position| position.holding.qty().units());
+            let (at, qty) = (self.exchange_now(), Qty::from_units(self.random.next_u64() % (held + 1)));
+            let done = self.counter.by_hand(at, |venue, sink| venue.deleverage(at, ACCOUNT, symbol, qty, sink));
+            self.say(|| format!("{symbol}: {qty:?} of {held} deleveraged: {done:?}"));
+            self.others = true;
+            self.carry_streams();
+        }
         if self.goes_wrong(Fault::DiskStuck) && !self.stuck {
             self.stuck = true;
             let until = self.now + self.up_to(Duration::from_secs(20));
@@ -93,6 +112,55 @@ impl World {
             self.command(symbol, command)?;
             let until = self.now + self.up_to(Duration::from_secs(20));
             self.push(until, Later::Resume(symbol));
+        }
+        Ok(())
+    }
+
+    /// Opens what is open before the bot first starts.
+    pub(super) fn open_before(&mut self) -> anyhow::Result<()> {
+        let all = symbols(&self.options);
+        // A market that has just opened has no prices.
+        for _ in 0..20 {
+            self.now = self.now + Duration::from_millis(100);
+            let at = self.exchange_now();
+            self.counter.step(at);
+        }
+        // With something open a lower leverage is refused: whoever opened it has set ours.
+        let leverage = self.options.leverage;
+        for symbol in all.iter().copied().filter(|_| self.options.foreign + self.options.left_open > 0) {
+            let at = self.exchange_now();
+            self.counter.by_hand(at, |venue, sink| venue.set_leverage(at, ACCOUNT, symbol, leverage, sink))?;
+        }
+        for _ in 0..self.options.foreign {
+            self.by_hand(OrderType::Limit);
+        }
+        for n in 0..self.options.left_open {
+            // An earlier life of ours had a grid whose place nobody knows any more.
+            self.run = 1;
+            self.compare = Compare::Position;
+            let symbol = all[usize::from(n) % all.len()];
+            let Ok(Some((_, top))) = self.counter.venue().top(symbol) else { anyhow::bail!("{symbol} has no price") };
+            let instrument = *self.counter.venue().instrument(symbol)?;
+            let level = i32::from(n) + 1;
+            let Some(leg) = Leg::new(0, -level) else { continue };
+            let below = top.bid.units() - i64::from(level) * self.ground.interval(symbol).units() - instrument.tick.units();
+            let text = ClientId::new(TAG, self.run, leg, Side::Buy, u64::from(n) + 1).text();
+            // One in three has filled.
+            let market = n % 3 == 2;
+            let order = NewOrder {
+                symbol,
+                client_id: ClientText::from(&text).ok(),
+                side: Side::Buy,
+                kind: if market { OrderType::Market } else { OrderType::Limit },
+                tif: Tif::Gtc,
+                price: if market { Price::ZERO } else { Price::from_units(below) },
+                qty: instrument.qty_for(self.ground.order_quote, top.bid),
+                reduce_only: false,
+                self_trade: SelfTrade::ExpireMaker,
+            };
+            let at = self.exchange_now();
+            let placed = self.counter.by_hand(at, |venue, sink| venue.place(at, ACCOUNT, order, sink));
+            self.say(|| format!("open before: {order:?}: {placed:?}"));
         }
         Ok(())
     }
@@ -132,6 +200,7 @@ impl World {
         self.say(|| format!("by hand: {order:?}: {placed:?}"));
         if let Ok(row) = placed {
             self.hands.push((symbol, row.order_id));
+            self.others = true;
         }
         self.carry_streams();
     }
@@ -180,12 +249,12 @@ impl World {
             let all = disk.waiting();
             disk.flush(all);
             let boot = disk.boot();
-            let (run, options) = (self.run, self.options.clone());
+            let (run, options, ground) = (self.run, self.options.clone(), self.ground.clone());
             let Some(bot) = self.bot.as_mut() else { continue };
             let up = bot.session.stats().conns_open > 0 && bot.wire(ConnId::USER).is_some();
             let Some(seat) = bot.seats.get_mut(at) else { continue };
             let placed_before = seat.engine.position().placed_in_run();
-            seat.engine = engine(&options, seat.instrument, at as u16, run, placed_before, &boot)?;
+            seat.engine = engine(&options, &ground, seat.instrument, at as u16, run, placed_before, &boot)?;
             let short = self.memory_short;
             self.with_bot(|_, bot| {
                 if up {

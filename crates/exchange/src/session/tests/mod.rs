@@ -57,6 +57,8 @@ struct World {
     refused: Vec<u8>,
     /// Leaves connections without an answer.
     mute: bool,
+    /// Connections that are to be closed take their time.
+    lingering: bool,
     log: Vec<String>,
     requests: Vec<HttpRequest>,
     reports: Vec<BootReport>,
@@ -98,6 +100,7 @@ impl World {
             rules: Vec::new(),
             refused: Vec::new(),
             mute: false,
+            lingering: false,
             log: Vec::new(),
             requests: Vec::new(),
             reports: Vec::new(),
@@ -192,6 +195,9 @@ impl World {
                 }
                 Output::Close { conn } => {
                     self.log.push(format!("close {}", conn.0));
+                    if self.lingering {
+                        continue;
+                    }
                     self.session.on_input(self.now, Input::Closed { conn, why: Closed::Local }, &mut self.out);
                 }
                 Output::Request(request) => self.answer(&request),

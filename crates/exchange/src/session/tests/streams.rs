@@ -150,6 +150,24 @@ fn silence_counts_as_loss() {
 }
 
 #[test]
+fn a_connection_whose_end_takes_long_is_opened_again() {
+    let mut world = World::running(&["BTCUSDT"]);
+    world.connects.clear();
+    world.lingering = true;
+    world.advance(limits::MARKET_SILENCE_MAX + Duration::from_millis(1));
+    assert_eq!(world.connects.len(), 0);
+    // Longer than the first pause, less than what the gateway has for it.
+    world.now = world.now + limits::BACKOFF_FIRST * 2;
+    world.lingering = false;
+    for conn in [BOOKS, TAPE] {
+        world.input(Input::Closed { conn: ConnId(conn), why: Closed::Local });
+    }
+    world.advance(Duration::from_millis(1));
+    assert_eq!(world.connects.iter().map(|(_, conn, _)| *conn).collect::<Vec<_>>(), [BOOKS, TAPE]);
+    assert!(world.log.contains(&"0 link Market up".to_owned()), "{:?}", world.log);
+}
+
+#[test]
 fn a_connection_that_does_not_open_is_given_up() {
     let mut world = World::new(&["BTCUSDT"], Routing::Routed);
     world.mute = true;

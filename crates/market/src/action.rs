@@ -6,6 +6,7 @@ use crate::time::Time;
 
 /// Everything an engine can ask of the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action {
     /// Withdraw an order. Carried out before anything else.
     Cancel(Cancel),
@@ -78,6 +79,7 @@ impl Actions {
 
 /// An order to send. Its side is in its id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Place {
     /// Our id.
     pub id: ClientId,
@@ -95,6 +97,7 @@ pub struct Place {
 
 /// An order to withdraw.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cancel {
     /// Our id.
     pub id: ClientId,
@@ -102,6 +105,7 @@ pub struct Cancel {
 
 /// State that must be on disk before the action that relies on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StateRecord {
     /// Grows by one with each commit of this symbol.
     pub version: u64,
@@ -119,6 +123,7 @@ pub struct StateRecord {
 
 /// What one event of the account changed; stored as a whole or not at all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record {
     /// The order that changed.
     pub order: Option<Order>,
@@ -132,6 +137,7 @@ pub struct Record {
 
 /// An execution as we booked it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Booked {
     /// As the exchange told it.
     pub fill: Fill,
@@ -145,6 +151,7 @@ pub struct Booked {
 
 /// What a slot holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SlotRow {
     /// Whose slot it is.
     pub leg: Leg,
@@ -156,6 +163,7 @@ pub struct SlotRow {
 
 /// The running totals of a symbol, and how far its fills are booked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Totals {
     /// The last execution booked; all before it are booked too.
     pub watermark: Option<TradeId>,
@@ -197,6 +205,7 @@ impl Totals {
 
 /// How urgently a human is needed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -224,6 +233,7 @@ impl Severity {
 
 /// What an alert is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AlertCode {
     /// Trading of the symbol began.
     Started,
@@ -334,6 +344,7 @@ impl AlertCode {
 
 /// Something a human should know.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Alert {
     /// How urgent.
     pub severity: Severity,

@@ -26,6 +26,8 @@ mod money;
 mod order;
 mod status;
 mod time;
+#[cfg(feature = "serde")]
+mod wire;
 
 pub use action::{Action, Actions, Alert, AlertCode, Booked, Cancel, Place, Record, Severity, SlotRow, StateRecord, Totals};
 pub use book::{Book, BookError, Level, LevelChange, Top};

@@ -37,6 +37,7 @@ const _: () = assert!((512_u64 << SERIES_BITS) - 1 <= ClientId::GENERATION_MAX);
 
 /// What a symbol's books must know of the installation.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PositionConfig {
     /// The mark of this account in every client id.
     pub tag: Tag,
@@ -100,6 +101,7 @@ pub enum PlaceError {
 /// # Bounds
 /// Fixed: [`Slots::BYTES`] + [`Orders::BYTES`] + itself. Nothing grows.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Position {
     instrument: Instrument,
     cfg: PositionConfig,

@@ -1,0 +1,402 @@
+//! `plimsoll replay FILE…`: tells each engine again what it was told, and compares what it answers.
+
+use super::format::{End, Entry, Head};
+use super::read::{Beginning, Damage, Ending, Next, SegmentReader};
+use super::show::{action, event, utc};
+use super::writer::SUFFIX;
+use anyhow::Context;
+use clap::Args;
+use plimsoll_engine::Engine;
+use plimsoll_market::{Action, Actions, Event, Time};
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What is replayed answers otherwise.
+const EXIT_DIFFERENT: u8 = 1;
+/// A file cannot be read to its end.
+const EXIT_DAMAGED: u8 = 2;
+
+/// What to replay.
+#[derive(Debug, Args, Clone)]
+pub struct ReplayArgs {
+    /// Segments of a journal, or folders of them (`data/journal`).
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print every event with its actions.
+    #[arg(long)]
+    show: bool,
+}
+
+/// What an engine was told.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Told {
+    /// An event.
+    Event(Event),
+    /// That it is halted.
+    Halted,
+}
+
+/// What it answered.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    /// These actions.
+    Actions(Vec<Action>), // tidy: bounded by ACTIONS_MAX
+    /// It failed, with these words.
+    Failed(String),
+}
+
+impl Answer {
+    /// The words of a failure may change; that it failed may not.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Actions(a), Self::Actions(b)) => a == b,
+            (Self::Failed(_), Self::Failed(_)) => true,
+            (Self::Actions(_), Self::Failed(_)) | (Self::Failed(_), Self::Actions(_)) => false,
+        }
+    }
+}
+
+/// One thing that happened, whole.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Step {
+    /// When.
+    pub now: Time,
+    /// What the engine was told.
+    pub told: Told,
+    /// What it answered.
+    pub answer: Answer,
+}
+
+/// Where the replay answers otherwise.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Difference {
+    /// The event's number in the segment, from 1.
+    pub number: u64,
+    /// What is recorded.
+    pub step: Step,
+    /// What the engine answers now.
+    pub got: Answer,
+}
+
+/// How a segment was replayed.
+#[derive(Debug)]
+pub struct Report {
+    /// What it says of itself.
+    pub head: Head,
+    /// Events told.
+    pub events: u64,
+    /// Actions recorded.
+    pub actions: u64,
+    /// When the last event happened.
+    pub until: Time,
+    /// What it ends with.
+    pub ending: Ending,
+    /// The first difference; nothing after it was compared.
+    pub difference: Option<Difference>,
+    /// The engine as the segment began, as it is written.
+    pub began: Vec<u8>, // tidy: lives as long as one segment is looked at
+    /// The engine as it stands at the end, as it would be written.
+    pub state: Vec<u8>, // tidy: lives as long as one segment is looked at
+}
+
+/// The steps of a segment, whole ones only: of the last event of a file that was torn, actions may be missing.
+pub struct Steps<R> {
+    reader: SegmentReader<R>,
+    now: Time,
+    ahead: Option<Entry>,
+    ending: Option<Ending>,
+}
+
+impl<R: Read> Steps<R> {
+    /// Begins after the head.
+    pub const fn new(reader: SegmentReader<R>, began: Time) -> Self {
+        Self { reader, now: began, ahead: None, ending: None }
+    }
+
+    /// The next step; `None` at the end.
+    ///
+    /// # Errors
+    /// What was damaged or is not understood.
+    pub fn next(&mut self) -> Result<Option<Step>, Damage> {
+        while self.ending.is_none() {
+            let entry = match self.ahead.take() {
+                Some(entry) => entry,
+                None => match self.reader.next()? {
+                    Next::Entry(entry) => entry,
+                    Next::Over(ending) => {
+                        self.ending = Some(ending);
+                        break;
+                    }
+                },
+            };
+            let (since, count, told) = match entry {
+                Entry::Event { since, actions, event } => (since, actions, Told::Event(event)),
+                Entry::Halted { since, actions } => (since, actions, Told::Halted),
+                Entry::Fault { since, event } => {
+                    self.pass(since);
+                    return Ok(Some(Step { now: self.now, told: Told::Event(event), answer: Answer::Failed(String::new()) }));
+                }
+                Entry::Action(_) => return Err(Damage::Order { at: self.reader.at() }),
+                Entry::End(_) => continue,
+            };
+            self.pass(since);
+            let mut actions = Vec::new();
+            while actions.len() < usize::from(count) {
+                match self.reader.next()? {
+                    Next::Entry(Entry::Action(action)) => actions.push(action),
+                    // The file was torn here, or a gap begins: the event is left out.
+                    Next::Entry(other @ Entry::End(End::Gap(_))) => {
+                        self.ahead = Some(other);
+                        break;
+                    }
+                    Next::Entry(_) => return Err(Damage::Order { at: self.reader.at() }),
+                    Next::Over(ending) => {
+                        self.ending = Some(ending);
+                        return Ok(None);
+                    }
+                }
+            }
+            if self.ahead.is_none() {
+                return Ok(Some(Step { now: self.now, told, answer: Answer::Actions(actions) }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the file ends with, once all was read.
+    pub fn ending(&self) -> Ending {
+        self.ending.unwrap_or(Ending::Unmarked)
+    }
+
+    const fn pass(&mut self, since: u64) {
+        self.now = Time::from_nanos(self.now.nanos().wrapping_add(since));
+    }
+}
+
+/// Tells an engine something and returns what it answers.
+pub fn tell(engine: &mut Engine, actions: &mut Actions, now: Time, told: &Told) -> Answer {
+    let done = catch_unwind(AssertUnwindSafe(|| match told {
+        Told::Event(event) => engine.on_event(now, event, actions),
+        Told::Halted => engine.halt(now, actions),
+    }));
+    let taken = actions.drain().collect();
+    match done {
+        Ok(()) => Answer::Actions(taken),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            Answer::Failed(text.unwrap_or("without a word").to_owned())
+        }
+    }
+}
+
+/// Replays one segment; `each` sees every step with what the engine answers now. `None`: its writer was killed before the
+/// beginning was whole.
+///
+/// # Errors
+/// What was damaged or is not understood.
+pub fn replay<R: Read>(input: R, mut each: impl FnMut(&Head, &Step)) -> Result<Option<Report>, (Damage, Option<Box<Report>>)> {
+    let Some((Beginning { head, mut engine, state }, reader)) = SegmentReader::open(input).map_err(|damage| (damage, None))? else {
+        return Ok(None);
+    };
+    let mut steps = Steps::new(reader, head.began);
+    let mut actions = Actions::new();
+    let until = head.began;
+    let mut report =
+        Report { head, events: 0, actions: 0, until, ending: Ending::Unmarked, difference: None, began: state, state: Vec::new() };
+    loop {
+        let step = match steps.next() {
+            Ok(Some(step)) => step,
+            Ok(None) => break,
+            Err(damage) => return Err((damage, Some(Box::new(report)))),
+        };
+        report.events += 1;
+        report.until = step.now;
+        if let Answer::Actions(recorded) = &step.answer {
+            report.actions += recorded.len() as u64;
+        }
+        each(&report.head, &step);
+        if report.difference.is_none() {
+            let got = tell(&mut engine, &mut actions, step.now, &step.told);
+            if !got.is(&step.answer) {
+                report.difference = Some(Difference { number: report.events, step, got });
+            }
+        }
+    }
+    report.ending = steps.ending();
+    report.state = postcard::to_stdvec(&engine).unwrap_or_default();
+    Ok(Some(report))
+}
+
+/// `plimsoll replay`.
+///
+/// # Errors
+/// A file or folder that is not there.
+pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    // An engine that fails is part of what is replayed: it is told in the summary.
+    std::panic::set_hook(Box::new(|_| {}));
+    let build = super::build();
+    let (mut different, mut damaged) = (false, false);
+    let mut before: Option<Report> = None;
+    for path in files(&args.files)? {
+        let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let shown = |head: &Head, step: &Step| {
+            if args.show {
+                crate::screen::say(&lines(head, step));
+            }
+        };
+        let report = match replay(BufReader::new(file), shown) {
+            Ok(Some(report)) => report,
+            Ok(None) => {
+                crate::screen::say(&format!("{}: its writer was killed before the beginning was whole; nothing to replay", path.display()));
+                continue;
+            }
+            Err((damage, report)) => {
+                damaged = true;
+                crate::screen::say(&format!("{}: {damage}", path.display()));
+                if let Some(report) = report {
+                    different |= report.difference.is_some();
+                    crate::screen::say(&summary(&report, build));
+                }
+                before = None;
+                continue;
+            }
+        };
+        crate::screen::say(&format!("{}:\n{}", path.display(), summary(&report, build)));
+        different |= report.difference.is_some();
+        if let Some(before) = &before
+            && follows(before, &report)
+            && before.difference.is_none()
+            && before.state != report.began
+        {
+            different = true;
+            crate::screen::say("  DIFFERENT: it does not begin with the engine as it stands at the end of the segment before");
+        }
+        before = Some(report);
+    }
+    Ok(if damaged {
+        ExitCode::from(EXIT_DAMAGED)
+    } else if different {
+        ExitCode::from(EXIT_DIFFERENT)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Whether a segment goes on where another ends.
+fn follows(before: &Report, next: &Report) -> bool {
+    let (a, b) = (&before.head, &next.head);
+    b.follows
+        && before.ending == Ending::Marked(End::Full)
+        && (a.run, a.segment + 1, &a.account, a.instrument.symbol) == (b.run, b.segment, &b.account, b.instrument.symbol)
+}
+
+/// Folders are replaced by the segments in them, those of a symbol in their order.
+fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let listed = std::fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
+        let mut inside = Vec::new();
+        for entry in listed {
+            let path = entry?.path();
+            if path.to_str().is_some_and(|path| path.ends_with(SUFFIX)) {
+                inside.push(path);
+            }
+        }
+        anyhow::ensure!(!inside.is_empty(), "{} holds no segment of a journal", path.display());
+        inside.sort_by_cached_key(|path| order(path));
+        files.append(&mut inside);
+    }
+    Ok(files)
+}
+
+/// By symbol, then by time: a name is time, symbol, number.
+fn order(path: &Path) -> (String, String) {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let (time, rest) = name.split_once('-').unwrap_or(("", name));
+    let symbol = rest.rsplit_once('-').map_or(rest, |(symbol, _)| symbol);
+    (symbol.to_owned(), time.to_owned())
+}
+
+fn summary(report: &Report, build: u32) -> String {
+    let head = &report.head;
+    let mut text = format!(
+        "  {} of account {}, run {}, segment {}: {} events and {} actions from {} to {}",
+        head.instrument.symbol,
+        head.account,
+        head.run,
+        head.segment,
+        report.events,
+        report.actions,
+        utc(head.began),
+        utc(report.until)
+    );
+    let mut line = |told: std::fmt::Arguments<'_>| {
+        // Writing to a string cannot fail.
+        if write!(text, "\n  {told}").is_err() {
+            tracing::debug!("a line of the summary is missing");
+        }
+    };
+    if head.lost > 0 {
+        line(format_args!("before it {} events or more were not recorded", head.lost));
+    }
+    if head.build != build {
+        line(format_args!("written by another build of version {}: what differs may come from that", head.program));
+    }
+    match report.ending {
+        Ending::Marked(End::Full) => line(format_args!("ends because it was long enough")),
+        Ending::Marked(End::Gap(lost)) => line(format_args!("ends with a gap: {lost} events or more were not recorded")),
+        Ending::Marked(End::Fault) => line(format_args!("ends because the engine failed")),
+        Ending::Marked(End::Rebuilt) => line(format_args!("ends because the engine was built anew")),
+        Ending::Marked(End::Stopped) => line(format_args!("ends because the symbol stopped")),
+        Ending::Unmarked => line(format_args!("ends without a mark: its writer was killed, or still writes")),
+        Ending::Torn(bytes) => line(format_args!("its writer was killed: the last {bytes} bytes are torn and left out")),
+    }
+    match &report.difference {
+        None => line(format_args!("identical")),
+        Some(difference) => line(format_args!("{}", differs(head, difference))),
+    }
+    text
+}
+
+fn differs(head: &Head, difference: &Difference) -> String {
+    let Difference { number, step, got } = difference;
+    let told = match &step.told {
+        Told::Event(told) => event(told, &head.instrument),
+        Told::Halted => "halted".to_owned(),
+    };
+    format!(
+        "DIFFERENT from event {number} on, {} {told}\n    recorded:{}\n    answered now:{}",
+        utc(step.now),
+        answer(head, &step.answer),
+        answer(head, got)
+    )
+}
+
+fn answer(head: &Head, answer: &Answer) -> String {
+    match answer {
+        Answer::Actions(actions) if actions.is_empty() => "\n      nothing".to_owned(),
+        Answer::Actions(actions) => actions.iter().map(|a| format!("\n      {}", action(a, &head.instrument))).collect(),
+        Answer::Failed(words) => format!("\n      the engine failed: {words}"),
+    }
+}
+
+fn lines(head: &Head, step: &Step) -> String {
+    let told = match &step.told {
+        Told::Event(told) => event(told, &head.instrument),
+        Told::Halted => "halted".to_owned(),
+    };
+    let mut text = format!("{} {} {told}", utc(step.now), head.instrument.symbol);
+    match &step.answer {
+        Answer::Actions(actions) => text.extend(actions.iter().map(|a| format!("\n    → {}", action(a, &head.instrument)))),
+        Answer::Failed(_) => text.push_str("\n    → the engine failed"),
+    }
+    text
+}

@@ -24,6 +24,7 @@ impl Saved {
 ///
 /// # Errors
 /// Those of the serializer.
+#[expect(clippy::borrowed_box, reason = "the form that serde asks for")]
 pub fn serialize<S: Serializer>(strategy: &Box<dyn Strategy>, serializer: S) -> Result<S::Ok, S::Error> {
     let saved = strategy.saved().ok_or_else(|| S::Error::custom(format_args!("{} cannot be written down", strategy.name())))?;
     saved.serialize(serializer)

@@ -57,6 +57,8 @@ pub enum Ending {
     Unmarked,
     /// As that, and the last so many bytes are no whole frame.
     Torn(u64),
+    /// It was not read to its end.
+    Unread,
 }
 
 /// The next in a segment.
@@ -152,7 +154,7 @@ impl<R: Read> SegmentReader<R> {
     }
 
     /// Where the frame begins that is being read.
-    pub const fn at(&self) -> u64 {
+    pub const fn frame_at(&self) -> u64 {
         self.frame_at
     }
 

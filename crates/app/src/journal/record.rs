@@ -42,8 +42,8 @@ struct Open {
     filling: Buffer,
     /// Where the next entry goes.
     len: usize,
-    /// Entries in the buffer.
-    entries: u64,
+    /// Events whose last bytes are in the buffer.
+    events: u64,
     state: State,
     /// When the last entry happened.
     last: Time,
@@ -83,7 +83,7 @@ impl Journal {
             parts,
             filling: buffer(),
             len: FRAME_HEAD,
-            entries: 0,
+            events: 0,
             state: State::Ended,
             last: Time::ZERO,
             flushed: Time::ZERO,
@@ -194,6 +194,7 @@ impl Open {
             self.lose(now, 1);
             return Ok(());
         }
+        self.events += 1;
         if self.written + self.len as u64 >= self.parts.segment_bytes {
             self.end(now, End::Full);
             if self.state == State::Ended {
@@ -226,7 +227,6 @@ impl Open {
         // The only error is that the room does not do.
         let Ok(used) = postcard::to_slice(entry, room) else { return false };
         self.len += used.len();
-        self.entries += 1;
         true
     }
 
@@ -240,7 +240,7 @@ impl Open {
         };
         let chunk = Chunk { symbol: self.parts.index, opens, len: self.len, bytes };
         self.written += self.len as u64;
-        (self.len, self.entries, self.flushed) = (FRAME_HEAD, 0, now);
+        (self.len, self.events, self.flushed) = (FRAME_HEAD, 0, now);
         if opens.is_some() {
             (self.parts.head.segment, self.parts.head.lost) = (self.parts.head.segment + 1, 0);
         }
@@ -251,10 +251,10 @@ impl Open {
         self.parts.out.try_send(chunk).map(drop).map_err(|_| NoRoom)
     }
 
-    /// What is in the buffer and `more` entries are lost; the segment ends before them.
+    /// What is in the buffer and `more` events are lost; the segment ends before them.
     fn lose(&mut self, now: Time, more: u64) {
-        self.parts.head.lost += self.entries + more;
-        (self.len, self.entries) = (FRAME_HEAD, 0);
+        self.parts.head.lost += self.events + more;
+        (self.len, self.events) = (FRAME_HEAD, 0);
         self.state = State::Lost(now);
     }
 
@@ -277,7 +277,7 @@ impl Open {
         self.parts.failed.store(false, Ordering::Relaxed);
         let room = self.filling.get_mut(FRAME_HEAD..).unwrap_or_default();
         let used = postcard::to_slice(&(&*head, engine), room)?.len();
-        (self.len, self.entries, self.written) = (FRAME_HEAD + used, 0, 0);
+        (self.len, self.events, self.written) = (FRAME_HEAD + used, 0, 0);
         self.state = State::Recording { first: true };
         (self.last, self.flushed) = (now, now);
         Ok(())

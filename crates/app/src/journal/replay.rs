@@ -140,7 +140,7 @@ impl<R: Read> Steps<R> {
                     self.pass(since);
                     return Ok(Some(Step { now: self.now, told: Told::Event(event), answer: Answer::Failed(String::new()) }));
                 }
-                Entry::Action(_) => return Err(Damage::Order { at: self.reader.at() }),
+                Entry::Action(_) => return Err(Damage::Order { at: self.reader.frame_at() }),
                 Entry::End(_) => continue,
             };
             self.pass(since);
@@ -153,7 +153,7 @@ impl<R: Read> Steps<R> {
                         self.ahead = Some(other);
                         break;
                     }
-                    Next::Entry(_) => return Err(Damage::Order { at: self.reader.at() }),
+                    Next::Entry(_) => return Err(Damage::Order { at: self.reader.frame_at() }),
                     Next::Over(ending) => {
                         self.ending = Some(ending);
                         return Ok(None);
@@ -198,7 +198,7 @@ pub fn tell(engine: &mut Engine, actions: &mut Actions, now: Time, told: &Told) 
 ///
 /// # Errors
 /// What was damaged or is not understood.
-pub fn replay<R: Read>(input: R, mut each: impl FnMut(&Head, &Step)) -> Result<Option<Report>, (Damage, Option<Box<Report>>)> {
+pub fn replay<R: Read>(input: R, each: impl Fn(&Head, &Step)) -> Result<Option<Report>, (Damage, Option<Box<Report>>)> {
     let Some((Beginning { head, mut engine, state }, reader)) = SegmentReader::open(input).map_err(|damage| (damage, None))? else {
         return Ok(None);
     };
@@ -206,7 +206,7 @@ pub fn replay<R: Read>(input: R, mut each: impl FnMut(&Head, &Step)) -> Result<O
     let mut actions = Actions::new();
     let until = head.began;
     let mut report =
-        Report { head, events: 0, actions: 0, until, ending: Ending::Unmarked, difference: None, began: state, state: Vec::new() };
+        Report { head, events: 0, actions: 0, until, ending: Ending::Unread, difference: None, began: state, state: Vec::new() };
     loop {
         let step = match steps.next() {
             Ok(Some(step)) => step,
@@ -238,51 +238,57 @@ pub fn replay<R: Read>(input: R, mut each: impl FnMut(&Head, &Step)) -> Result<O
 pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     // An engine that fails is part of what is replayed: it is told in the summary.
     std::panic::set_hook(Box::new(|_| {}));
+    let paths = files(&args.files)?;
+    let show = |head: &Head, step: &Step| {
+        if args.show {
+            crate::screen::say(&lines(head, step));
+        }
+    };
+    replay_all(&paths, show, crate::screen::say).map(ExitCode::from)
+}
+
+/// Replays segments in their order and returns the exit code; `say` gets a summary of each.
+///
+/// # Errors
+/// A file that is not there.
+pub fn replay_all(paths: &[PathBuf], show: impl Fn(&Head, &Step), mut say: impl FnMut(&str)) -> anyhow::Result<u8> {
     let build = super::build();
     let (mut different, mut damaged) = (false, false);
     let mut before: Option<Report> = None;
-    for path in files(&args.files)? {
-        let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-        let shown = |head: &Head, step: &Step| {
-            if args.show {
-                crate::screen::say(&lines(head, step));
-            }
-        };
-        let report = match replay(BufReader::new(file), shown) {
+    for path in paths {
+        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let name = path.display();
+        let report = match replay(BufReader::new(file), &show) {
             Ok(Some(report)) => report,
             Ok(None) => {
-                crate::screen::say(&format!("{}: its writer was killed before the beginning was whole; nothing to replay", path.display()));
+                say(&format!("{name}:\n  its writer was killed before the beginning was whole; nothing to replay"));
                 continue;
             }
             Err((damage, report)) => {
                 damaged = true;
-                crate::screen::say(&format!("{}: {damage}", path.display()));
-                if let Some(report) = report {
-                    different |= report.difference.is_some();
-                    crate::screen::say(&summary(&report, build));
-                }
+                let read = report.map_or_else(String::new, |report| format!("{}\n", summary(&report, build)));
+                say(&format!("{name}:\n{read}  DAMAGED: it {damage}"));
                 before = None;
                 continue;
             }
         };
-        crate::screen::say(&format!("{}:\n{}", path.display(), summary(&report, build)));
         different |= report.difference.is_some();
+        let mut text = format!("{name}:\n{}", summary(&report, build));
         if let Some(before) = &before
             && follows(before, &report)
             && before.difference.is_none()
             && before.state != report.began
         {
             different = true;
-            crate::screen::say("  DIFFERENT: it does not begin with the engine as it stands at the end of the segment before");
+            text.push_str("\n  DIFFERENT: it does not begin with the engine as it stands at the end of the segment before");
         }
+        say(&text);
         before = Some(report);
     }
-    Ok(if damaged {
-        ExitCode::from(EXIT_DAMAGED)
-    } else if different {
-        ExitCode::from(EXIT_DIFFERENT)
-    } else {
-        ExitCode::SUCCESS
+    Ok(match (damaged, different) {
+        (true, _) => EXIT_DAMAGED,
+        (false, true) => EXIT_DIFFERENT,
+        (false, false) => 0,
     })
 }
 
@@ -351,6 +357,7 @@ fn summary(report: &Report, build: u32) -> String {
         line(format_args!("written by another build of version {}: what differs may come from that", head.program));
     }
     match report.ending {
+        Ending::Unread => {}
         Ending::Marked(End::Full) => line(format_args!("ends because it was long enough")),
         Ending::Marked(End::Gap(lost)) => line(format_args!("ends with a gap: {lost} events or more were not recorded")),
         Ending::Marked(End::Fault) => line(format_args!("ends because the engine failed")),
@@ -360,7 +367,7 @@ fn summary(report: &Report, build: u32) -> String {
         Ending::Torn(bytes) => line(format_args!("its writer was killed: the last {bytes} bytes are torn and left out")),
     }
     match &report.difference {
-        None => line(format_args!("identical")),
+        None => line(format_args!("{}", if report.ending == Ending::Unread { "identical up to there" } else { "identical" })),
         Some(difference) => line(format_args!("{}", differs(head, difference))),
     }
     text
@@ -388,7 +395,8 @@ fn answer(head: &Head, answer: &Answer) -> String {
     }
 }
 
-fn lines(head: &Head, step: &Step) -> String {
+/// A step as `--show` prints it.
+pub fn lines(head: &Head, step: &Step) -> String {
     let told = match &step.told {
         Told::Event(told) => event(told, &head.instrument),
         Told::Halted => "halted".to_owned(),

@@ -46,11 +46,8 @@ pub const WORKER_JOBS: usize = 32;
 /// Bytes of a job.
 pub const WORKER_JOB_BYTES: usize = 512;
 
-/// Bytes of a chunk of the journal: the engine as it stood with what a segment says of itself, and each single entry, must fit.
-///
-/// An engine is 28 KiB at worst, with every slot, order and remembered execution in use and every number at its largest; the
-/// largest entry is a snapshot of 200 open orders, 19 KiB. What does not fit ends the segment with a gap.
-pub const JOURNAL_CHUNK_BYTES: usize = 48 << 10;
+/// Bytes of a chunk of the journal: one frame.
+pub const JOURNAL_CHUNK_BYTES: usize = plimsoll_journal::limits::FRAME_MAX;
 
 /// Buffers of a symbol's journal: one is filled while the other is written. 96 KiB a symbol.
 pub const JOURNAL_BUFFERS: usize = 2;

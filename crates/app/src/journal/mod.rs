@@ -4,29 +4,18 @@
 //! of a symbol encodes into a buffer of fixed size ([`Journal`]) and hands over whole chunks; one task writes them
 //! ([`Writer`]) and lets the oldest segments go. Neither ever holds up the loop: what finds no room is lost, counted, and
 //! the next segment begins with the engine as it stands then.
-//!
-//! ```text
-//! file    = MAGIC, frame …
-//! frame   = length u32, !length u32, CRC-32 of number and payload u32 (all little-endian), payload
-//! payload = entry …; the first of a file begins with Head and the engine
-//! entry   = Event, then as many Action as it says │ Halted, then as many Action │ Fault │ End
-//! ```
 
-mod format;
-mod read;
 mod record;
 mod replay;
-mod show;
 mod start;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use format::Buffer;
 pub use record::Journal;
 pub use replay::{ReplayArgs, main};
 pub use start::Journals;
-pub use writer::Chunk;
+pub use writer::{Buffer, Chunk};
 
 /// What tells this build from others: CRC-32 of its file's length, beginning (where linkers put a build's id) and end; zero
 /// when it cannot be read.

@@ -1,10 +1,10 @@
 //! The loop's end of the journal: encodes into a buffer, hands over whole chunks, never waits.
 
-use super::format::{Buffer, End, EntryRef, FRAME_HEAD, Head, buffer};
-use super::writer::Chunk;
+use super::writer::{Buffer, Chunk, buffer};
 use crate::limits::{JOURNAL_BUFFERS, JOURNAL_CHUNK_BYTES};
 use plimsoll_bounded::{Receiver, Sender};
 use plimsoll_engine::Engine;
+use plimsoll_journal::{End, EntryRef, FRAME_HEAD, Head};
 use plimsoll_market::{Action, Event, Time};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

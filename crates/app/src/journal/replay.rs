@@ -1,17 +1,12 @@
 //! `plimsoll replay FILE…`: tells each engine again what it was told, and compares what it answers.
 
-use super::format::{End, Entry, Head};
-use super::read::{Beginning, Damage, Ending, Next, SegmentReader};
-use super::show::{action, event, utc};
 use super::writer::SUFFIX;
 use anyhow::Context;
 use clap::Args;
-use plimsoll_engine::Engine;
-use plimsoll_market::{Action, Actions, Event, Time};
+use plimsoll_journal::{Answer, Difference, End, Ending, Head, Report, Step, Told, replay, show_action, show_event, utc};
 use std::fmt::Write;
 use std::fs::File;
-use std::io::{BufReader, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,210 +20,10 @@ const EXIT_DAMAGED: u8 = 2;
 pub struct ReplayArgs {
     /// Segments of a journal, or folders of them (`data/journal`).
     #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    files: Vec<PathBuf>, // tidy: bounded by the command line
     /// Print every event with its actions.
     #[arg(long)]
     show: bool,
-}
-
-/// What an engine was told.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Told {
-    /// An event.
-    Event(Event),
-    /// That it is halted.
-    Halted,
-}
-
-/// What it answered.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Answer {
-    /// These actions.
-    Actions(Vec<Action>), // tidy: bounded by ACTIONS_MAX
-    /// It failed, with these words.
-    Failed(String),
-}
-
-impl Answer {
-    /// The words of a failure may change; that it failed may not.
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Actions(a), Self::Actions(b)) => a == b,
-            (Self::Failed(_), Self::Failed(_)) => true,
-            (Self::Actions(_), Self::Failed(_)) | (Self::Failed(_), Self::Actions(_)) => false,
-        }
-    }
-}
-
-/// One thing that happened, whole.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Step {
-    /// When.
-    pub now: Time,
-    /// What the engine was told.
-    pub told: Told,
-    /// What it answered.
-    pub answer: Answer,
-}
-
-/// Where the replay answers otherwise.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Difference {
-    /// The event's number in the segment, from 1.
-    pub number: u64,
-    /// What is recorded.
-    pub step: Step,
-    /// What the engine answers now.
-    pub got: Answer,
-}
-
-/// How a segment was replayed.
-#[derive(Debug)]
-pub struct Report {
-    /// What it says of itself.
-    pub head: Head,
-    /// Events told.
-    pub events: u64,
-    /// Actions recorded.
-    pub actions: u64,
-    /// When the last event happened.
-    pub until: Time,
-    /// What it ends with.
-    pub ending: Ending,
-    /// The first difference; nothing after it was compared.
-    pub difference: Option<Difference>,
-    /// The engine as the segment began, as it is written.
-    pub began: Vec<u8>, // tidy: lives as long as one segment is looked at
-    /// The engine as it stands at the end, as it would be written.
-    pub state: Vec<u8>, // tidy: lives as long as one segment is looked at
-}
-
-/// The steps of a segment, whole ones only: of the last event of a file that was torn, actions may be missing.
-pub struct Steps<R> {
-    reader: SegmentReader<R>,
-    now: Time,
-    ahead: Option<Entry>,
-    ending: Option<Ending>,
-}
-
-impl<R: Read> Steps<R> {
-    /// Begins after the head.
-    pub const fn new(reader: SegmentReader<R>, began: Time) -> Self {
-        Self { reader, now: began, ahead: None, ending: None }
-    }
-
-    /// The next step; `None` at the end.
-    ///
-    /// # Errors
-    /// What was damaged or is not understood.
-    pub fn next(&mut self) -> Result<Option<Step>, Damage> {
-        while self.ending.is_none() {
-            let entry = match self.ahead.take() {
-                Some(entry) => entry,
-                None => match self.reader.next()? {
-                    Next::Entry(entry) => entry,
-                    Next::Over(ending) => {
-                        self.ending = Some(ending);
-                        break;
-                    }
-                },
-            };
-            let (since, count, told) = match entry {
-                Entry::Event { since, actions, event } => (since, actions, Told::Event(event)),
-                Entry::Halted { since, actions } => (since, actions, Told::Halted),
-                Entry::Fault { since, event } => {
-                    self.pass(since);
-                    return Ok(Some(Step { now: self.now, told: Told::Event(event), answer: Answer::Failed(String::new()) }));
-                }
-                Entry::Action(_) => return Err(Damage::Order { at: self.reader.frame_at() }),
-                Entry::End(_) => continue,
-            };
-            self.pass(since);
-            let mut actions = Vec::new();
-            while actions.len() < usize::from(count) {
-                match self.reader.next()? {
-                    Next::Entry(Entry::Action(action)) => actions.push(action),
-                    // The file was torn here, or a gap begins: the event is left out.
-                    Next::Entry(other @ Entry::End(End::Gap(_))) => {
-                        self.ahead = Some(other);
-                        break;
-                    }
-                    Next::Entry(_) => return Err(Damage::Order { at: self.reader.frame_at() }),
-                    Next::Over(ending) => {
-                        self.ending = Some(ending);
-                        return Ok(None);
-                    }
-                }
-            }
-            if self.ahead.is_none() {
-                return Ok(Some(Step { now: self.now, told, answer: Answer::Actions(actions) }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// What the file ends with, once all was read.
-    pub fn ending(&self) -> Ending {
-        self.ending.unwrap_or(Ending::Unmarked)
-    }
-
-    const fn pass(&mut self, since: u64) {
-        self.now = Time::from_nanos(self.now.nanos().wrapping_add(since));
-    }
-}
-
-/// Tells an engine something and returns what it answers.
-pub fn tell(engine: &mut Engine, actions: &mut Actions, now: Time, told: &Told) -> Answer {
-    let done = catch_unwind(AssertUnwindSafe(|| match told {
-        Told::Event(event) => engine.on_event(now, event, actions),
-        Told::Halted => engine.halt(now, actions),
-    }));
-    let taken = actions.drain().collect();
-    match done {
-        Ok(()) => Answer::Actions(taken),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-            Answer::Failed(text.unwrap_or("without a word").to_owned())
-        }
-    }
-}
-
-/// Replays one segment; `each` sees every step with what the engine answers now. `None`: its writer was killed before the
-/// beginning was whole.
-///
-/// # Errors
-/// What was damaged or is not understood.
-pub fn replay<R: Read>(input: R, each: impl Fn(&Head, &Step)) -> Result<Option<Report>, (Damage, Option<Box<Report>>)> {
-    let Some((Beginning { head, mut engine, state }, reader)) = SegmentReader::open(input).map_err(|damage| (damage, None))? else {
-        return Ok(None);
-    };
-    let mut steps = Steps::new(reader, head.began);
-    let mut actions = Actions::new();
-    let until = head.began;
-    let mut report =
-        Report { head, events: 0, actions: 0, until, ending: Ending::Unread, difference: None, began: state, state: Vec::new() };
-    loop {
-        let step = match steps.next() {
-            Ok(Some(step)) => step,
-            Ok(None) => break,
-            Err(damage) => return Err((damage, Some(Box::new(report)))),
-        };
-        report.events += 1;
-        report.until = step.now;
-        if let Answer::Actions(recorded) = &step.answer {
-            report.actions += recorded.len() as u64;
-        }
-        each(&report.head, &step);
-        if report.difference.is_none() {
-            let got = tell(&mut engine, &mut actions, step.now, &step.told);
-            if !got.is(&step.answer) {
-                report.difference = Some(Difference { number: report.events, step, got });
-            }
-        }
-    }
-    report.ending = steps.ending();
-    report.state = postcard::to_stdvec(&engine).unwrap_or_default();
-    Ok(Some(report))
 }
 
 /// `plimsoll replay`.
@@ -376,7 +171,7 @@ fn summary(report: &Report, build: u32) -> String {
 fn differs(head: &Head, difference: &Difference) -> String {
     let Difference { number, step, got } = difference;
     let told = match &step.told {
-        Told::Event(told) => event(told, &head.instrument),
+        Told::Event(told) => show_event(told, &head.instrument),
         Told::Halted => "halted".to_owned(),
     };
     format!(
@@ -390,7 +185,7 @@ fn differs(head: &Head, difference: &Difference) -> String {
 fn answer(head: &Head, answer: &Answer) -> String {
     match answer {
         Answer::Actions(actions) if actions.is_empty() => "\n      nothing".to_owned(),
-        Answer::Actions(actions) => actions.iter().map(|a| format!("\n      {}", action(a, &head.instrument))).collect(),
+        Answer::Actions(actions) => actions.iter().map(|a| format!("\n      {}", show_action(a, &head.instrument))).collect(),
         Answer::Failed(words) => format!("\n      the engine failed: {words}"),
     }
 }
@@ -398,12 +193,12 @@ fn answer(head: &Head, answer: &Answer) -> String {
 /// A step as `--show` prints it.
 pub fn lines(head: &Head, step: &Step) -> String {
     let told = match &step.told {
-        Told::Event(told) => event(told, &head.instrument),
+        Told::Event(told) => show_event(told, &head.instrument),
         Told::Halted => "halted".to_owned(),
     };
     let mut text = format!("{} {} {told}", utc(step.now), head.instrument.symbol);
     match &step.answer {
-        Answer::Actions(actions) => text.extend(actions.iter().map(|a| format!("\n    → {}", action(a, &head.instrument)))),
+        Answer::Actions(actions) => text.extend(actions.iter().map(|a| format!("\n    → {}", show_action(a, &head.instrument)))),
         Answer::Failed(_) => text.push_str("\n    → the engine failed"),
     }
     text

@@ -1,12 +1,12 @@
 //! Puts the journal together: one end for each symbol's loop, and the writer of them all.
 
-use super::format::{Buffer, Head, Settings};
 use super::record::{Journal, JournalParts};
-use super::writer::{Chunk, Writer, WriterSeat, folder, segment_bytes};
+use super::writer::{Buffer, Chunk, Writer, WriterSeat, folder, segment_bytes};
 use crate::config::Config;
 use crate::trade::SymbolParts;
 use plimsoll_bounded::{Grants, Receiver, Sender, TaskSpec, Tasks, channel};
 use plimsoll_gateway::Clock;
+use plimsoll_journal::{Head, Settings};
 use plimsoll_market::Time;
 use plimsoll_monitor::Exporter;
 use std::sync::Arc;

@@ -1,13 +1,14 @@
 //! What is recorded replays; what was changed is found; nothing makes the reader panic.
 
-use super::format::{Buffer, End, Entry, EntryRef, FRAME_HEAD, Head, MAGIC, PAYLOAD_MAX, Settings, buffer, seal};
-use super::read::{Ending, SegmentReader};
 use super::record::{Journal, JournalParts};
-use super::replay::{Answer, Report, replay, replay_all};
-use super::writer::{Chunk, Writer, WriterSeat};
+use super::replay::{lines, replay_all};
+use super::writer::{Buffer, Chunk, Writer, WriterSeat, buffer};
 use plimsoll_bounded::{Class, Grant, Line, Receiver, WhenFull, channel};
 use plimsoll_engine::{Boot, Engine, EngineConfig};
 use plimsoll_gateway::Clock;
+use plimsoll_journal::{
+    Answer, End, Ending, Entry, EntryRef, FRAME_HEAD, Head, MAGIC, PAYLOAD_MAX, Report, SegmentReader, Settings, Step, replay, seal,
+};
 use plimsoll_market::*;
 use plimsoll_monitor::{Exporter, ExporterGrants};
 use plimsoll_position::PositionConfig;
@@ -595,7 +596,7 @@ proptest! {
 
 fn replayed_and_shown(path: &Path) -> (u8, String) {
     let said = std::cell::RefCell::new(String::new());
-    let show = |head: &Head, step: &super::replay::Step| said.borrow_mut().push_str(&super::replay::lines(head, step));
+    let show = |head: &Head, step: &Step| said.borrow_mut().push_str(&lines(head, step));
     let code = replay_all(&[path.to_owned()], show, |text| said.borrow_mut().push_str(text));
     (code.unwrap(), said.into_inner())
 }

@@ -1,10 +1,9 @@
 //! The disk's end of the journal: one task writes the chunks of all symbols and lets the oldest segments go.
 
-use super::format::{Buffer, End, EntryRef, FRAME_HEAD, MAGIC, buffer, seal};
-use super::show::utc_compact;
-use crate::limits::{JOURNAL_EXCESS, JOURNAL_FILES_MAX, JOURNAL_SEGMENT_MIN};
+use crate::limits::{JOURNAL_CHUNK_BYTES, JOURNAL_EXCESS, JOURNAL_FILES_MAX, JOURNAL_SEGMENT_MIN};
 use plimsoll_bounded::{Receiver, Sender, Task};
 use plimsoll_gateway::Clock;
+use plimsoll_journal::{End, EntryRef, FRAME_HEAD, MAGIC, seal, utc_compact};
 use plimsoll_market::Symbol;
 use plimsoll_monitor::JournalMetrics;
 use std::fs::{File, OpenOptions};
@@ -27,6 +26,14 @@ pub fn folder(data_dir: &Path) -> PathBuf {
 /// Bytes of a segment when so many symbols share `keep`: each has room for four.
 pub fn segment_bytes(configured: u64, keep: u64, symbols: usize) -> u64 {
     configured.min(keep / (4 * symbols.max(1) as u64)).max(JOURNAL_SEGMENT_MIN)
+}
+
+/// A frame in the making: room for its head, then its payload.
+pub type Buffer = Box<[u8]>;
+
+/// A new buffer.
+pub fn buffer() -> Buffer {
+    vec![0; JOURNAL_CHUNK_BYTES].into_boxed_slice()
 }
 
 /// A part of a segment on its way to the disk.

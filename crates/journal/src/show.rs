@@ -1,7 +1,6 @@
 //! Events and actions as people read them: prices and quantities with their points, times in UTC.
 
 use plimsoll_market::{Action, Event, Fill, Instrument, OrderReport, Record, Side, Time, format_units, limits::MONEY_SCALE};
-use std::fmt::{self, Write};
 use time::OffsetDateTime;
 
 /// An instant, to the nanosecond: `2026-01-31T12:00:00.000000001Z`.
@@ -23,7 +22,7 @@ fn parts(time: Time, write: impl FnOnce(OffsetDateTime, String) -> String) -> St
 }
 
 /// An event in a line; lists take a line for each entry.
-pub fn event(event: &Event, i: &Instrument) -> String {
+pub fn show_event(event: &Event, i: &Instrument) -> String {
     match event {
         Event::Top(top) => {
             format!("top {} × {} / {} × {}", i.show_price(top.bid), i.show_qty(top.bid_qty), i.show_price(top.ask), i.show_qty(top.ask_qty))
@@ -87,7 +86,7 @@ pub fn event(event: &Event, i: &Instrument) -> String {
 }
 
 /// An action in a line.
-pub fn action(action: &Action, i: &Instrument) -> String {
+pub fn show_action(action: &Action, i: &Instrument) -> String {
     match action {
         Action::Place(place) => format!(
             "place {:?} {} {} at {}, {:?} {:?}{}",
@@ -135,16 +134,16 @@ fn fill(fill: &Fill, i: &Instrument) -> String {
 fn record(record: &Record, i: &Instrument) -> String {
     let mut text = "record".to_owned();
     if let Some(order) = &record.order {
-        append(&mut text, format_args!(" order {:?} {} {}", order.id, order.status.as_str(), i.show_qty(order.filled)));
+        text.push_str(&format!(" order {:?} {} {}", order.id, order.status.as_str(), i.show_qty(order.filled)));
     }
     if let Some(booked) = &record.fill {
-        append(&mut text, format_args!(" {}", self::fill(&booked.fill, i)));
+        text.push_str(&format!(" {}", self::fill(&booked.fill, i)));
     }
     if let Some(slot) = &record.slot {
-        append(&mut text, format_args!(" slot {} holds {}", slot.leg.index(), i.show_qty(slot.held)));
+        text.push_str(&format!(" slot {} holds {}", slot.leg.index(), i.show_qty(slot.held)));
     }
     let watermark = record.totals.watermark.map_or_else(|| "nothing".to_owned(), |id| id.to_string());
-    append(&mut text, format_args!("; holding {}, booked up to {watermark}", i.show_holding(record.totals.holding)));
+    text.push_str(&format!("; holding {}, booked up to {watermark}", i.show_holding(record.totals.holding)));
     text
 }
 
@@ -152,13 +151,6 @@ fn push(text: &mut String, lines: impl Iterator<Item = String>) {
     for line in lines {
         text.push_str("\n      ");
         text.push_str(&line);
-    }
-}
-
-fn append(text: &mut String, more: fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    if text.write_fmt(more).is_err() {
-        tracing::debug!("a part of a line is missing");
     }
 }
 
@@ -184,6 +176,6 @@ mod tests {
             ask_qty: plimsoll_market::Qty::from_units(7),
             time: Time::ZERO,
         };
-        assert_eq!(event(&Event::Top(top), &btc), "top 60000.10 × 1.500 / 60000.20 × 0.007");
+        assert_eq!(show_event(&Event::Top(top), &btc), "top 60000.10 × 1.500 / 60000.20 × 0.007");
     }
 }

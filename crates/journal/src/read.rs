@@ -1,6 +1,6 @@
 //! Reads a segment back, and says exactly where it cannot be read.
 
-use super::format::{End, Entry, FRAME_HEAD, Head, MAGIC, PAYLOAD_MAX, checksum};
+use crate::format::{End, Entry, FRAME_HEAD, Head, MAGIC, PAYLOAD_MAX, checksum};
 use plimsoll_engine::Engine;
 use std::io::{self, Read};
 use thiserror::Error;
@@ -134,7 +134,7 @@ impl<R: Read> SegmentReader<R> {
     ///
     /// # Errors
     /// What was damaged or is not understood.
-    pub fn next(&mut self) -> Result<Next, Damage> {
+    pub fn read_on(&mut self) -> Result<Next, Damage> {
         while self.done == self.payload.len() {
             match self.frame()? {
                 Frame::Whole => {}

@@ -1,6 +1,6 @@
 //! What stands in a file of the journal, byte for byte.
 
-use crate::limits::JOURNAL_CHUNK_BYTES;
+use crate::limits::FRAME_MAX;
 use plimsoll_engine::EngineConfig;
 use plimsoll_market::{Action, Event, Instrument, Name, Time};
 use plimsoll_strategy::GridConfig;
@@ -11,15 +11,7 @@ pub const MAGIC: [u8; 8] = *b"plimjrn\x01";
 /// Bytes before the payload of a frame.
 pub const FRAME_HEAD: usize = 12;
 /// Bytes of payload that a frame holds at most.
-pub const PAYLOAD_MAX: usize = JOURNAL_CHUNK_BYTES - FRAME_HEAD;
-
-/// A frame in the making: room for its head, then its payload.
-pub type Buffer = Box<[u8]>;
-
-/// A new buffer.
-pub fn buffer() -> Buffer {
-    vec![0; JOURNAL_CHUNK_BYTES].into_boxed_slice()
-}
+pub const PAYLOAD_MAX: usize = FRAME_MAX - FRAME_HEAD;
 
 /// What a segment says of itself; the engine as it stood follows it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

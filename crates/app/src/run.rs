@@ -3,6 +3,7 @@
 use crate::alerts::Alerts;
 use crate::cli::{EXIT_MEMORY, EXIT_UNCLEAN};
 use crate::config::{Config, Exchange, SymbolConfig};
+use crate::journal::{Journal, Journals};
 use crate::limits::WORKERS;
 use crate::local::Local;
 use crate::memory::{Memory, exchange_name, plan};
@@ -296,6 +297,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     // Whether a refused symbol has traded before.
     let mut known = false;
     let mut loops = Vec::new();
+    let mut journals = Journals::new(&config, &mut common, config.symbols.len())?;
     let mut keys: Vec<(Key, Inlet)> = Vec::new();
     for (seat, symbol) in seats.into_iter().zip(&report.symbols) {
         let key = Key { account: config.account, symbol: symbol.instrument.symbol };
@@ -324,7 +326,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         let Seat { inlet, inbox, mut grants } = seat;
         let tape = Arc::new(FillTape::new(grants.take("web.tape")?));
         let (view_in, view) = watch::<Option<Arc<SymbolNow>>>(grants.take("app.view")?, None);
-        let parts = SymbolParts {
+        let mut parts = SymbolParts {
             index: symbol.index,
             instrument: symbol.instrument,
             engine: EngineConfig {
@@ -362,9 +364,11 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
             memory: grants.take("engine.state")?,
             refusal: Arc::clone(&refusal),
             links: Arc::clone(&links),
+            journal: Journal::off(),
             metrics: exporter.symbol(&config.account, &symbol.instrument.symbol)?,
             clock,
         };
+        parts.journal = journals.symbol(&parts, run, &mut grants)?;
         let symbol_loop = SymbolLoop::new(parts, inbox, &stored)?;
         loops.push((symbol.instrument.symbol, inlet.clone(), symbol_loop));
         traded.push(Traded { instrument: symbol.instrument, view, tape, inlet, refusal });
@@ -397,6 +401,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let keeper = Keeper { store: store.clone(), account: config.account, symbols: keys };
     edge_tasks.spawn(TaskSpec { name: "keeper", group: "app" }, |task| Box::pin(keeper.run(keeper_lane, task)))?;
     watch_records(&store, &traded, &edge_tasks)?;
+    journals.start(&config, &exporter, clock, &edge_tasks)?;
     let balances = report.balances.iter().filter(|b| traded.iter().any(|t| t.instrument.quote == b.asset));
     for balance in balances {
         let input = plimsoll_engine::AccountInput::Event(plimsoll_market::AccountEvent::Balance(*balance));

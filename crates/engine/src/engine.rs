@@ -16,6 +16,7 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// What an engine must be told.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EngineConfig {
     /// Identity and request window.
     pub position: PositionConfig,
@@ -30,6 +31,7 @@ pub struct EngineConfig {
 
 /// A dead man's switch at the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Countdown {
     /// How long the exchange waits.
     pub after: Duration,
@@ -72,6 +74,7 @@ pub enum EngineError {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Goal {
     Trade,
     /// Nothing is to work until an operator resumes.
@@ -88,6 +91,7 @@ enum Goal {
 /// What an earlier process or engine may have sent and the exchange not yet taken: until the receive window is over an order
 /// can appear that no snapshot has shown, and its leg must not get a second one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Quiet {
     /// Nothing was ever sent before.
     Over,
@@ -100,6 +104,7 @@ enum Quiet {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Verify {
     No,
     /// Asked the exchange for its open orders then.
@@ -113,9 +118,11 @@ enum Verify {
 ///
 /// # Bounds
 /// Fixed memory: [`Engine::bytes`]. No allocation on the path from a market event to an order.
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Engine {
     position: Position,
     gate: Gate,
+    #[cfg_attr(feature = "serde", serde(with = "plimsoll_strategy::saved"))]
     strategy: Box<dyn Strategy>,
     quotes: Quotes,
     cfg: EngineConfig,

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 /// Everything an engine can ask of the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action {
     /// Withdraw an order. Carried out before anything else.
     Cancel(Cancel),
@@ -85,6 +86,7 @@ impl Actions {
 
 /// An order to send. Its side is in its id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Place {
     /// Our id.
     pub id: ClientId,
@@ -102,6 +104,7 @@ pub struct Place {
 
 /// An order to withdraw.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cancel {
     /// Our id.
     pub id: ClientId,
@@ -109,6 +112,7 @@ pub struct Cancel {
 
 /// State that must be on disk before the action that relies on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StateRecord {
     /// Grows by one with each commit of this symbol.
     pub version: u64,
@@ -130,6 +134,7 @@ pub struct StateRecord {
 
 /// What one event of the account changed; stored as a whole or not at all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record {
     /// The order that changed.
     pub order: Option<Order>,
@@ -143,6 +148,7 @@ pub struct Record {
 
 /// An execution as we booked it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Booked {
     /// As the exchange told it.
     pub fill: Fill,
@@ -156,6 +162,7 @@ pub struct Booked {
 
 /// What a slot holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SlotRow {
     /// Whose slot it is.
     pub leg: Leg,
@@ -167,6 +174,7 @@ pub struct SlotRow {
 
 /// The running totals of a symbol, and how far its fills are booked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Totals {
     /// The last execution booked; all before it are booked too.
     pub watermark: Option<TradeId>,
@@ -208,6 +216,7 @@ impl Totals {
 
 /// How urgently a human is needed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -235,6 +244,7 @@ impl Severity {
 
 /// What an alert is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AlertCode {
     /// Trading of the symbol began.
     Started,
@@ -357,6 +367,7 @@ impl AlertCode {
 
 /// Something a human should know.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Alert {
     /// How urgent.
     pub severity: Severity,

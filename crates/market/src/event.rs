@@ -11,6 +11,7 @@ use crate::time::Time;
 ///
 /// Fat payloads are boxed, so that the enum stays within 48 bytes; market data is inline.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event {
     /// The best bid and ask changed.
     Top(Top),
@@ -94,6 +95,7 @@ const _: () = assert!(size_of::<Event>() <= 48);
 
 /// What a feed carries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Feed {
     /// Book, trades, marks.
     Market,
@@ -105,6 +107,7 @@ pub enum Feed {
 
 /// A feed's connection changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Link {
     /// Which feed.
     pub feed: Feed,
@@ -114,6 +117,7 @@ pub struct Link {
 
 /// Mark and index price and the funding to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MarkPrice {
     /// The price that margin and liquidation go by.
     pub mark: RefPrice,
@@ -129,6 +133,7 @@ pub struct MarkPrice {
 
 /// What was asked of the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Request {
     /// To place an order.
     Place,
@@ -140,6 +145,7 @@ pub enum Request {
 
 /// Why the exchange refused, as far as a decision depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reject {
     /// A post-only order would have taken.
     WouldTake,
@@ -171,6 +177,7 @@ pub enum Reject {
 
 /// Why an order could not be cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum CancelFailure {
     /// No open order has this id: it is final, or was never there.
     NotOpen,
@@ -180,6 +187,7 @@ pub enum CancelFailure {
 
 /// One page of executions.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FillPage {
     /// Executions in order of their trade ids; at most [`crate::limits::FILL_PAGE_MAX`].
     pub fills: Vec<Fill>, // tidy: bounded by FILL_PAGE_MAX
@@ -193,6 +201,7 @@ pub struct FillPage {
 
 /// The exchange's view of a symbol's position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PositionReport {
     /// Which position; one-way accounts have `Both`.
     pub side: PositionSide,
@@ -208,6 +217,7 @@ pub struct PositionReport {
 
 /// The exchange's view of a symbol, fetched by request.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Snapshot {
     /// When the first of its requests was sent: what we did later may be missing in it.
     pub asked_at: Time,
@@ -232,6 +242,7 @@ pub struct Balance {
 
 /// A share of the account's limits, lent to one symbol until it expires, so that its checks are local.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lease {
     /// The most that position and opening orders may be worth together, units of 1e-8 of the quote asset.
     pub exposure_max: i128,
@@ -245,6 +256,7 @@ pub struct Lease {
 
 /// A funding payment of one symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FundingPayment {
     /// Signed: positive is received.
     pub amount: Amount,
@@ -284,6 +296,7 @@ pub enum AccountEvent {
 
 /// What an operator can ask of a symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Command {
     /// Opens nothing more; closing goes on.
     Pause,
@@ -305,6 +318,7 @@ pub enum Command {
 
 /// What becomes of orders and position when the process stops.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StopMode {
     /// Orders stay; the next start adopts them.
     Keep,

@@ -27,6 +27,8 @@ mod order;
 mod risk;
 mod status;
 mod time;
+#[cfg(feature = "serde")]
+mod wire;
 
 pub use action::{Action, Actions, Alert, AlertCode, Booked, Cancel, Place, Record, Severity, SlotRow, StateRecord, Totals};
 pub use book::{Book, BookError, Level, LevelChange, Top};

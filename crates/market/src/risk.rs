@@ -2,6 +2,7 @@ use crate::time::Time;
 
 /// A rule of the risk ladder: what stopped opening, or had a position closed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum Rule {
     /// A holding lost more than the stop-loss allows.
@@ -97,6 +98,7 @@ impl Rule {
 
 /// A symbol is closed to opening by a rule.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lock {
     /// The rule.
     pub rule: Rule,
@@ -129,6 +131,7 @@ impl Lock {
 
 /// What the account's rules demand of its symbols.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Demand {
     /// The rule.
     pub rule: Rule,

@@ -7,6 +7,7 @@ use crate::time::Time;
 
 /// Where an engine is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Phase {
     /// Learning what is true at the exchange; trades nothing yet.
     Booting,

@@ -6,6 +6,7 @@ use plimsoll_position::View;
 
 /// Why nothing may be opened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Closed {
     /// An operator said so.
     Paused,
@@ -58,6 +59,7 @@ impl Closed {
 
 /// What is allowed now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mode {
     /// Why nothing may be opened; `None` when it may.
     pub closed: Option<Closed>,
@@ -76,6 +78,7 @@ pub struct Verdict {
 
 /// Limits of one symbol's gate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GateConfig {
     /// Market data older than this counts as stale.
     pub stale_after: Duration,
@@ -111,6 +114,7 @@ pub struct Wanted {
 
 /// The gate of one symbol.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Gate {
     cfg: GateConfig,
     paused: bool,

@@ -18,6 +18,7 @@ pub const CHURN_LOCK: Duration = Duration::from_secs(60);
 
 /// The rules of a symbol. Shares are in millionths; zero turns a rule off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GuardConfig {
     /// Loss of the holding, as a share of what it cost, at which the whole position is closed.
     pub stop_loss: u32,
@@ -68,6 +69,7 @@ impl GuardConfig {
 
 /// What the rules remember.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Guard {
     pub(crate) cfg: GuardConfig,
     pub(crate) lock: Option<Lock>,

@@ -9,6 +9,7 @@ use plimsoll_market::{Booked, Lock, OrderId, Rule, Time};
 
 /// A pause after several bad trades.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Streak {
     /// Closed trades within the look-back from which on it is looked at; at least 1, at most [`TRIPS_KEPT`].
     pub trades: u8,
@@ -20,6 +21,7 @@ pub struct Streak {
 
 /// The protections of a symbol; `None` is off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Protections {
     /// So many trades closed at a loss by a stop.
     pub stoploss_guard: Option<Streak>,
@@ -32,6 +34,7 @@ pub struct Protections {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Trip {
     order: OrderId,
     at: Time,
@@ -45,6 +48,7 @@ struct Trip {
 /// # Bounds
 /// [`TRIPS_KEPT`]; the oldest goes.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Trips {
     list: arrayvec::ArrayVec<Trip, TRIPS_KEPT>,
 }

@@ -384,6 +384,24 @@ pub const KEYS: &[Key] = &[
     ),
     key("storage.flush_interval", Kind::Duration { min_ms: 100, max_ms: 60_000 }, Some("5s"), "Longest time a record waits for its batch."),
     key(
+        "journal.enabled",
+        Kind::Choice(&["true", "false"]),
+        Some("true"),
+        "Whether all that the engines are told and answer is recorded in data_dir/journal, to be replayed with `plimsoll replay`.",
+    ),
+    key(
+        "journal.segment_size",
+        Kind::Bytes { min: 1 << 20, max: 1 << 30 },
+        Some("8MB"),
+        "Size of a file of the journal; smaller when many symbols share journal.keep, so that each has room for four.",
+    ),
+    key(
+        "journal.keep",
+        Kind::Bytes { min: 16 << 20, max: 1 << 40 },
+        Some("256MB"),
+        "Size of all files of the journal together, at least 512 kB for each symbol; the oldest leave first.",
+    ),
+    key(
         "memory.budget",
         Kind::Bytes { min: 32 << 20, max: 1 << 40 },
         Some(""),

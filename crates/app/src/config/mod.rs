@@ -11,6 +11,7 @@ pub use reader::Mistake;
 pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
 
+use crate::limits::JOURNAL_SYMBOL_MIN;
 use keys::{KEYS, SYMBOL_KEYS};
 use plimsoll_market::{Name, StopMode, Symbol};
 use reader::{Checked, Values, read};
@@ -126,6 +127,17 @@ pub struct WatchdogSettings {
     pub daily_days: u32,
 }
 
+/// Settings of the journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JournalConfig {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// Bytes of all segments.
+    pub keep_bytes: u64,
+}
+
 /// The whole configuration; every value is in its range.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -161,6 +173,8 @@ pub struct Config {
     pub batch_size: usize,
     /// Flush interval.
     pub flush_interval: Duration,
+    /// Journal.
+    pub journal: JournalConfig,
     /// Memory budget.
     pub memory_budget: Option<u64>,
     /// Memory manager and ladder.
@@ -375,6 +389,23 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
         });
     }
     let risk = risk::read_risk(values, &symbols, mistakes);
+    let journal = JournalConfig {
+        enabled: text(values, "journal.enabled") == "true",
+        segment_bytes: int(values, "journal.segment_size").unsigned_abs(),
+        keep_bytes: int(values, "journal.keep").unsigned_abs(),
+    };
+    let least = symbols.len() as u64 * JOURNAL_SYMBOL_MIN;
+    if journal.enabled && journal.keep_bytes < least {
+        mistakes.push(Mistake {
+            key: "journal.keep".to_owned(),
+            what: format!(
+                "{} MB is too little for {} symbols; allowed: at least {} MB, or journal.enabled: false",
+                journal.keep_bytes >> 20,
+                symbols.len(),
+                least.div_ceil(1 << 20)
+            ),
+        });
+    }
     let per_million = |units: i128| u64::try_from(units / 100).unwrap_or(0);
     Some(Config {
         exchange: if text(values, "exchange") == "binance" { Exchange::Binance } else { Exchange::Local },
@@ -408,6 +439,7 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
         storage_url_env: text(values, "storage.url_env"),
         batch_size: usize::try_from(int(values, "storage.batch_size")).unwrap_or(1),
         flush_interval: duration(values, "storage.flush_interval"),
+        journal,
         memory_budget: match values.get("memory.budget") {
             Some(Checked::Int(n)) => Some(n.unsigned_abs()),
             _ => None,

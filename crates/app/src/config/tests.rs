@@ -96,9 +96,11 @@ fn contradictory_limits_of_risk_are_named() {
 
 #[test]
 fn rules_of_a_symbol_go_before_the_common_ones() {
-    let yaml = GOOD
-        .replacen("trading:", "risk_control: { stop_loss_percent: 5, max_layers: 7 }\ntrading:", 1)
-        .replacen("price_interval:", "stop_loss_percent: 8, price_interval:", 1);
+    let yaml = GOOD.replacen("trading:", "risk_control: { stop_loss_percent: 5, max_layers: 7 }\ntrading:", 1).replacen(
+        "price_interval:",
+        "stop_loss_percent: 8, price_interval:",
+        1,
+    );
     let config = Config::parse(&yaml, Path::new("test.yaml")).unwrap();
     let guard = config.risk.guard_of(&config.symbols[0]);
     assert_eq!((guard.stop_loss, guard.layers_max, guard.stop_loss_pause), (80_000, 7, None));

@@ -5,6 +5,7 @@ use super::inbox::{Control, Inbox};
 use super::keeper::KeeperRequest;
 use super::sink::LinkState;
 use crate::alerts::Alerts;
+use crate::journal::Journal;
 use crate::limits::{EVENTS_PER_TURN, ORDERS_ROOM};
 use plimsoll_bounded::{Grant, List, Sender, Task, WatchSender};
 use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError};
@@ -60,6 +61,8 @@ pub struct SymbolParts {
     pub refusal: Arc<OnceLock<String>>,
     /// Which feeds deliver.
     pub links: Arc<LinkState>,
+    /// What the engine is told and answers, on disk.
+    pub journal: Journal,
     /// The symbol's series.
     pub metrics: SymbolMetrics,
     /// The clock.
@@ -114,6 +117,7 @@ impl SymbolLoop {
     /// Runs until the engine is drained or the process gives up waiting.
     pub async fn run(mut self, task: Task) {
         task.pulse.expect_every(SHOW_EVERY * 60);
+        self.parts.journal.begin(self.parts.clock.now(), &self.engine);
         let mut show = tokio::time::interval(SHOW_EVERY);
         show.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let wake = tokio::time::sleep(Duration::ZERO);
@@ -147,6 +151,7 @@ impl SymbolLoop {
             }
         }
         self.show();
+        self.parts.journal.close(self.parts.clock.now());
     }
 
     fn control(&mut self, control: Control) {
@@ -286,10 +291,12 @@ impl SymbolLoop {
         let (engine, actions) = (&mut self.engine, &mut self.actions);
         let began = Instant::now();
         if catch_unwind(AssertUnwindSafe(|| engine.on_event(now, event, actions))).is_err() {
+            self.parts.journal.fault(now, event);
             self.fault();
             return;
         }
         self.parts.metrics.decision().record(began.elapsed());
+        self.parts.journal.record(now, event, self.actions.as_slice(), &self.engine);
         self.perform();
     }
 
@@ -384,11 +391,13 @@ impl SymbolLoop {
         match build(&self.parts, stored) {
             Ok(engine) => {
                 self.engine = engine;
+                self.parts.journal.begin(self.parts.clock.now(), &self.engine);
                 self.faulted = false;
                 self.parts.recorder.resume();
                 if self.faults > REBUILDS {
                     let now = self.parts.clock.now();
                     self.engine.halt(now, &mut self.actions);
+                    self.parts.journal.halted(now, self.actions.as_slice(), &self.engine);
                     self.perform();
                 }
                 // A stream that is down tells itself when it is up again.
@@ -408,6 +417,7 @@ impl SymbolLoop {
 
     fn show(&mut self) {
         let now = self.parts.clock.now();
+        self.parts.journal.tick(now);
         // What ended by a catch-up leaves the mirror here.
         let view = self.engine.position().view(now);
         if !self.faulted {

@@ -35,6 +35,7 @@ const _: () = assert!((512_u64 << SERIES_BITS) - 1 <= ClientId::GENERATION_MAX);
 
 /// What a symbol's books must know of the installation.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PositionConfig {
     /// The mark of this account in every client id.
     pub tag: Tag,
@@ -105,6 +106,7 @@ pub enum PlaceError {
 
 /// How far books and exchange are apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Drift {
     /// What the exchange holds beyond our books, base quantity; zero while they agree.
     pub units: i64,
@@ -123,6 +125,7 @@ pub struct Drift {
 /// # Bounds
 /// Fixed: [`Slots::BYTES`] + [`Orders::BYTES`] + itself. Nothing grows.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Position {
     instrument: Instrument,
     cfg: PositionConfig,

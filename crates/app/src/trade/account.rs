@@ -110,6 +110,7 @@ impl AccountLoop {
             if let Some(wallet) = equity.wallet {
                 self.metrics.worth(wallet, equity.total());
             }
+            self.metrics.risk(equity.drawdown, equity.tier as u8, equity.demand.is_some(), equity.drift, equity.abnormal);
             self.view.put(EquityView { equity: Some(equity) });
             let now = self.clock.now();
             if let Some(wallet) = equity.wallet

@@ -88,6 +88,8 @@ pub struct SymbolLoop {
     memory_short: bool,
     /// Empty slots dropped, when last shown.
     cleaned: u64,
+    /// Something is the case that must never be, and was told.
+    broken: bool,
 }
 
 impl SymbolLoop {
@@ -111,6 +113,7 @@ impl SymbolLoop {
             stopping: None,
             memory_short: false,
             cleaned: 0,
+            broken: false,
         })
     }
 
@@ -420,8 +423,19 @@ impl SymbolLoop {
         self.parts.journal.tick(now);
         // What ended by a catch-up leaves the mirror here.
         let view = self.engine.position().view(now);
+        let books = if self.faulted { Ok(()) } else { plimsoll_position::invariants::books(&view) };
         if !self.faulted {
             self.parts.mirror.retain(|(id, _)| view.orders.find(*id).is_some());
+        }
+        if let Err(broken) = books {
+            self.parts.metrics.invariant_broken();
+            // Told once until it is mended: the channels repeat by themselves.
+            if !std::mem::replace(&mut self.broken, true) {
+                let text = format_args!("{}: {broken}; look at the journal", self.parts.instrument.symbol);
+                self.alert(Alert::new(Severity::Critical, AlertCode::Invariant, now, &text));
+            }
+        } else {
+            self.broken = false;
         }
         let status = self.engine.status(now);
         let pnl = &status.pnl;

@@ -1,6 +1,7 @@
 //! The process of a world: its start and death, what it is told, and what it does.
 
 use super::*;
+use crate::limits::RECORDS_BATCH;
 
 impl World {
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
@@ -215,6 +216,9 @@ impl World {
                     }
                 }
                 Action::Record(record) => {
+                    if let Some(disk) = self.disks.get_mut(at).filter(|disk| !self.stuck && disk.waiting() >= RECORDS_BATCH) {
+                        disk.flush(RECORDS_BATCH);
+                    }
                     if let Some(disk) = self.disks.get_mut(at)
                         && !disk.push(*record)
                     {

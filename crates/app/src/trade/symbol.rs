@@ -12,10 +12,12 @@ use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Cancel, ClientId, Event, Feed, Instrument, Phase, Request, Severity, Source, StopMode, Time,
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Source, StopMode,
+    Time, Top,
 };
 use plimsoll_monitor::SymbolMetrics;
 use plimsoll_position::Restored;
+use plimsoll_safety::outlook::{Objection, Outlook, Prospect, look_ahead};
 use plimsoll_storage::{Recorder, Stored};
 use plimsoll_strategy::{Grid, GridConfig};
 use plimsoll_web::{FillTape, SymbolNow};
@@ -39,6 +41,8 @@ pub struct SymbolParts {
     pub engine: EngineConfig,
     /// The strategy's settings.
     pub grid: GridConfig,
+    /// What its grid can come to, but for the price.
+    pub prospect: Prospects,
     /// Where orders go.
     pub orders: OrderSender,
     /// Where records go.
@@ -67,6 +71,44 @@ pub struct SymbolParts {
     pub metrics: SymbolMetrics,
     /// The clock.
     pub clock: Clock,
+}
+
+/// What is known of a symbol's worst case before its first price.
+#[derive(Clone, Copy, Debug)]
+pub struct Prospects {
+    /// The symbol's share of the largest exposure, units of 1e-8 of the quote asset.
+    pub exposure_max: i128,
+    /// Levels that may be filled; zero for no limit.
+    pub layers_max: u32,
+    /// Free margin, units of 1e-8 of the quote asset.
+    pub margin: i128,
+    /// Leverage.
+    pub leverage: u16,
+    /// Whether the margin is isolated.
+    pub isolated: bool,
+    /// Stop-loss, in millionths.
+    pub stop_loss: u32,
+    /// Whether a liquidation before the last level is accepted.
+    pub accept_liquidation: bool,
+}
+
+impl Prospects {
+    fn look_ahead(&self, instrument: &Instrument, grid: &GridConfig, top: Top) -> (Outlook, Vec<String>) {
+        let prospect = Prospect {
+            top,
+            interval: grid.interval,
+            order_quote: grid.order_quote,
+            exposure_max: self.exposure_max,
+            layers_max: self.layers_max,
+            margin: self.margin,
+            leverage: self.leverage,
+            isolated: self.isolated,
+            stop_loss: self.stop_loss,
+        };
+        let (outlook, objections) = look_ahead(instrument, &prospect);
+        let counts = |objection: &Objection| !(self.accept_liquidation && matches!(objection, Objection::Liquidated { .. }));
+        (outlook, objections.into_iter().filter(counts).map(|objection| objection.to_string()).collect())
+    }
 }
 
 /// Drives an [`Engine`].
@@ -226,12 +268,21 @@ impl SymbolLoop {
             && let Event::Top(top) = top
         {
             self.checked = true;
-            if let Err(error) = self.parts.grid.check(&self.parts.instrument, top.bid) {
-                let text = error.to_string();
+            let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, &self.parts.grid, *top);
+            tracing::info!(symbol = %self.parts.instrument.symbol, "{outlook}");
+            let grid = self.parts.grid.check(&self.parts.instrument, top.bid).err().map(|error| error.to_string());
+            let against: Vec<String> = grid.into_iter().chain(objections).collect();
+            if !against.is_empty() {
+                let text = against.join("; ");
                 let alert = Alert::new(Severity::Critical, AlertCode::GridImpossible, self.parts.clock.now(), &text);
                 self.alert(alert);
-                if self.parts.refusal.set(text).is_err() {
-                    tracing::debug!("refusal was told before");
+                if self.engine.position().view(self.parts.clock.now()).totals.holding.is_flat() {
+                    if self.parts.refusal.set(text).is_err() {
+                        tracing::debug!("refusal was told before");
+                    }
+                } else {
+                    // What is held must be sold: only opening stops, until an operator has looked at it.
+                    self.feed(&Event::Command(Command::Pause));
                 }
             }
         }

@@ -87,6 +87,8 @@ pub(crate) struct Ground {
     /// What a buy may cost, units of 1e-8 USDT.
     pub(crate) order_quote: i128,
     pub(crate) markets: CounterMarkets,
+    /// Records that are written as soon as so many wait; without it they wait for the world's seconds, and may become too many.
+    pub(crate) batch: Option<usize>,
 }
 
 impl Ground {
@@ -94,7 +96,7 @@ impl Ground {
     pub(crate) fn drawn(options: &Options) -> Self {
         let listings = [(Listing::btcusdt(), 4_000), (Listing::ethusdt(), 200), (Listing::solusdt(), 1_000)];
         let listings = listings.into_iter().take(options.symbols).map(|(listing, interval)| (listing, Price::from_units(interval)));
-        Self { listings: listings.collect(), order_quote: 250 * 100_000_000, markets: CounterMarkets::MadeUp }
+        Self { listings: listings.collect(), order_quote: 250 * 100_000_000, markets: CounterMarkets::MadeUp, batch: None }
     }
 
     pub(crate) fn interval(&self, symbol: Symbol) -> Price {

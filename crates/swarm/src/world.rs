@@ -76,6 +76,8 @@ enum Later {
     /// The bot starts, or begins its boot again.
     Start,
     Boot(u64),
+    /// The process is killed, with all that has not been written.
+    Killed,
     /// The world looks around.
     Second,
     /// Something that lasted is over.
@@ -153,6 +155,8 @@ pub(crate) struct World {
     outcome: Outcome,
     trace: Option<VecDeque<String>>, // tidy: bounded by TRACE_LINES
     seconds: u64,
+    /// Changes of the best prices that engines were told.
+    ticks: u64,
 }
 
 impl World {
@@ -161,6 +165,9 @@ impl World {
         world.open_before()?;
         world.push(world.now, Later::Start);
         world.push(world.now + SECOND, Later::Second);
+        if options.killed_at > Duration::ZERO {
+            world.push(world.begun + options.killed_at, Later::Killed);
+        }
         Ok(world)
     }
 
@@ -215,6 +222,7 @@ impl World {
             },
             trace: trace.then(VecDeque::new),
             seconds: 0,
+            ticks: 0,
             options: options.clone(),
             ground,
             script: None,
@@ -404,6 +412,12 @@ impl World {
                 self.with_bot(|_, bot| bot.work.push_back(Work::Session(ToSession::Start)))?;
             }
             Later::Boot(_) => {}
+            Later::Killed => {
+                for disk in &mut self.disks {
+                    disk.crash(0);
+                }
+                self.crash();
+            }
             Later::Second => self.second()?,
             Later::Over(fault) => self.over(fault)?,
             Later::Resume(symbol) => self.command(symbol, Command::Resume)?,

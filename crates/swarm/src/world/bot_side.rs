@@ -186,6 +186,7 @@ impl World {
         if matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_)) {
             seat.heard = self.now;
         }
+        self.ticks += u64::from(matches!(event, Event::Top(_)));
         seat.engine.on_event(self.now, event, actions);
         if self.outcome.events.is_multiple_of(16) {
             self.check_books(at, seat);
@@ -214,10 +215,13 @@ impl World {
                     }
                 }
                 Action::Record(record) => {
-                    if let Some(disk) = self.disks.get_mut(at)
-                        && !disk.push(*record)
-                    {
+                    let Some(disk) = self.disks.get_mut(at) else { continue };
+                    if !disk.push(*record) {
                         work.push_back(Work::Engine(at, Event::RecordsFull(true)));
+                    }
+                    if self.ground.batch.is_some_and(|batch| disk.waiting() >= batch) {
+                        let all = disk.waiting();
+                        disk.flush(all);
                     }
                 }
                 Action::Alert(alert) => {

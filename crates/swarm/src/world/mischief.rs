@@ -91,6 +91,14 @@ impl World {
             self.others = true;
             self.carry_streams();
         }
+        if self.goes_wrong(Fault::Rebuilt) && !self.stuck {
+            let at = (self.random.next_u64() % self.options.symbols as u64) as usize;
+            self.say(|| format!("the engine of symbol {at} is built anew"));
+            if let Some(disk) = self.disks.get_mut(at) {
+                disk.behind = true;
+            }
+            self.recover_records()?;
+        }
         if self.goes_wrong(Fault::DiskStuck) && !self.stuck {
             self.stuck = true;
             let until = self.now + self.up_to(Duration::from_secs(20));

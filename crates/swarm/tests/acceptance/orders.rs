@@ -2,7 +2,6 @@
 
 use crate::{price, qty, settle, working};
 use plimsoll_market::{ClientId, Notional, Side};
-use plimsoll_sim::venue::Page;
 use plimsoll_strategy::{GridConfig, GridError};
 use plimsoll_swarm::script::{Frames, Requests, Script, Setup};
 use std::time::Duration;
@@ -156,7 +155,6 @@ fn g20_refused_buys_are_counted_and_never_take() {
     }
     settle(&mut script);
     assert!(script.count(ORDER) > 7 && script.count(ORDER) == script.count("timeInForce=GTX"));
-    let page = Page { from_id: Some(0), start: None, end: None, limit: usize::MAX };
-    let trades = script.venue().user_trades(plimsoll_sim::venue::AccountId(0), script.symbol(), None, page).unwrap();
+    let trades = script.executions();
     assert!(!trades.is_empty() && trades.iter().all(|trade| trade.maker), "{trades:?}");
 }

@@ -2,6 +2,7 @@
 
 use crate::{price, qty, settle, working};
 use plimsoll_market::{Phase, Side, StopMode};
+use plimsoll_position::SyncState;
 use plimsoll_swarm::script::{Script, Setup};
 use std::time::Duration;
 
@@ -41,6 +42,19 @@ fn g04_a_restart_keeps_what_was_bought_and_what_it_cost() {
     let offered: u64 = script.open_rows().iter().filter(|row| row.side == Side::Sell).map(|row| row.remaining().units()).sum();
     assert!(offered > 0 && offered <= script.totals().holding.qty().units(), "{offered}");
     assert_eq!(qty(script.slots().iter().map(|(_, held, _)| held.units()).sum()), script.totals().holding.qty());
+}
+
+#[test]
+fn ten_thousand_executions_missed_by_two_hundred_slots_are_booked_once() {
+    let mut script = Script::missing(200, 10_000).unwrap();
+    assert!(script.stored().unwrap().fills >= 200);
+    let begun = script.now();
+    script.start().unwrap();
+    let in_step = |script: &Script| script.engine().is_some_and(|engine| engine.position().sync_state() == SyncState::InStep);
+    script.pass_until("it is in step", 60 * SECOND, in_step).unwrap();
+    assert!(script.now().since(begun) < 3 * SECOND, "{:?}", script.now().since(begun));
+    assert!(script.totals().fills >= 10_200 && script.slots().len() >= 150, "{:?}", script.totals());
+    settle(&mut script);
 }
 
 #[test]

@@ -32,8 +32,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How often the world itself looks whether something goes wrong, and checks what must hold.
 const SECOND: Duration = Duration::from_secs(1);
-/// How often the exchange pings its streams.
-const PING_EVERY: u64 = 20;
+/// How often streams are pinged, in seconds: by the exchange, or by a proxy that knows nothing of what is behind it.
+const PING_EVERY: u64 = 5;
 
 /// Something on its way.
 enum Later {

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, schema};
 use crate::screen::LogLines;
-use crate::{ctl, decode, memory, run, testnet};
+use crate::{ctl, decode, journal, memory, run, testnet};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +35,10 @@ enum Command {
     Ctl(ctl::CtlArgs),
     /// Read a message of an exchange from standard input and print what was understood.
     Decode(decode::DecodeArgs),
+    /// Tell the engines of a journal again what they were told, and compare what they answer.
+    ///
+    /// Exit code 0: they answer the same; 1: they do not, and the first difference is shown; 2: a file is damaged.
+    Replay(journal::ReplayArgs),
     /// Send a test message over a channel of the configuration.
     Alert {
         #[command(subcommand)]
@@ -110,6 +114,7 @@ pub fn main() -> ExitCode {
         }
         Command::Ctl(args) => ctl::main(args),
         Command::Decode(args) => decode::main(&args),
+        Command::Replay(args) => journal::main(&args),
         Command::Config { command: ConfigCommand::Check(args) } => load(&args).map(|config| {
             crate::screen::say(&format!("{} is right: {} symbols on {:?}", args.config.display(), config.symbols.len(), config.exchange));
             ExitCode::SUCCESS

@@ -32,7 +32,7 @@ pub const TRADING_TASKS: usize = 8;
 pub const EDGE_TASKS: usize = 64;
 
 /// Of these, what lives from start to stop beside workers, channels, connections and the local exchange.
-pub const EDGE_TASKS_FIXED: usize = 12;
+pub const EDGE_TASKS_FIXED: usize = 13;
 
 /// Tasks of the local exchange: its engine, its servers, and two connections each of which has a task.
 pub const TESTNET_TASKS: usize = 16;
@@ -45,6 +45,26 @@ pub const WORKER_JOBS: usize = 32;
 
 /// Bytes of a job.
 pub const WORKER_JOB_BYTES: usize = 512;
+
+/// Bytes of a chunk of the journal: one frame.
+pub const JOURNAL_CHUNK_BYTES: usize = plimsoll_journal::limits::FRAME_MAX;
+
+/// Buffers of a symbol's journal: one is filled while the other is written. 96 KiB a symbol.
+pub const JOURNAL_BUFFERS: usize = 2;
+
+/// The least that a segment is cut down to when many symbols share `journal.keep`.
+pub const JOURNAL_SEGMENT_MIN: u64 = 128 << 10;
+
+/// What a segment may be longer than planned: a chunk, and what one event causes at most.
+pub const JOURNAL_EXCESS: u64 = 256 << 10;
+
+/// What `journal.keep` must hold for each symbol: its open segment, and one that is closed.
+pub const JOURNAL_SYMBOL_MIN: u64 = 512 << 10;
+const _: () = assert!(JOURNAL_SYMBOL_MIN >= 2 * JOURNAL_SEGMENT_MIN + JOURNAL_EXCESS);
+
+/// Files that the journal's folder keeps at most, however small they are.
+pub const JOURNAL_FILES_MAX: usize = 8_192;
+const _: () = assert!(JOURNAL_FILES_MAX > 2 * plimsoll_engine::limits::SYMBOLS_MAX);
 
 /// Bytes that a task's future may have.
 pub const FUTURE_BYTES: usize = 8 * 1024;

@@ -7,6 +7,7 @@ mod ctl;
 mod decode;
 #[cfg(feature = "leak")]
 mod dripping;
+mod journal;
 mod limits;
 mod local;
 mod memory;

@@ -1,9 +1,10 @@
 //! The memory plan: every buffer of the process under one budget, checked before anything is begun.
 
 use crate::config::Config;
+use crate::journal::{Buffer, Chunk};
 use crate::limits::{
-    EDGE_TASKS, EDGE_TASKS_FIXED, EQUITY_LANE, FUTURE_BYTES, KEEPER_LANE, TESTNET_TASKS, TRADING_TASKS, WORKER_JOB_BYTES, WORKER_JOBS,
-    WORKERS,
+    EDGE_TASKS, EDGE_TASKS_FIXED, EQUITY_LANE, FUTURE_BYTES, JOURNAL_BUFFERS, JOURNAL_CHUNK_BYTES, KEEPER_LANE, TESTNET_TASKS,
+    TRADING_TASKS, WORKER_JOB_BYTES, WORKER_JOBS, WORKERS,
 };
 use crate::metrics::Seen;
 use crate::trade::{EquityView, Feedback, KeeperRequest, plan_inbox};
@@ -178,6 +179,11 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
         .with(Line::of::<Seen>("app.seen", 1, WhenFull::Conflate, Class::LatestWins).with_heap(8 * 96))?
         .with(Pool::line("app.workers", WORKER_JOBS, WORKER_JOB_BYTES, Class::BestEffort))?
         .with(Sampler::line("monitor.samples", crate::metrics::SAMPLES))?;
+    let common = if config.journal.enabled {
+        common.with(Line::of::<Chunk>("journal.chunks", JOURNAL_BUFFERS * symbols, refuse, Class::BestEffort))?
+    } else {
+        common
+    };
     let watchers = Watchdog::lines().into_iter().chain(LeakDetector::lines());
     let common = watchers.into_iter().try_fold(common, Plan::with)?;
     let common = ledger.admit(&common)?;
@@ -188,7 +194,7 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
     let notify = ledger.admit(&notify)?;
     let mut admitted = Vec::with_capacity(symbols);
     for symbol in &config.symbols {
-        let plan = symbol_plan(&format!("{owner}:{}", symbol.symbol))?;
+        let plan = symbol_plan(&format!("{owner}:{}", symbol.symbol), config.journal.enabled)?;
         admitted.push(ledger.admit(&plan)?);
     }
     Ok(Memory {
@@ -208,7 +214,7 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
     })
 }
 
-fn symbol_plan(owner: &str) -> Result<Plan, Refused> {
+fn symbol_plan(owner: &str, journal: bool) -> Result<Plan, Refused> {
     let mut plan = Plan::new(owner);
     plan_inbox(&mut plan, owner)?;
     // With it the actions of one event and the echoes they cause.
@@ -224,6 +230,11 @@ fn symbol_plan(owner: &str) -> Result<Plan, Refused> {
     plan.add(Line { name: &name("app.view"), ..view })?;
     plan.add(Line::of::<(ClientId, Time)>(&name("app.mirror"), WORKING_MAX * 2, WhenFull::Refuse, Class::MustKeep))?;
     plan.add(FillTape::line(&name("web.tape")))?;
+    if journal {
+        // Buffers that wait to be filled; with the one that is being filled and those being written they are as many.
+        let line = Line::of::<Buffer>("", JOURNAL_BUFFERS, WhenFull::Refuse, Class::BestEffort).with_heap(JOURNAL_CHUNK_BYTES);
+        plan.add(Line { name: &name("journal.buffers"), ..line })?;
+    }
     Ok(plan)
 }
 

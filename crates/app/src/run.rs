@@ -3,6 +3,7 @@
 use crate::alerts::Alerts;
 use crate::cli::{EXIT_MEMORY, EXIT_UNCLEAN};
 use crate::config::{Config, Exchange, SymbolConfig};
+use crate::journal::{Journal, Journals};
 use crate::limits::WORKERS;
 use crate::local::Local;
 use crate::memory::{Memory, exchange_name, plan};
@@ -20,7 +21,7 @@ use anyhow::{Context, bail};
 use plimsoll_bounded::{
     Grants, Ledger, List, Pool, PoolSpec, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch,
 };
-use plimsoll_engine::{Account, AccountConfig, Engine, EngineConfig};
+use plimsoll_engine::{Account, Engine, EngineConfig};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{BootReport, PositionMode, Routing, Session, SessionConfig, SymbolReport};
 use plimsoll_gateway::{Clock, Gateway, GatewayConfig, GatewayHandle};
@@ -296,6 +297,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     // Whether a refused symbol has traded before.
     let mut known = false;
     let mut loops = Vec::new();
+    let mut journals = Journals::new(&config, &mut common, config.symbols.len())?;
     let mut keys: Vec<(Key, Inlet)> = Vec::new();
     for (seat, symbol) in seats.into_iter().zip(&report.symbols) {
         let key = Key { account: config.account, symbol: symbol.instrument.symbol };
@@ -324,7 +326,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         let Seat { inlet, inbox, mut grants } = seat;
         let tape = Arc::new(FillTape::new(grants.take("web.tape")?));
         let (view_in, view) = watch::<Option<Arc<SymbolNow>>>(grants.take("app.view")?, None);
-        let parts = SymbolParts {
+        let mut parts = SymbolParts {
             index: symbol.index,
             instrument: symbol.instrument,
             engine: EngineConfig {
@@ -334,9 +336,16 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                     series: symbol.index.0,
                     placed_before: 0,
                     recv_window_ms: u64::try_from(venue.recv_window.as_millis()).unwrap_or(u64::MAX),
+                    compare_every: config.risk.reconcile_every,
+                    accept_position: config.risk.accept_positions,
                 },
-                gate: GateConfig { stale_after: config.stale_after, exposure_max: config.risk.max_exposure },
+                gate: GateConfig {
+                    stale_after: config.stale_after,
+                    exposure_max: config.risk.max_exposure,
+                    guard: config.risk.guard_of(settings),
+                },
                 interval,
+                countdown: config.risk.countdown,
             },
             grid: GridConfig {
                 interval,
@@ -355,9 +364,11 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
             memory: grants.take("engine.state")?,
             refusal: Arc::clone(&refusal),
             links: Arc::clone(&links),
+            journal: Journal::off(),
             metrics: exporter.symbol(&config.account, &symbol.instrument.symbol)?,
             clock,
         };
+        parts.journal = journals.symbol(&parts, run, &mut grants)?;
         let symbol_loop = SymbolLoop::new(parts, inbox, &stored)?;
         loops.push((symbol.instrument.symbol, inlet.clone(), symbol_loop));
         traded.push(Traded { instrument: symbol.instrument, view, tape, inlet, refusal });
@@ -371,9 +382,14 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         tracing::error!("{why}");
     }
     // 5. The loops.
-    let account = account(&config, &report, config.symbols.len())?;
+    let record = store.load_account(&config.account).await?;
+    let quote = report.symbols.first().map(|s| s.instrument.quote).context("the exchange has none of the configured symbols")?;
+    let watched: Vec<u16> =
+        report.symbols.iter().filter(|s| config.risk.watched.contains(&s.instrument.symbol)).map(|s| s.index.0).collect();
     let account = AccountLoop {
-        account,
+        account: Account::new(config.risk.account(quote), config.symbols.len(), watched.len(), record, clock.now()),
+        watched,
+        keeper: keeper_in.clone(),
         name: config.account,
         inlets: keys.iter().map(|(_, i)| i.clone()).collect(),
         view: equity_in,
@@ -382,9 +398,10 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         links: Arc::clone(&links),
         clock,
     };
-    let keeper = Keeper { store: store.clone(), symbols: keys };
+    let keeper = Keeper { store: store.clone(), account: config.account, symbols: keys };
     edge_tasks.spawn(TaskSpec { name: "keeper", group: "app" }, |task| Box::pin(keeper.run(keeper_lane, task)))?;
     watch_records(&store, &traded, &edge_tasks)?;
+    journals.start(&config, &exporter, clock, &edge_tasks)?;
     let balances = report.balances.iter().filter(|b| traded.iter().any(|t| t.instrument.quote == b.asset));
     for balance in balances {
         let input = plimsoll_engine::AccountInput::Event(plimsoll_market::AccountEvent::Balance(*balance));
@@ -525,7 +542,9 @@ struct Seat {
 fn session_config(config: &Config, venue: &Venue, tag: Tag) -> anyhow::Result<SessionConfig> {
     let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
     let symbols = config.symbols.iter().map(|s| s.symbol).collect();
-    Ok(SessionConfig { symbols, tag, routing: venue.routing, signer, recv_window: venue.recv_window, leverage: Some(config.leverage) })
+    let (routing, recv_window) = (venue.routing, venue.recv_window);
+    let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
+    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles })
 }
 
 /// A configured price on the symbol's scale.
@@ -557,17 +576,6 @@ fn findings(config: &Config, settings: &SymbolConfig, symbol: &SymbolReport, rep
         Some(_) => {}
     }
     findings
-}
-
-fn account(config: &Config, report: &BootReport, symbols: usize) -> anyhow::Result<Account> {
-    let quote = report.symbols.first().map(|s| s.instrument.quote).context("the exchange has none of the configured symbols")?;
-    let limits = AccountConfig {
-        quote,
-        exposure_max: config.risk.max_exposure,
-        orders_per_10s: config.risk.orders_per_10s,
-        drawdown_max_ppm: config.risk.max_drawdown_ppm,
-    };
-    Ok(Account::new(limits, symbols))
 }
 
 type Loops = Vec<(plimsoll_market::Symbol, Inlet, SymbolLoop)>;

@@ -11,4 +11,4 @@ pub mod limits;
 mod reconcile;
 
 pub use account::{Account, AccountAction, AccountConfig, AccountInput, Equity};
-pub use engine::{Boot, Engine, EngineConfig, EngineError};
+pub use engine::{Boot, Countdown, Engine, EngineConfig, EngineError};

@@ -138,6 +138,7 @@ fn serves(order: &Working, quote: &Quote) -> bool {
 
 /// How many orders may still be placed: a bucket that the lease's rate fills.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Budget {
     per_10s: u16,
     /// Orders available, in thousandths.

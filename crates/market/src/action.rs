@@ -2,10 +2,13 @@ use crate::ids::{ClientId, Leg, TradeId};
 use crate::limits::ACTIONS_MAX;
 use crate::money::{Holding, Notional, Price, Qty};
 use crate::order::{Fill, Order, OrderType, TimeInForce};
+use crate::risk::Lock;
 use crate::time::Time;
+use core::time::Duration;
 
 /// Everything an engine can ask of the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Action {
     /// Withdraw an order. Carried out before anything else.
     Cancel(Cancel),
@@ -27,6 +30,11 @@ pub enum Action {
     Record(Box<Record>),
     /// Tell a human.
     Alert(Box<Alert>),
+    /// Have the exchange withdraw all orders of the symbol, foreign ones too, unless it is told again in time; zero disarms it.
+    Countdown {
+        /// For so long; whole milliseconds.
+        after: Duration,
+    },
 }
 
 const _: () = assert!(size_of::<Action>() <= 48);
@@ -78,6 +86,7 @@ impl Actions {
 
 /// An order to send. Its side is in its id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Place {
     /// Our id.
     pub id: ClientId,
@@ -95,6 +104,7 @@ pub struct Place {
 
 /// An order to withdraw.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cancel {
     /// Our id.
     pub id: ClientId,
@@ -102,6 +112,7 @@ pub struct Cancel {
 
 /// State that must be on disk before the action that relies on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StateRecord {
     /// Grows by one with each commit of this symbol.
     pub version: u64,
@@ -115,10 +126,15 @@ pub struct StateRecord {
     pub paused: bool,
     /// Whether the symbol was halted and must not trade until an operator resumes it.
     pub halted: bool,
+    /// What a rule has locked.
+    pub lock: Option<Lock>,
+    /// Whether the position is being closed: a restart goes on with it.
+    pub closing: bool,
 }
 
 /// What one event of the account changed; stored as a whole or not at all.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Record {
     /// The order that changed.
     pub order: Option<Order>,
@@ -132,6 +148,7 @@ pub struct Record {
 
 /// An execution as we booked it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Booked {
     /// As the exchange told it.
     pub fill: Fill,
@@ -145,6 +162,7 @@ pub struct Booked {
 
 /// What a slot holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SlotRow {
     /// Whose slot it is.
     pub leg: Leg,
@@ -156,6 +174,7 @@ pub struct SlotRow {
 
 /// The running totals of a symbol, and how far its fills are booked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Totals {
     /// The last execution booked; all before it are booked too.
     pub watermark: Option<TradeId>,
@@ -197,6 +216,7 @@ impl Totals {
 
 /// How urgently a human is needed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -224,6 +244,7 @@ impl Severity {
 
 /// What an alert is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AlertCode {
     /// Trading of the symbol began.
     Started,
@@ -269,6 +290,12 @@ pub enum AlertCode {
     Stream,
     /// The database or its pool of connections is in trouble.
     Database,
+    /// A rule of the risk ladder stopped opening, had a position closed, or let go.
+    Risk,
+    /// Somebody else trades with the mark of this account.
+    OtherWriter,
+    /// Something that must always hold does not.
+    Invariant,
 }
 
 impl AlertCode {
@@ -297,11 +324,14 @@ impl AlertCode {
             Self::Task => "task",
             Self::Stream => "stream",
             Self::Database => "database",
+            Self::Risk => "risk",
+            Self::OtherWriter => "other_writer",
+            Self::Invariant => "invariant",
         }
     }
 
     /// All codes, in the order of their discriminants.
-    pub const ALL: [Self; Self::Database as usize + 1] = [
+    pub const ALL: [Self; Self::Invariant as usize + 1] = [
         Self::Started,
         Self::PositionMismatch,
         Self::ForeignOrders,
@@ -324,6 +354,9 @@ impl AlertCode {
         Self::Task,
         Self::Stream,
         Self::Database,
+        Self::Risk,
+        Self::OtherWriter,
+        Self::Invariant,
     ];
 
     /// Reads the word that [`AlertCode::as_str`] writes.
@@ -334,6 +367,7 @@ impl AlertCode {
 
 /// Something a human should know.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Alert {
     /// How urgent.
     pub severity: Severity,

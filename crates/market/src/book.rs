@@ -5,6 +5,7 @@ use thiserror::Error;
 
 /// Best bid and ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Top {
     /// Highest bid.
     pub bid: Price,

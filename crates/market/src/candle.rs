@@ -5,6 +5,7 @@ use core::time::Duration;
 
 /// One trade of the market.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Trade {
     /// The exchange's id; for aggregated trades the id of the last one in it.
     pub id: TradeId,
@@ -20,6 +21,7 @@ pub struct Trade {
 
 /// One bar: open, high, low, close and what was traded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Candle {
     /// Start of the bar, a multiple of its interval.
     pub open_time: Time,

@@ -4,12 +4,14 @@ use crate::ids::{Asset, ClientId, PositionSide, Symbol, TradeId};
 use crate::instrument::Instrument;
 use crate::money::{Amount, Bps, Holding, RefPrice};
 use crate::order::{Fill, OrderReport};
+use crate::risk::Demand;
 use crate::time::Time;
 
 /// Everything that can happen to an engine. What is not here cannot influence a decision.
 ///
 /// Fat payloads are boxed, so that the enum stays within 48 bytes; market data is inline.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event {
     /// The best bid and ask changed.
     Top(Top),
@@ -93,6 +95,7 @@ const _: () = assert!(size_of::<Event>() <= 48);
 
 /// What a feed carries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Feed {
     /// Book, trades, marks.
     Market,
@@ -104,6 +107,7 @@ pub enum Feed {
 
 /// A feed's connection changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Link {
     /// Which feed.
     pub feed: Feed,
@@ -113,6 +117,7 @@ pub struct Link {
 
 /// Mark and index price and the funding to come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MarkPrice {
     /// The price that margin and liquidation go by.
     pub mark: RefPrice,
@@ -128,6 +133,7 @@ pub struct MarkPrice {
 
 /// What was asked of the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Request {
     /// To place an order.
     Place,
@@ -139,6 +145,7 @@ pub enum Request {
 
 /// Why the exchange refused, as far as a decision depends on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reject {
     /// A post-only order would have taken.
     WouldTake,
@@ -170,6 +177,7 @@ pub enum Reject {
 
 /// Why an order could not be cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum CancelFailure {
     /// No open order has this id: it is final, or was never there.
     NotOpen,
@@ -179,6 +187,7 @@ pub enum CancelFailure {
 
 /// One page of executions.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FillPage {
     /// Executions in order of their trade ids; at most [`crate::limits::FILL_PAGE_MAX`].
     pub fills: Vec<Fill>, // tidy: bounded by FILL_PAGE_MAX
@@ -192,6 +201,7 @@ pub struct FillPage {
 
 /// The exchange's view of a symbol's position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PositionReport {
     /// Which position; one-way accounts have `Both`.
     pub side: PositionSide,
@@ -207,6 +217,7 @@ pub struct PositionReport {
 
 /// The exchange's view of a symbol, fetched by request.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Snapshot {
     /// When the first of its requests was sent: what we did later may be missing in it.
     pub asked_at: Time,
@@ -231,6 +242,7 @@ pub struct Balance {
 
 /// A share of the account's limits, lent to one symbol until it expires, so that its checks are local.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lease {
     /// The most that position and opening orders may be worth together, units of 1e-8 of the quote asset.
     pub exposure_max: i128,
@@ -238,10 +250,13 @@ pub struct Lease {
     pub orders_per_10s: u16,
     /// When it ends; without a lease nothing is opened.
     pub until: Time,
+    /// What a rule of the account demands now.
+    pub demand: Option<Demand>,
 }
 
 /// A funding payment of one symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FundingPayment {
     /// Signed: positive is received.
     pub amount: Amount,
@@ -261,6 +276,11 @@ pub enum AccountEvent {
         /// The position.
         position: PositionReport,
     },
+    /// Money came to the account or left it, by a transfer: neither profit nor loss.
+    Transfer {
+        /// Signed: positive came in.
+        amount: Amount,
+    },
     /// The exchange warns that margin runs short.
     MarginCall,
     /// The leverage of a symbol changed.
@@ -276,11 +296,16 @@ pub enum AccountEvent {
 
 /// What an operator can ask of a symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Command {
     /// Opens nothing more; closing goes on.
     Pause,
-    /// Lifts a pause by an operator.
+    /// Lifts a pause by an operator. What a rule has locked stays locked.
     Resume,
+    /// Opens nothing more, and tells when nothing is held and nothing works any more.
+    Drain,
+    /// Lifts what a rule has locked, and a halt.
+    Rearm,
     /// Withdraws all our orders and opens nothing more.
     CancelAll,
     /// Withdraws all, closes our position at market and opens nothing more.
@@ -293,6 +318,7 @@ pub enum Command {
 
 /// What becomes of orders and position when the process stops.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StopMode {
     /// Orders stay; the next start adopts them.
     Keep,

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 /// Direction of an order or fill.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Side {
     /// Adds to a long holding or takes from a short one.
     Buy,
@@ -32,6 +33,7 @@ impl Side {
 
 /// Which position of a symbol is meant; one-way accounts have only `Both`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PositionSide {
     /// The net position of a one-way account.
     #[default]
@@ -83,6 +85,20 @@ macro_rules! name {
             }
         }
 
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.pad(self.0.as_str())
@@ -115,6 +131,7 @@ name!(
 
 /// An exchange's id of an order; integers and UUIDs fit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OrderId(pub u128);
 
 impl fmt::Display for OrderId {
@@ -125,6 +142,7 @@ impl fmt::Display for OrderId {
 
 /// An exchange's id of a trade; it grows within a symbol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TradeId(pub u64);
 
 impl fmt::Display for TradeId {
@@ -164,6 +182,7 @@ impl Leg {
 
 /// Tells the orders of one installation and account from all others at the exchange; 16 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tag(pub u16);
 
 /// Why a text is not one of our client order ids.

@@ -7,10 +7,12 @@ use thiserror::Error;
 
 /// A factor in parts per million (`PERCENT_PRICE` bounds: 1.05 is 1,050,000).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Percent(pub u32);
 
 /// Whether the exchange trades a contract now.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Trading {
     /// Orders are taken.
     Open,
@@ -69,6 +71,7 @@ pub enum FilterError {
 
 /// A tradable contract and its rules. Scales are fixed for ever; every other rule may change by [`crate::Event::Instrument`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Instrument {
     /// The exchange's name of it.
     pub symbol: Symbol,
@@ -77,8 +80,10 @@ pub struct Instrument {
     /// What it is priced and settled in.
     pub quote: Asset,
     /// Digits after the point of every price, 0 to 12. Never changes for a symbol.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "crate::wire::scale"))]
     pub price_scale: u8,
     /// Digits after the point of every quantity, 0 to 12. Never changes for a symbol.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "crate::wire::scale"))]
     pub qty_scale: u8,
     /// Prices are multiples of this.
     pub tick: Price,

@@ -7,6 +7,7 @@ use core::ops::{Add, AddAssign, Mul, Neg, Sub, SubAssign};
 ///
 /// Two prices compare only within a symbol; `Price × Qty` is the only product there is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Price(i64);
 
 impl Price {
@@ -47,6 +48,7 @@ impl Price {
 
 /// An unsigned quantity of the base asset: an integer of 10^-`qty_scale` of its [`crate::Instrument`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Qty(u64);
 
 impl Qty {
@@ -122,6 +124,7 @@ impl core::iter::Sum for Qty {
 
 /// A signed position in units of the symbol's quantity scale; long is positive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Holding(i64);
 
 impl Holding {
@@ -189,6 +192,7 @@ impl Neg for Holding {
 ///
 /// [`crate::Instrument::amount`] turns it into money.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Notional(i128);
 
 impl Notional {
@@ -272,6 +276,7 @@ impl core::iter::Sum for Notional {
 
 /// A price that is never sent in an order: mark, index, entry or average, in units of 1e-8.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RefPrice(i64);
 
 impl RefPrice {
@@ -297,6 +302,7 @@ impl fmt::Display for RefPrice {
 
 /// Money: an asset and a signed integer of 1e-8 of it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Amount {
     /// The asset it is counted in.
     pub asset: Asset,
@@ -329,6 +335,7 @@ impl fmt::Display for Amount {
 
 /// Hundredths of a percent, signed, in millionths (a fee of 0.02 % is `Bps::from_ppm(200)`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bps(i32);
 
 impl Bps {

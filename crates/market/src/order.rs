@@ -4,6 +4,7 @@ use crate::time::Time;
 
 /// What kind of order it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum OrderType {
     /// At a price or better.
     Limit,
@@ -13,6 +14,7 @@ pub enum OrderType {
 
 /// How long an order stays.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum TimeInForce {
     /// Until cancelled.
     Gtc,
@@ -26,6 +28,7 @@ pub enum TimeInForce {
 
 /// Where an order stands at the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum OrderStatus {
     /// Resting, nothing filled.
     New,
@@ -65,6 +68,7 @@ impl OrderStatus {
 
 /// How we learned of an order's state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Source {
     /// The user-data stream: in order within a connection, and with its fill.
     Stream,
@@ -76,6 +80,7 @@ pub enum Source {
 
 /// One execution of an order of the account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fill {
     /// The exchange's trade id; grows within a symbol.
     pub trade_id: TradeId,
@@ -101,6 +106,7 @@ pub struct Fill {
 
 /// The state of one order, told by the exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OrderReport {
     /// Our id; `None` for an order that is not ours.
     pub id: Option<ClientId>,
@@ -134,6 +140,7 @@ pub struct OrderReport {
 
 /// An order of ours as it is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Order {
     /// Our id; it tells strategy, leg and side.
     pub id: ClientId,

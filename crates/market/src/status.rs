@@ -2,10 +2,12 @@ use crate::book::Top;
 use crate::event::MarkPrice;
 use crate::ids::{ClientId, Leg, Side, Symbol};
 use crate::money::{Holding, Notional, Price, Qty, RefPrice};
+use crate::risk::Lock;
 use crate::time::Time;
 
 /// Where an engine is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Phase {
     /// Learning what is true at the exchange; trades nothing yet.
     Booting,
@@ -97,6 +99,10 @@ pub struct Status {
     pub phase: Phase,
     /// Why nothing may be opened now; `None` when it may.
     pub closed: Option<&'static str>,
+    /// What a rule has locked.
+    pub lock: Option<Lock>,
+    /// Whether the position is being closed.
+    pub closing: bool,
     /// Last best bid and ask.
     pub top: Option<Top>,
     /// Last mark price.

@@ -7,6 +7,7 @@ use core::time::Duration;
 /// The shell makes it from UTC at boot plus monotonic time elapsed, so within a process it never goes backwards.
 /// An exchange's own time stamps are the same type but only data: they never advance a clock.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Time(u64);
 
 impl Time {

@@ -152,6 +152,12 @@ families! {
     STORE_DROPPED = Counter "plimsoll_storage_history_dropped_total" [] "equity points and events lost";
     STORE_BYTES = Gauge "plimsoll_storage_database_bytes" [] "size of the database on the disk";
 
+    JOURNAL_SEGMENTS = Counter "plimsoll_journal_segments_total" [] "segments of the journal begun";
+    JOURNAL_BYTES = Counter "plimsoll_journal_bytes_total" [] "bytes of the journal written";
+    JOURNAL_GAPS = Counter "plimsoll_journal_gaps_total" [] "gaps in the journal: what an engine was told was not recorded for a while";
+    JOURNAL_FAILURES = Counter "plimsoll_journal_failures_total" [] "writes of the journal that failed";
+    JOURNAL_KEPT = Gauge "plimsoll_journal_kept_bytes" [] "size of the closed segments when the last one was begun";
+
     POOL_CONNECTIONS = Gauge "plimsoll_pool_connections" ["state"] "connections to the database, in use and idle";
     POOL_MAX = Gauge "plimsoll_pool_connections_max" [] "connections to the database at most";
     POOL_WAITING = Gauge "plimsoll_pool_waiting" [] "who waits for a connection to the database";

@@ -56,5 +56,5 @@ pub use process::ProcessSample;
 pub use room::{Limiter, Machine, Room, Stall};
 pub use sample::{Sample, Sampler};
 pub use system::SystemMetrics;
-pub use trading::{AccountMetrics, StorageFigures, StorageMetrics, SymbolMetrics};
+pub use trading::{AccountMetrics, JournalMetrics, StorageFigures, StorageMetrics, SymbolMetrics};
 pub use watchdog::{Finding, Rule, Stream, Watchdog, WatchdogConfig};

@@ -66,6 +66,18 @@ impl Exporter {
         })
     }
 
+    /// Makes the series of the journal.
+    pub fn journal(&self) -> JournalMetrics {
+        let series = self.series();
+        JournalMetrics {
+            segments: series.counter(&f::JOURNAL_SEGMENTS, &[]),
+            bytes: series.counter(&f::JOURNAL_BYTES, &[]),
+            gaps: series.counter(&f::JOURNAL_GAPS, &[]),
+            failures: series.counter(&f::JOURNAL_FAILURES, &[]),
+            kept: series.gauge(&f::JOURNAL_KEPT, &[]),
+        }
+    }
+
     /// Makes the series of storage.
     pub fn storage(&self) -> StorageMetrics {
         let series = self.series();
@@ -243,6 +255,48 @@ const fn feed_name(feed: Feed) -> &'static str {
         Feed::Market => "market",
         Feed::Account => "account",
         Feed::Requests => "requests",
+    }
+}
+
+/// The series of the journal. Owned by its writer.
+pub struct JournalMetrics {
+    segments: Counter,
+    bytes: Counter,
+    gaps: Counter,
+    failures: Counter,
+    kept: Gauge,
+}
+
+impl JournalMetrics {
+    /// Counts a segment that was begun.
+    pub fn opened(&self) {
+        self.segments.increment(1);
+    }
+
+    /// Counts bytes written.
+    pub fn wrote(&self, bytes: u64) {
+        self.bytes.increment(bytes);
+    }
+
+    /// Counts a gap.
+    pub fn gap(&self) {
+        self.gaps.increment(1);
+    }
+
+    /// Counts a write that failed.
+    pub fn failed(&self) {
+        self.failures.increment(1);
+    }
+
+    /// Shows what the closed segments take on the disk, in bytes.
+    pub fn kept(&self, bytes: u64) {
+        self.kept.set(bytes as f64);
+    }
+}
+
+impl std::fmt::Debug for JournalMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JournalMetrics")
     }
 }
 

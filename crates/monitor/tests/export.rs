@@ -39,6 +39,8 @@ fn status() -> Status {
         symbol: symbol("BTCUSDT"),
         phase: Phase::Trading,
         closed: None,
+        lock: None,
+        closing: false,
         top: Some(Top {
             bid: Price::from_units(600_000),
             bid_qty: Qty::from_units(1),
@@ -92,7 +94,14 @@ fn everything_rendered_is_a_documented_family() {
     let account = exporter.account(&name("main")).unwrap();
     account.request(Duration::from_millis(3));
     exporter.storage().observe(&StorageFigures { database_bytes: Some(4_096), ..StorageFigures::default() });
+    let journal = exporter.journal();
+    journal.opened();
+    journal.wrote(100);
+    journal.gap();
+    journal.failed();
+    journal.kept(5);
     let text = exporter.render();
+    assert_eq!(value(&text, "plimsoll_journal_bytes_total"), 100.0);
     for line in text.lines().filter(|line| line.starts_with("# TYPE")) {
         let (name, kind) = line.strip_prefix("# TYPE ").unwrap().split_once(' ').unwrap();
         let family = FAMILIES.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("{name} is not documented"));

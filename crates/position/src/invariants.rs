@@ -327,7 +327,15 @@ mod tests {
 
     #[test]
     fn exposure_counts_what_may_still_be_bought() {
-        let cfg = PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 };
+        let cfg = PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        };
         let mut position = Position::new(Instrument::example_btcusdt(), cfg, None);
         let leg = |level| Leg::new(0, level).unwrap();
         let (price, qty, mut out) = (Price::from_units(100), Qty::from_units(3), Actions::new());
@@ -341,7 +349,15 @@ mod tests {
 
     #[test]
     fn a_slot_that_bought_twice_is_found() {
-        let cfg = PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 };
+        let cfg = PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        };
         let leg = Leg::new(0, 5).unwrap();
         let held = |units| crate::Restored {
             slots: vec![plimsoll_market::SlotRow { leg, held: Qty::from_units(units), cost: Notional::from_units(1) }],
@@ -356,7 +372,15 @@ mod tests {
 
     #[test]
     fn empty_books_are_whole() {
-        let cfg = PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 };
+        let cfg = PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        };
         let position = Position::new(Instrument::example_btcusdt(), cfg, None);
         assert_eq!(books(&position.view(Time::ZERO)), Ok(()));
     }

@@ -12,6 +12,7 @@ use plimsoll_market::{ClientId, OrderId, OrderType, Price, Qty, Time};
 ///                                                 final report, fills missing ▲
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum WorkState {
     /// On its way; counts at its worst.
     Sent,
@@ -40,6 +41,7 @@ impl WorkState {
 
 /// An order of ours that may be open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Working {
     /// Our id; it tells leg and side.
     pub id: ClientId,
@@ -86,7 +88,9 @@ impl Working {
 /// # Bounds
 /// [`WORKING_MAX`]; one more is refused, never evicts another.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Orders {
+    #[cfg_attr(feature = "serde", serde(with = "plimsoll_bounded::array"))]
     table: Box<[Option<Working>; WORKING_MAX]>,
     used: u64,
 }

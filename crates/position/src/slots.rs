@@ -3,6 +3,7 @@ use plimsoll_market::{Leg, Notional, Qty, Side, SlotRow, Time};
 
 /// One level of a grid: at most one live order, and what it has bought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Slot {
     /// The leg whose slot it is.
     pub leg: Leg,
@@ -64,7 +65,9 @@ pub enum Seat<'a> {
 /// # Bounds
 /// [`SLOTS`] slots. Two levels that fall on the same place exclude each other; who holds something stays.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Slots {
+    #[cfg_attr(feature = "serde", serde(with = "plimsoll_bounded::array"))]
     ring: Box<[Option<Slot>; SLOTS]>,
     /// A bit per place that holds something.
     held: [u64; SLOTS / 64],

@@ -11,6 +11,7 @@ use plimsoll_market::{Time, TradeId};
 ///   └── link down          └───┘
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum SyncState {
     /// The account stream is down: fills may be missed.
     Lost,
@@ -28,6 +29,7 @@ pub enum SyncState {
 /// The stream may tell executions out of their order; ids have gaps by nature, so that only time tells whether one is missing.
 /// What leaves the list of those above raises the watermark: nothing is forgotten that could be booked again.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Sync {
     pub(crate) state: SyncState,
     /// Every execution up to it is booked.

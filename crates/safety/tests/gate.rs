@@ -3,7 +3,7 @@
 
 use plimsoll_market::*;
 use plimsoll_position::{Position, PositionConfig};
-use plimsoll_safety::{Closed, Gate, GateConfig, Wanted};
+use plimsoll_safety::{Closed, Gate, GateConfig, GuardConfig, Wanted};
 use std::time::Duration;
 
 const USDT: i128 = 100_000_000;
@@ -18,10 +18,22 @@ struct World {
 impl World {
     fn new() -> Self {
         let btc = Instrument::example_btcusdt();
-        let cfg = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT };
+        let cfg = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT, guard: GuardConfig::OFF };
         let mut world = Self {
-            books: Position::new(btc, PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 }, None),
-            gate: Gate::new(cfg, false, false),
+            books: Position::new(
+                btc,
+                PositionConfig {
+                    tag: Tag(1),
+                    run: 1,
+                    series: 0,
+                    placed_before: 0,
+                    recv_window_ms: 5_000,
+                    compare_every: PositionConfig::COMPARE_EVERY,
+                    accept_position: true,
+                },
+                None,
+            ),
+            gate: Gate::new(cfg, false, false, None),
             now: Time::from_millis(1_000_000),
             out: Actions::new(),
         };
@@ -41,7 +53,7 @@ impl World {
     }
 
     fn lease(&self, usdt: i128) -> Event {
-        Event::Lease(Lease { exposure_max: usdt * USDT, orders_per_10s: 10, until: self.now + Duration::from_secs(30) })
+        Event::Lease(Lease { exposure_max: usdt * USDT, orders_per_10s: 10, until: self.now + Duration::from_secs(30), demand: None })
     }
 
     fn top(&self) -> Event {
@@ -52,7 +64,7 @@ impl World {
     fn feed(&mut self, event: Event) -> Option<Closed> {
         self.books.apply(self.now, &event, &mut self.out);
         self.out.drain().for_each(drop);
-        self.gate.observe(&event, &self.books.view(self.now)).0.closed
+        self.gate.observe(&event, &self.books.view(self.now), &mut self.out).mode.closed
     }
 
     fn clear(&self, wanted: &[Wanted]) -> (u64, u64) {

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// A long grid: buys one interval apart below the price, and sells each purchase one interval above its own level.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GridConfig {
     /// Distance of two levels; a multiple of the tick.
     pub interval: Price,
@@ -161,6 +162,7 @@ impl GridConfig {
 /// Level `i` lies at `anchor + i × interval`. The centre is the highest level not above the bid; it moves only when the
 /// bid leaves its band by half an interval, so that a price dancing on a level does not churn orders.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Grid {
     cfg: GridConfig,
     strategy: u8,
@@ -172,6 +174,7 @@ pub struct Grid {
     /// Something changed while there was no price: what is wanted must be written anew with the next one.
     behind: bool,
     /// Quantity of a level's buy, remembered: a division of 128 bits each is what a recentre would cost most.
+    #[cfg_attr(feature = "serde", serde(with = "plimsoll_bounded::array"))]
     qtys: [(i32, Qty); QTYS],
 }
 
@@ -314,5 +317,10 @@ impl Strategy for Grid {
 
     fn bytes(&self) -> usize {
         size_of::<Self>()
+    }
+
+    #[cfg(feature = "serde")]
+    fn saved(&self) -> Option<crate::saved::Saved> {
+        Some(crate::saved::Saved::Grid(Box::new(self.clone())))
     }
 }

@@ -23,6 +23,8 @@
 mod grid;
 pub mod limits;
 mod quotes;
+#[cfg(feature = "serde")]
+pub mod saved;
 
 pub use grid::{Grid, GridConfig, GridError};
 pub use quotes::{Intent, Quote, Quotes, Style};
@@ -49,4 +51,10 @@ pub trait Strategy: Send {
 
     /// Bytes it takes, for the ledger.
     fn bytes(&self) -> usize;
+
+    /// All that it knows, as it stands; `None` for a strategy that cannot be written down, and whose symbol has no journal.
+    #[cfg(feature = "serde")]
+    fn saved(&self) -> Option<saved::Saved> {
+        None
+    }
 }

@@ -4,6 +4,7 @@ use plimsoll_market::{Leg, OrderType, Price, Qty, Side, TimeInForce};
 
 /// How a wanted order is to be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Style {
     /// Rests; refused when it would take.
     PostOnly,
@@ -23,6 +24,7 @@ impl Style {
 
 /// One order that is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Quote {
     /// What it serves; at most one quote a leg.
     pub leg: Leg,
@@ -45,6 +47,7 @@ const _: () = assert!(size_of::<Quote>() <= 32);
 /// # Bounds
 /// [`QUOTES_MAX`].
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Quotes {
     list: ArrayVec<Quote, QUOTES_MAX>,
 }

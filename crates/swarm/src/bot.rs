@@ -9,7 +9,7 @@ use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Session, SessionConfig};
 use plimsoll_market::{Action, Actions, Asset, Event, Instrument, Price, Symbol, Tag, Time};
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
+use plimsoll_safety::{GateConfig, GuardConfig, LadderConfig};
 use plimsoll_strategy::{Grid, GridConfig};
 use plimsoll_testnet::Listing;
 use plimsoll_testnet::counter::{Answer, CounterMarkets, Stream};
@@ -120,16 +120,26 @@ impl Bot {
             signer: Signer::new(Secret::new(KEY.to_owned())?, &Secret::new(SECRET.to_owned())?),
             recv_window: RECV_WINDOW,
             leverage: Some(options.leverage),
+            candles: 0,
         };
         let session = Session::new(config, run, &mut Grants::detached(&plan))?;
         let quote = Asset::new("USDT")?;
-        let account = AccountConfig { quote, exposure_max: exposure_max(options), orders_per_10s: 100, drawdown_max_ppm: 1_000_000 };
+        let off = 1_000_000;
+        let account = AccountConfig {
+            quote,
+            exposure_max: exposure_max(options),
+            orders_per_10s: 100,
+            ladder: LadderConfig { yellow: off, orange: off, red: off, smoothing: Duration::ZERO },
+            close_on_red: false,
+            daily_loss: off,
+            monitor: None,
+        };
         Ok(Self {
             session,
             outputs: Outputs::new(Grant::detached(Outputs::line("swarm.outputs", options.symbols))),
             actions: Actions::new(),
             seats: Vec::new(),
-            account: Account::new(account, options.symbols),
+            account: Account::new(account, options.symbols, 0, None, Time::ZERO),
             work: VecDeque::new(),
             wires: Vec::new(),
         })
@@ -160,9 +170,18 @@ pub(crate) fn engine(
     let grid = Grid::new(GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window }, 0);
     let recv_window_ms = RECV_WINDOW.as_millis() as u64;
     let config = EngineConfig {
-        position: PositionConfig { tag: TAG, run, series, placed_before, recv_window_ms },
-        gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options) },
+        position: PositionConfig {
+            tag: TAG,
+            run,
+            series,
+            placed_before,
+            recv_window_ms,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: GuardConfig::OFF },
         interval,
+        countdown: None,
     };
     Ok(Engine::new(instrument, config, Box::new(grid), boot)?)
 }

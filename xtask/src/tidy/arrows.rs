@@ -8,7 +8,7 @@ use crate::workspace::Package;
 /// ```text
 /// bounded ◀ market ◀ position ◀ { strategy, safety } ◀ engine ◀ sim ◀ { testnet, backtest }      testnet ◀ swarm
 ///           market ◀ exchange ◀ { gateway, sim, testnet }
-///           market ◀ { storage, monitor, web, notify }
+///           market ◀ { storage, monitor, web, notify }                                  engine ◀ journal
 /// app ─▶ all      xtask ─▶ none
 /// ```
 const ARROWS: &[(&str, &[&str])] = &[
@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("safety", &["position"]),
     ("engine", &["strategy", "safety"]),
     ("exchange", &["market"]),
+    ("journal", &["engine"]),
     ("sim", &["engine", "exchange"]),
     ("gateway", &["exchange"]),
     ("testnet", &["sim", "exchange"]),
@@ -28,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("monitor", &["market"]),
     ("web", &["market"]),
     ("notify", &["market"]),
-    ("app", &["testnet", "backtest", "gateway", "storage", "monitor", "web", "notify"]),
+    ("app", &["testnet", "swarm", "backtest", "journal", "gateway", "storage", "monitor", "web", "notify"]),
 ];
 
 /// Crates that decide and never wait.

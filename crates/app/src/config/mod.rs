@@ -3,12 +3,15 @@
 mod alerts;
 pub mod keys;
 mod reader;
+mod risk;
 mod schema;
 
 pub use alerts::AlertsConfig;
 pub use reader::Mistake;
+pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
 
+use crate::limits::JOURNAL_SYMBOL_MIN;
 use keys::{KEYS, SYMBOL_KEYS};
 use plimsoll_market::{Name, StopMode, Symbol};
 use reader::{Checked, Values, read};
@@ -47,6 +50,8 @@ pub struct SymbolConfig {
     pub buy_window: u8,
     /// Sell orders.
     pub sell_window: u8,
+    /// Rules of its own.
+    pub own: OwnRules,
 }
 
 /// Settings of the local exchange.
@@ -86,21 +91,6 @@ pub struct SecretSource {
     pub file: Option<PathBuf>,
 }
 
-/// Limits of risk.
-#[derive(Clone, Copy, Debug)]
-pub struct RiskConfig {
-    /// Highest leverage.
-    pub max_leverage: u16,
-    /// Largest exposure, units of 1e-8.
-    pub max_exposure: i128,
-    /// Drawdown, in millionths.
-    pub max_drawdown_ppm: u32,
-    /// Orders that free margin must carry.
-    pub layers_min: u32,
-    /// Orders in ten seconds.
-    pub orders_per_10s: u16,
-}
-
 /// Settings of the memory manager and the pressure ladder.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryConfig {
@@ -135,6 +125,17 @@ pub struct WatchdogSettings {
     pub detail_days: u32,
     /// Days of daily figures.
     pub daily_days: u32,
+}
+
+/// Settings of the journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JournalConfig {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// Bytes of all segments.
+    pub keep_bytes: u64,
 }
 
 /// The whole configuration; every value is in its range.
@@ -172,6 +173,8 @@ pub struct Config {
     pub batch_size: usize,
     /// Flush interval.
     pub flush_interval: Duration,
+    /// Journal.
+    pub journal: JournalConfig,
     /// Memory budget.
     pub memory_budget: Option<u64>,
     /// Memory manager and ladder.
@@ -319,6 +322,7 @@ fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake
             order_quote: units(&values, "order_quantity"),
             buy_window: u8::try_from(buy).unwrap_or(0),
             sell_window: u8::try_from(sell).unwrap_or(0),
+            own: risk::own_rules(&values),
         });
     }
     symbols
@@ -384,6 +388,24 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
             ),
         });
     }
+    let risk = risk::read_risk(values, &symbols, mistakes);
+    let journal = JournalConfig {
+        enabled: text(values, "journal.enabled") == "true",
+        segment_bytes: int(values, "journal.segment_size").unsigned_abs(),
+        keep_bytes: int(values, "journal.keep").unsigned_abs(),
+    };
+    let least = symbols.len() as u64 * JOURNAL_SYMBOL_MIN;
+    if journal.enabled && journal.keep_bytes < least {
+        mistakes.push(Mistake {
+            key: "journal.keep".to_owned(),
+            what: format!(
+                "{} MB is too little for {} symbols; allowed: at least {} MB, or journal.enabled: false",
+                journal.keep_bytes >> 20,
+                symbols.len(),
+                least.div_ceil(1 << 20)
+            ),
+        });
+    }
     let per_million = |units: i128| u64::try_from(units / 100).unwrap_or(0);
     Some(Config {
         exchange: if text(values, "exchange") == "binance" { Exchange::Binance } else { Exchange::Local },
@@ -412,18 +434,12 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
         slot_cleanup: duration(values, "trading.slot_cleanup_interval"),
         stale_after: duration(values, "trading.stale_after"),
         symbols,
-        risk: RiskConfig {
-            max_leverage: u16::try_from(int(values, "risk_control.max_leverage")).unwrap_or(1),
-            max_exposure: units(values, "risk_control.max_exposure"),
-            // Percent at 1e-8 to millionths: 30 % is 300,000.
-            max_drawdown_ppm: u32::try_from(units(values, "risk_control.max_drawdown_percent") / 10_000).unwrap_or(0),
-            layers_min: u32::try_from(int(values, "risk_control.position_safety_check")).unwrap_or(0),
-            orders_per_10s: u16::try_from(int(values, "risk_control.orders_per_10s")).unwrap_or(1),
-        },
+        risk,
         storage_url: optional(values, "storage.url"),
         storage_url_env: text(values, "storage.url_env"),
         batch_size: usize::try_from(int(values, "storage.batch_size")).unwrap_or(1),
         flush_interval: duration(values, "storage.flush_interval"),
+        journal,
         memory_budget: match values.get("memory.budget") {
             Some(Checked::Int(n)) => Some(n.unsigned_abs()),
             _ => None,

@@ -5,6 +5,7 @@ use super::inbox::{Control, Inbox};
 use super::keeper::KeeperRequest;
 use super::sink::LinkState;
 use crate::alerts::Alerts;
+use crate::journal::Journal;
 use crate::limits::{EVENTS_PER_TURN, ORDERS_ROOM};
 use plimsoll_bounded::{Grant, List, Sender, Task, WatchSender};
 use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError};
@@ -60,6 +61,8 @@ pub struct SymbolParts {
     pub refusal: Arc<OnceLock<String>>,
     /// Which feeds deliver.
     pub links: Arc<LinkState>,
+    /// What the engine is told and answers, on disk.
+    pub journal: Journal,
     /// The symbol's series.
     pub metrics: SymbolMetrics,
     /// The clock.
@@ -114,6 +117,7 @@ impl SymbolLoop {
     /// Runs until the engine is drained or the process gives up waiting.
     pub async fn run(mut self, task: Task) {
         task.pulse.expect_every(SHOW_EVERY * 60);
+        self.parts.journal.begin(self.parts.clock.now(), &self.engine);
         let mut show = tokio::time::interval(SHOW_EVERY);
         show.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let wake = tokio::time::sleep(Duration::ZERO);
@@ -147,6 +151,7 @@ impl SymbolLoop {
             }
         }
         self.show();
+        self.parts.journal.close(self.parts.clock.now());
     }
 
     fn control(&mut self, control: Control) {
@@ -286,10 +291,12 @@ impl SymbolLoop {
         let (engine, actions) = (&mut self.engine, &mut self.actions);
         let began = Instant::now();
         if catch_unwind(AssertUnwindSafe(|| engine.on_event(now, event, actions))).is_err() {
+            self.parts.journal.fault(now, event);
             self.fault();
             return;
         }
         self.parts.metrics.decision().record(began.elapsed());
+        self.parts.journal.record(now, event, self.actions.as_slice(), &self.engine);
         self.perform();
     }
 
@@ -299,7 +306,7 @@ impl SymbolLoop {
                 Action::Place(place) => Some((place.id, Request::Place)),
                 Action::Cancel(cancel) => Some((cancel.id, Request::Cancel)),
                 Action::Query { id } => Some((*id, Request::Query)),
-                Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) => None,
+                Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => None,
             };
             match action {
                 Action::Place(_) | Action::Cancel(_) | Action::Query { .. } => {
@@ -317,6 +324,12 @@ impl SymbolLoop {
                 Action::Resync { .. } => {
                     if self.parts.orders.try_send(self.parts.index, action).is_err() {
                         self.echoes.push_back(Event::ResyncFailed);
+                    }
+                }
+                Action::Countdown { .. } => {
+                    // The engine tells it again in its time; until then the exchange counts on.
+                    if self.parts.orders.try_send(self.parts.index, action).is_err() {
+                        tracing::warn!(symbol = %self.parts.instrument.symbol, "the exchange's switch was not told for want of room");
                     }
                 }
                 Action::Commit(record) => {
@@ -378,11 +391,13 @@ impl SymbolLoop {
         match build(&self.parts, stored) {
             Ok(engine) => {
                 self.engine = engine;
+                self.parts.journal.begin(self.parts.clock.now(), &self.engine);
                 self.faulted = false;
                 self.parts.recorder.resume();
                 if self.faults > REBUILDS {
                     let now = self.parts.clock.now();
                     self.engine.halt(now, &mut self.actions);
+                    self.parts.journal.halted(now, self.actions.as_slice(), &self.engine);
                     self.perform();
                 }
                 // A stream that is down tells itself when it is up again.
@@ -402,13 +417,16 @@ impl SymbolLoop {
 
     fn show(&mut self) {
         let now = self.parts.clock.now();
+        self.parts.journal.tick(now);
         // What ended by a catch-up leaves the mirror here.
         let view = self.engine.position().view(now);
         if !self.faulted {
             self.parts.mirror.retain(|(id, _)| view.orders.find(*id).is_some());
         }
         let status = self.engine.status(now);
-        let input = AccountInput::Unrealized { symbol: self.parts.index.0, units: status.pnl.unrealized };
+        let pnl = &status.pnl;
+        let booked = pnl.realized - pnl.fees + pnl.funding;
+        let input = AccountInput::Figures { symbol: self.parts.index.0, unrealized: pnl.unrealized, booked };
         self.feed_back(Feedback::Input(input));
         self.parts.metrics.observe(&status, &self.parts.instrument);
         if status.slots_cleaned > self.cleaned {

@@ -170,7 +170,8 @@ impl World {
         let work = &mut bot.work;
         bot.account.on_input(self.now, input, |action| match action {
             AccountAction::Lease { symbol, lease } => work.push_back(Work::Engine(usize::from(symbol), Event::Lease(lease))),
-            AccountAction::Alert(_) => {}
+            // No rule of the account is on in these worlds.
+            AccountAction::Alert(_) | AccountAction::Commit(_) => {}
         });
     }
 
@@ -202,7 +203,7 @@ impl World {
                     self.check_place(at, seat, &place);
                     work.push_back(Work::Session(ToSession::Order(index, action)));
                 }
-                Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } => {
+                Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } | Action::Countdown { .. } => {
                     self.say(|| format!("{symbol} {action:?}"));
                     work.push_back(Work::Session(ToSession::Order(index, action)));
                 }

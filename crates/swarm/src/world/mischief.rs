@@ -16,13 +16,17 @@ impl World {
         self.recover_records()?;
         // In peace an operator sees to it that nothing stays paused.
         if !self.trouble && !self.stopping && self.seconds.is_multiple_of(10) {
-            (0..self.options.symbols).try_for_each(|symbol| self.command(symbol, Command::Resume))?;
+            for symbol in 0..self.options.symbols {
+                self.command(symbol, Command::Resume)?;
+                self.command(symbol, Command::Rearm)?;
+            }
         }
         self.with_bot(|world, bot| {
             for at in 0..bot.seats.len() {
                 let Some(seat) = bot.seats.get(at) else { continue };
-                let units = seat.engine.position().unrealized();
-                world.account(bot, &AccountInput::Unrealized { symbol: at as u16, units });
+                let (books, totals) = (seat.engine.position(), seat.engine.position().view(world.now).totals);
+                let (unrealized, booked) = (books.unrealized(), totals.realized - totals.fees + totals.funding);
+                world.account(bot, &AccountInput::Figures { symbol: at as u16, unrealized, booked });
             }
             for at in 0..bot.wires.len() {
                 let conn = ConnId(at as u8);

@@ -5,6 +5,7 @@ mod catch_up;
 mod chaos;
 mod orders;
 mod rates;
+mod side;
 mod streams;
 
 use super::*;
@@ -82,6 +83,7 @@ fn config(symbols: &[&'static str], routing: Routing) -> SessionConfig {
         signer: Signer::new(secret("key"), &secret("secret")),
         recv_window: Duration::from_secs(5),
         leverage: Some(5),
+        candles: 0,
     }
 }
 
@@ -434,6 +436,7 @@ fn show_account(event: &AccountEvent) -> String {
     match event {
         AccountEvent::Balance(balance) => format!("balance {} {}", balance.asset, balance.wallet),
         AccountEvent::Position { symbol, position } => format!("position {symbol} {}", position.holding.units()),
+        AccountEvent::Transfer { amount } => format!("transfer {amount}"),
         AccountEvent::MarginCall => "margin call".into(),
         AccountEvent::Leverage { symbol, leverage } => format!("leverage {symbol} {leverage}"),
         AccountEvent::Link(link) => format!("link {:?} {}", link.feed, if link.up { "up" } else { "down" }),

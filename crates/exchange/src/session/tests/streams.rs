@@ -313,3 +313,14 @@ fn a_user_stream_that_does_not_tell_what_an_answer_told_is_given_up() {
     let told: Vec<_> = world.log.iter().filter(|l| l.contains("Account") || l.starts_with("close")).map(String::as_str).collect();
     assert_eq!(told[..3], ["close 0", "0 gap Account", "account link Account down"], "{:?}", world.log);
 }
+
+#[test]
+fn money_that_comes_by_a_transfer_is_told_as_such_before_the_balance() {
+    let mut world = World::running(&["BTCUSDT"]);
+    for reason in ["DEPOSIT", "ORDER"] {
+        let update =
+            r#"{"e":"ACCOUNT_UPDATE","E":5,"T":5,"a":{"m":"REASON","B":[{"a":"USDT","wb":"1001","cw":"1001","bc":"100"}],"P":[]}}"#;
+        world.frame(0, &update.replace("REASON", reason));
+    }
+    world.expect(&["account transfer 100.00000000 USDT", "account balance USDT 100100000000", "account balance USDT 100100000000"]);
+}

@@ -1,0 +1,39 @@
+//! Strategies written down and read back, whichever they are: `#[serde(with = "plimsoll_strategy::saved")]`.
+
+use crate::{Grid, Strategy};
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A strategy as it stood: one variant for each kind that there is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Saved {
+    /// A grid.
+    Grid(Box<Grid>),
+}
+
+impl Saved {
+    /// The strategy, going on from there.
+    pub fn restored(self) -> Box<dyn Strategy> {
+        match self {
+            Self::Grid(grid) => grid,
+        }
+    }
+}
+
+/// Writes a strategy.
+///
+/// # Errors
+/// Those of the serializer.
+#[expect(clippy::borrowed_box, reason = "the form that serde asks for")]
+pub fn serialize<S: Serializer>(strategy: &Box<dyn Strategy>, serializer: S) -> Result<S::Ok, S::Error> {
+    let saved = strategy.saved().ok_or_else(|| S::Error::custom(format_args!("{} cannot be written down", strategy.name())))?;
+    saved.serialize(serializer)
+}
+
+/// Reads a strategy.
+///
+/// # Errors
+/// Those of the deserializer.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<dyn Strategy>, D::Error> {
+    Saved::deserialize(deserializer).map(Saved::restored)
+}

@@ -89,6 +89,8 @@ pub(crate) struct Ground {
     pub(crate) markets: CounterMarkets,
     /// Records that are written as soon as so many wait; without it they wait for the world's seconds, and may become too many.
     pub(crate) batch: Option<usize>,
+    /// The rules of each symbol.
+    pub(crate) guard: GuardConfig,
 }
 
 impl Ground {
@@ -96,7 +98,13 @@ impl Ground {
     pub(crate) fn drawn(options: &Options) -> Self {
         let listings = [(Listing::btcusdt(), 4_000), (Listing::ethusdt(), 200), (Listing::solusdt(), 1_000)];
         let listings = listings.into_iter().take(options.symbols).map(|(listing, interval)| (listing, Price::from_units(interval)));
-        Self { listings: listings.collect(), order_quote: 250 * 100_000_000, markets: CounterMarkets::MadeUp, batch: None }
+        Self {
+            listings: listings.collect(),
+            order_quote: 250 * 100_000_000,
+            markets: CounterMarkets::MadeUp,
+            batch: None,
+            guard: GuardConfig::OFF,
+        }
     }
 
     pub(crate) fn interval(&self, symbol: Symbol) -> Price {
@@ -179,7 +187,7 @@ pub(crate) fn engine(
             compare_every: PositionConfig::COMPARE_EVERY,
             accept_position: true,
         },
-        gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: GuardConfig::OFF },
+        gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: ground.guard },
         interval,
         countdown: None,
     };

@@ -8,9 +8,10 @@ use crate::world::World;
 use core::time::Duration;
 use plimsoll_engine::Engine;
 use plimsoll_market::{
-    Alert, ClientId, Command, Event, Instrument, Notional, OrderType, Phase, Price, Qty, Side, StopMode, Symbol, Time, Totals,
+    Alert, ClientId, Command, Demand, Instrument, Notional, OrderType, Phase, Price, Qty, Side, StopMode, Symbol, Time, Totals,
 };
 use plimsoll_position::invariants::Truth;
+use plimsoll_safety::GuardConfig;
 use plimsoll_sim::VenueError;
 use plimsoll_sim::venue::{AccountId, ClientText, NewOrder, OrderRef, OrderRow, Page, SelfTrade, Tif, TradeRow, Venue};
 use plimsoll_testnet::Listing;
@@ -40,6 +41,8 @@ pub struct Setup {
     pub exposure: u32,
     /// First best bid; the ask is a tick above.
     pub bid: Price,
+    /// The rules of the symbol.
+    pub guard: GuardConfig,
 }
 
 impl Setup {
@@ -53,6 +56,7 @@ impl Setup {
             wallet: 100_000,
             exposure: 50_000,
             bid: Price::from_units(6_000_000),
+            guard: GuardConfig::OFF,
         }
     }
 }
@@ -111,6 +115,7 @@ pub(crate) struct Ordered {
     pub(crate) frames: Vec<FrameRule>,     // tidy: bounded by a script
     pub(crate) asked: Vec<Asked>,          // tidy: bounded by a script
     pub(crate) alerts: Vec<Alert>,         // tidy: bounded by a script
+    pub(crate) demand: Option<Demand>,
 }
 
 /// A world that follows a script.
@@ -153,6 +158,7 @@ impl Script {
             order_quote: setup.order_quote,
             markets: CounterMarkets::Orders,
             batch: Some(100),
+            guard: setup.guard,
         };
         let world = World::on(&options, ground, true)?;
         let beat_at = world.now();
@@ -289,6 +295,13 @@ impl Script {
     /// The process is asked to stop.
     pub fn stop(&mut self, mode: StopMode) {
         self.world.stop(mode);
+    }
+
+    /// The account demands something of the symbol, with every lease from the next one on.
+    pub fn demand(&mut self, demand: Option<Demand>) {
+        if let Some(script) = self.world.script() {
+            script.demand = demand;
+        }
     }
 
     /// Connections stay open and bring nothing any more: 0 is the user stream, 1 has the books, 2 trades and marks.
@@ -432,14 +445,6 @@ impl Script {
     /// What humans were told, in order.
     pub fn alerts(&self) -> &[Alert] {
         self.world.told().map_or(&[], |told| &told.alerts)
-    }
-
-    /// Gives the engine something that nobody has sent.
-    ///
-    /// # Errors
-    /// The simulation fails.
-    pub fn tell(&mut self, event: Event) -> anyhow::Result<()> {
-        self.world.tell(event)
     }
 
     /// What happened last.

@@ -18,8 +18,8 @@ use plimsoll_engine::{AccountAction, AccountInput};
 use plimsoll_exchange::session::{Closed, ConnId, HttpRequest, Input, Output, Reply, Sent, Used};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Leg, Link, OrderStatus, OrderType, Phase, Place, Price, Qty,
-    Round, Severity, Side, StopMode, Symbol, Tag, Time,
+    AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Lease, Leg, Link, OrderStatus, OrderType, Phase, Place, Price,
+    Qty, Round, Severity, Side, StopMode, Symbol, Tag, Time,
 };
 use plimsoll_position::SyncState;
 use plimsoll_position::invariants::{self, Broken, Invariant};

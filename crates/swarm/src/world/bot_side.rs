@@ -45,11 +45,6 @@ impl World {
         }
     }
 
-    /// Gives the first engine an event.
-    pub(crate) fn tell(&mut self, event: Event) -> anyhow::Result<()> {
-        self.with_bot(|_, bot| bot.work.push_back(Work::Engine(0, event)))
-    }
-
     /// Lets something happen to the bot, if it lives, and carries out all that follows before the next moment.
     pub(super) fn with_bot(&mut self, act: impl FnOnce(&mut Self, &mut Bot)) -> anyhow::Result<()> {
         let Some(mut bot) = self.bot.take() else { return Ok(()) };
@@ -168,8 +163,12 @@ impl World {
 
     pub(super) fn account(&mut self, bot: &mut Bot, input: &AccountInput) {
         let work = &mut bot.work;
+        let demand = self.script.as_ref().and_then(|script| script.demand);
         bot.account.on_input(self.now, input, |action| match action {
-            AccountAction::Lease { symbol, lease } => work.push_back(Work::Engine(usize::from(symbol), Event::Lease(lease))),
+            AccountAction::Lease { symbol, lease } => {
+                let lease = Lease { demand: demand.or(lease.demand), ..lease };
+                work.push_back(Work::Engine(usize::from(symbol), Event::Lease(lease)));
+            }
             // No rule of the account is on in these worlds.
             AccountAction::Alert(_) | AccountAction::Commit(_) => {}
         });

@@ -100,7 +100,7 @@ impl Ground {
         let listings = listings.into_iter().take(options.symbols).map(|(listing, interval)| (listing, Price::from_units(interval)));
         Self {
             listings: listings.collect(),
-            order_quote: 250 * 100_000_000,
+            order_quote: i128::from(options.order) * 100_000_000,
             markets: CounterMarkets::MadeUp,
             batch: None,
             guard: GuardConfig::OFF,

@@ -147,6 +147,7 @@ impl Script {
             funding_every: Duration::from_secs(8 * 3_600),
             weight: 2_400,
             exposure: setup.exposure,
+            order: 250,
             left_open: 0,
             foreign: 0,
             killed_at: Duration::ZERO,

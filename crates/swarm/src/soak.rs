@@ -56,6 +56,7 @@ pub fn soak(span: Duration, every: Duration, mut look: impl FnMut(&Sizes)) -> an
         funding_every: Duration::from_secs(8 * 3_600),
         weight: 2_400,
         exposure: 50_000,
+        order: 250,
         left_open: 0,
         foreign: 0,
         killed_at: Duration::ZERO,

@@ -138,6 +138,8 @@ pub(crate) struct World {
     stopping: bool,
     /// Until when all requests are refused, with this status.
     refusing: Option<(Time, u16)>,
+    /// Until when requests with this in their path are answered with an error.
+    failing: Option<(Time, &'static str)>,
     stuck: bool,
     memory_short: bool,
     generation: u64,
@@ -200,6 +202,7 @@ impl World {
             trouble: true,
             stopping: false,
             refusing: None,
+            failing: None,
             stuck: false,
             memory_short: false,
             generation: 0,

@@ -41,8 +41,8 @@ usage: cargo xtask COMMAND
                   kill -9 at random instants while it trades over a line with faults; holds it against the exchange
   swarm [--seeds N] [--seed S] [--minutes M] [--shrink] [--fault NAME=RATE] ...
                   the trading stack in made-up worlds where everything goes wrong; a seed replays exactly
-  mutants [TEXT] [--worlds N] [--threads N]
-                  plants faults (those with TEXT in their name) in a copy of the source; the swarm must catch each
+  mutants [TEXT ...] [--worlds N] [--threads N]
+                  plants faults (those with a TEXT in their name) in a copy of the source; the swarm must catch each
   bench           every benchmark, printed as one report
   dist            the release binary with link-time optimisation
 

@@ -147,7 +147,7 @@ fn a_profit_is_trailed_and_trading_goes_on_after_its_pause() {
     assert_eq!((status.holding.is_flat(), status.closed), (true, Some("take_profit")));
     w.now = w.now + Duration::from_secs(60);
     let wake = w.feed(Event::Wake);
-    assert_eq!(alerts(&wake), ["risk"]);
+    assert_eq!(alerts(&wake), ["risk", "stale_market"], "the pause is over, and in the meantime no price came");
     let top = w.top("60600.0", "60600.1");
     assert!(opened(&w.feed(top)));
 }

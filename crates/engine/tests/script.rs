@@ -232,9 +232,13 @@ fn exposure_lent_is_never_passed() {
     let lease = Lease { exposure_max: 400 * 100_000_000, orders_per_10s: 100, until: w.now + Duration::from_secs(60), demand: None };
     // Three orders of about 180 each: only two fit into 400.
     w.check(Event::Lease(lease), &["cancel 0:B-2#3"]);
-    // An order on its way out still counts: with it, only the nearest of the new window fits.
+    // Orders on their way out still count: the nearest of the new window waits until there is room for it.
     let moved = w.top("60150.0", "60150.1");
-    w.check(moved, &["cancel 0:B+0#1", "cancel 0:B-1#2", "place 0:B+1#4 0.003 60100.00"]);
+    w.check(moved, &["cancel 0:B+0#1", "cancel 0:B-1#2"]);
+    for (leg, generation, price, placed) in [(-2, 3, "59800", &[][..]), (-1, 2, "59900", &["place 0:B+1#4 0.003 60100.00"])] {
+        let gone = w.report(World::id(leg, Side::Buy, generation), price, "0.003", "0", OrderStatus::Canceled, Source::Reply);
+        w.check(Event::Order(Box::new(gone)), placed);
+    }
 }
 
 #[test]

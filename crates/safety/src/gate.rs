@@ -125,6 +125,8 @@ pub struct Gate {
     /// The tighter of both limits in the symbol's own units; kept, because to convert it costs two divisions of 128 bits.
     exposure_max: Option<i128>,
     last_market: Time,
+    /// Somebody was told that the market is silent.
+    silence_told: bool,
     mode: Mode,
     guard: Guard,
 }
@@ -142,6 +144,7 @@ impl Gate {
             lease: None,
             exposure_max: None,
             last_market: Time::ZERO,
+            silence_told: false,
             mode: Mode { closed: Some(Closed::NotInStep) },
         }
     }
@@ -245,9 +248,26 @@ impl Gate {
             self.exposure_max = Some(self.exposure_units(view));
         }
         let closed = self.judge(view);
+        self.tell_silence(view, out);
         let changed = self.mode.closed != closed;
         self.mode.closed = closed;
         Verdict { mode: self.mode, changed, close }
+    }
+
+    /// Tells once that the market is silent, and once that it is not any more.
+    fn tell_silence(&mut self, view: &View<'_>, out: &mut Actions) {
+        let silence = view.now.since(self.last_market);
+        let silent = silence > self.cfg.stale_after && self.last_market != Time::ZERO;
+        if silent == self.silence_told || !silent && view.top.is_none() {
+            return;
+        }
+        self.silence_told = silent;
+        if silent {
+            let text = format_args!("no market data for {} s; buys are withdrawn, nothing is opened", silence.as_secs());
+            say(out, view, Severity::Warning, AlertCode::Stale, &text);
+        } else {
+            say(out, view, Severity::Info, AlertCode::Stale, &"market data is back");
+        }
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Closed> {

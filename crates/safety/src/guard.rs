@@ -81,6 +81,8 @@ pub(crate) struct Guard {
     liquidation_near: bool,
     funding_dear: bool,
     margin_refusals: u8,
+    /// Until then an order that is taken does not prove that margin suffices: the next one may be one too many again.
+    margin_calm_at: Time,
     refused: Option<(Reject, u8)>,
     refusal_locks: u8,
     minute: Time,
@@ -100,6 +102,7 @@ impl Guard {
             liquidation_near: false,
             funding_dear: false,
             margin_refusals: 0,
+            margin_calm_at: Time::ZERO,
             refused: None,
             refusal_locks: 0,
             minute: Time::ZERO,
@@ -141,7 +144,7 @@ impl Guard {
             Event::Snapshot(snapshot) => self.liquidation = snapshot.position.liquidation,
             Event::Rejected { request: Request::Place, reason, .. } => self.rejected(*reason, view, out),
             Event::Order(report) if report.status == OrderStatus::New => {
-                if self.margin_refusals > 0 && !report.reduce_only {
+                if self.margin_refusals > 0 && !report.reduce_only && view.now >= self.margin_calm_at {
                     self.margin_refusals = 0;
                     say(out, view, Severity::Info, AlertCode::Risk, &"margin_short is over: an order was taken");
                 }
@@ -335,6 +338,7 @@ impl Guard {
                 }
                 let pause = self.cfg.margin_lock.saturating_mul(1 << self.margin_refusals.min(8)).min(MARGIN_LOCK_MAX);
                 let lock = Lock { rule: Rule::Margin, until: Some(view.now + pause) };
+                self.margin_calm_at = view.now + pause * 2;
                 if self.lock(lock) && self.margin_refusals == 0 {
                     let text = format_args!(
                         "margin_short: the exchange refuses for want of margin; buys are withdrawn, tried again in {} s",

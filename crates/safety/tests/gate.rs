@@ -100,6 +100,36 @@ fn stale_market_closes_and_a_new_price_opens() {
 }
 
 #[test]
+fn silence_is_told_once_and_so_is_its_end() {
+    let mut w = World::new();
+    let mut told = Vec::new();
+    let mut feed = |w: &mut World, event: Event, after: u64| {
+        w.now = w.now + Duration::from_millis(after);
+        w.books.apply(w.now, &event, &mut w.out);
+        w.out.drain().for_each(drop);
+        w.gate.observe(&event, &w.books.view(w.now), &mut w.out);
+        told.extend(w.out.drain().map(|action| match action {
+            Action::Alert(alert) => (alert.severity, alert.code),
+            other => panic!("{other:?}"),
+        }));
+    };
+    let gap = Event::Gap(Feed::Market);
+    // A gap that heals at once is nobody's concern.
+    for (event, after) in [(gap.clone(), 100), (w.top(), 100), (Event::Wake, 10_000)] {
+        feed(&mut w, event, after);
+    }
+    // Silence is, and stays the same while it lasts.
+    for (event, after) in [(Event::Wake, 1), (gap, 5_000), (Event::Wake, 60_000)] {
+        feed(&mut w, event, after);
+    }
+    let top = w.top();
+    for after in [1, 1] {
+        feed(&mut w, top.clone(), after);
+    }
+    assert_eq!(told, [(Severity::Warning, AlertCode::Stale), (Severity::Info, AlertCode::Stale)]);
+}
+
+#[test]
 fn a_lease_ends_by_itself() {
     let mut w = World::new();
     w.now = w.now + Duration::from_secs(30);

@@ -87,6 +87,10 @@ pub(crate) struct Ground {
     /// What a buy may cost, units of 1e-8 USDT.
     pub(crate) order_quote: i128,
     pub(crate) markets: CounterMarkets,
+    /// Records that are written as soon as so many wait; without it they wait for the world's seconds, and may become too many.
+    pub(crate) batch: Option<usize>,
+    /// The rules of each symbol.
+    pub(crate) guard: GuardConfig,
 }
 
 impl Ground {
@@ -94,7 +98,13 @@ impl Ground {
     pub(crate) fn drawn(options: &Options) -> Self {
         let listings = [(Listing::btcusdt(), 4_000), (Listing::ethusdt(), 200), (Listing::solusdt(), 1_000)];
         let listings = listings.into_iter().take(options.symbols).map(|(listing, interval)| (listing, Price::from_units(interval)));
-        Self { listings: listings.collect(), order_quote: 250 * 100_000_000, markets: CounterMarkets::MadeUp }
+        Self {
+            listings: listings.collect(),
+            order_quote: i128::from(options.order) * 100_000_000,
+            markets: CounterMarkets::MadeUp,
+            batch: None,
+            guard: GuardConfig::OFF,
+        }
     }
 
     pub(crate) fn interval(&self, symbol: Symbol) -> Price {
@@ -177,7 +187,7 @@ pub(crate) fn engine(
             compare_every: PositionConfig::COMPARE_EVERY,
             accept_position: true,
         },
-        gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: GuardConfig::OFF },
+        gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: ground.guard },
         interval,
         countdown: None,
     };

@@ -24,10 +24,12 @@ mod network;
 mod options;
 pub mod script;
 mod shrink;
+mod soak;
 mod world;
 
 pub use options::{Fault, Options};
 pub use shrink::shrink;
+pub use soak::{Sizes, soak};
 pub use world::Outcome;
 
 /// Lives a world to its end; `trace` keeps what happened last.

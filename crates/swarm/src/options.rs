@@ -65,6 +65,10 @@ pub enum Fault {
     MemoryShort,
     /// The database is lost with a crash, a crash.
     DiskLost,
+    /// One kind of request is answered with an error for a while, a second.
+    Endpoint,
+    /// A symbol's engine fails and is built anew from what is stored, a second.
+    Rebuilt,
     /// The exchange closes all of the account by force, a second.
     Liquidated,
     /// The exchange takes a part of a position over, a second.
@@ -141,6 +145,8 @@ impl Fault {
         (Self::Command, "command", 100_000),
         (Self::MemoryShort, "memory-short", 30_000),
         (Self::DiskLost, "disk-lost", 100_000),
+        (Self::Endpoint, "endpoint", 20_000),
+        (Self::Rebuilt, "rebuilt", 30_000),
         (Self::Liquidated, "liquidated", 10_000),
         (Self::Deleveraged, "deleveraged", 50_000),
         (Self::NoMargin, "no-margin", 50_000),
@@ -195,10 +201,14 @@ pub struct Options {
     pub weight: u32,
     /// The most that holding and opening orders of all symbols may be worth, USDT.
     pub exposure: u32,
+    /// What a buy may cost, USDT.
+    pub order: u32,
     /// Orders that are open when the bot first starts: those of an earlier life of ours, of which nothing is stored.
     pub left_open: u8,
     /// Orders of somebody else that are open when the bot first starts.
     pub foreign: u8,
+    /// When the process is killed for the first time, before anything but state is on disk; zero when it is not.
+    pub killed_at: Duration,
     /// Rates in millionths, by the number of the fault.
     pub rates: [u32; Fault::ALL.len()],
 }
@@ -213,7 +223,7 @@ impl Options {
             2 => (up_to(u64::from(most)) / 8) as u32,
             _ => up_to(u64::from(most)) as u32,
         });
-        Self {
+        let drawn = Self {
             seed,
             trouble,
             peace: Duration::from_secs(60),
@@ -225,11 +235,16 @@ impl Options {
             leverage: [1, 10, 50][up_to(2) as usize],
             funding_every: Duration::from_secs([60, 300, 28_800][up_to(2) as usize]),
             weight: [2_400, 2_400, 400][up_to(2) as usize],
-            exposure: [50_000, 50_000, 2_000][up_to(2) as usize],
+            exposure: [50_000, 50_000, 8][up_to(2) as usize],
+            // The larger they are, the more executions each has.
+            order: [250, 250, 5_000][up_to(2) as usize],
             left_open: [0, 0, 0, 12][up_to(3) as usize],
             foreign: [0, 0, 0, 5][up_to(3) as usize],
+            killed_at: Duration::from_millis([0, 0, 1, 1][up_to(3) as usize] * (4_000 + up_to(6_000))),
             rates,
-        }
+        };
+        // Where exposure is short it is worth some orders.
+        Self { exposure: if drawn.exposure < 100 { drawn.exposure * drawn.order } else { drawn.exposure }, ..drawn }
     }
 
     /// How often something goes wrong, in millionths.
@@ -265,10 +280,11 @@ impl fmt::Display for Options {
             windows.0,
             windows.1,
         )?;
-        let Self { funding_every, weight, exposure, left_open, foreign, .. } = self;
+        let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, .. } = self;
         write!(
             f,
-            "exposure {exposure}, {left_open} orders of ours and {foreign} of others open before, funding every {} s, weight {weight}:",
+            "exposure {exposure}, orders of {order}, {left_open} orders of ours and {foreign} of others open before, killed at {} s, funding every {} s, weight {weight}:",
+            killed_at.as_secs_f32(),
             funding_every.as_secs()
         )?;
         self.faults().try_for_each(|(fault, rate)| write!(f, " {}={:.6}", fault.as_str(), f64::from(rate) / 1e6))

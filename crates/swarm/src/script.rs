@@ -2,15 +2,18 @@
 //! what it is told.
 
 use crate::bot::{Ground, TAG};
-use crate::check::{ACCOUNT, ours_open, truth};
+use crate::check::{ACCOUNT, executions, ours_open, truth};
 use crate::options::{Fault, Options};
 use crate::world::World;
 use core::time::Duration;
 use plimsoll_engine::Engine;
-use plimsoll_market::{Alert, ClientId, Command, Event, Instrument, OrderType, Phase, Price, Qty, Side, StopMode, Symbol, Time, Totals};
+use plimsoll_market::{
+    Alert, ClientId, Command, Demand, Instrument, Notional, OrderType, Phase, Price, Qty, Side, StopMode, Symbol, Time, Totals,
+};
 use plimsoll_position::invariants::Truth;
+use plimsoll_safety::GuardConfig;
 use plimsoll_sim::VenueError;
-use plimsoll_sim::venue::{AccountId, ClientText, NewOrder, OrderRef, OrderRow, Page, SelfTrade, Tif, Venue};
+use plimsoll_sim::venue::{AccountId, ClientText, NewOrder, OrderRef, OrderRow, Page, SelfTrade, Tif, TradeRow, Venue};
 use plimsoll_testnet::Listing;
 use plimsoll_testnet::counter::CounterMarkets;
 
@@ -38,6 +41,8 @@ pub struct Setup {
     pub exposure: u32,
     /// First best bid; the ask is a tick above.
     pub bid: Price,
+    /// The rules of the symbol.
+    pub guard: GuardConfig,
 }
 
 impl Setup {
@@ -51,6 +56,7 @@ impl Setup {
             wallet: 100_000,
             exposure: 50_000,
             bid: Price::from_units(6_000_000),
+            guard: GuardConfig::OFF,
         }
     }
 }
@@ -109,6 +115,7 @@ pub(crate) struct Ordered {
     pub(crate) frames: Vec<FrameRule>,     // tidy: bounded by a script
     pub(crate) asked: Vec<Asked>,          // tidy: bounded by a script
     pub(crate) alerts: Vec<Alert>,         // tidy: bounded by a script
+    pub(crate) demand: Option<Demand>,
 }
 
 /// A world that follows a script.
@@ -140,18 +147,26 @@ impl Script {
             funding_every: Duration::from_secs(8 * 3_600),
             weight: 2_400,
             exposure: setup.exposure,
+            order: 250,
             left_open: 0,
             foreign: 0,
+            killed_at: Duration::ZERO,
             rates: [0; Fault::ALL.len()],
         };
         let listing = Listing { instrument: setup.instrument, start: setup.bid, ..Listing::btcusdt() };
-        let ground = Ground { listings: vec![(listing, setup.interval)], order_quote: setup.order_quote, markets: CounterMarkets::Orders };
+        let ground = Ground {
+            listings: vec![(listing, setup.interval)],
+            order_quote: setup.order_quote,
+            markets: CounterMarkets::Orders,
+            batch: Some(100),
+            guard: setup.guard,
+        };
         let world = World::on(&options, ground, true)?;
         let beat_at = world.now();
         let ask = Price::from_units(setup.bid.units() + setup.instrument.tick.units());
         let mut script = Self { world, setup, bid: setup.bid, ask, beat_at, beats: 0 };
         script.quote()?;
-        script.world.begin(Ordered::default());
+        script.world.begin(Some(Ordered::default()));
         Ok(script)
     }
 
@@ -283,6 +298,13 @@ impl Script {
         self.world.stop(mode);
     }
 
+    /// The account demands something of the symbol, with every lease from the next one on.
+    pub fn demand(&mut self, demand: Option<Demand>) {
+        if let Some(script) = self.world.script() {
+            script.demand = demand;
+        }
+    }
+
     /// Connections stay open and bring nothing any more: 0 is the user stream, 1 has the books, 2 trades and marks.
     pub fn deafen(&mut self, conns: &[usize]) {
         self.world.deafen(conns);
@@ -291,6 +313,37 @@ impl Script {
     /// The key of the user stream ends.
     pub fn end_listen_key(&mut self) {
         self.world.end_listen_key();
+    }
+
+    /// A world in which a process that held so many slots is dead, and so many executions of its orders happened since.
+    ///
+    /// # Errors
+    /// As [`Script::pass`]; and more executions than its open orders have units.
+    pub fn missing(slots: usize, fills: usize) -> anyhow::Result<Self> {
+        let interval = Price::from_units(1_000);
+        let instrument = Instrument { notional_min: Notional::from_units(100_000), ..Instrument::example_btcusdt() };
+        let setup = Setup { instrument, interval, order_quote: 12_300 * 100_000_000, windows: (32, 32), ..Self::large() };
+        let mut script = Self::trading(setup)?;
+        let (mut bid, step) = (setup.bid.units(), 10 * interval.units());
+        while script.slots().len() < slots {
+            bid -= step.min(interval.units() * (slots - script.slots().len()) as i64);
+            script.go(Price::from_units(bid))?;
+            script.pass(Duration::from_secs(2))?;
+        }
+        script.kill();
+        // Unit by unit, half of them sold to the market and half bought from it.
+        for (side, away, many) in [(Side::Buy, 3, fills / 2), (Side::Sell, -3, fills - fills / 2)] {
+            let limit = Price::from_units(bid + bid / 100 * away).offset(-bid % 10).unwrap_or(setup.bid);
+            for _ in 0..many {
+                let taken = script.take(side, limit, Qty::from_units(1))?;
+                anyhow::ensure!(taken.filled == Qty::from_units(1), "nothing is left to be executed");
+            }
+        }
+        Ok(script)
+    }
+
+    fn large() -> Setup {
+        Setup { wallet: 4_000_000, exposure: 4_000_000, ..Setup::btcusdt() }
     }
 
     // What is so -------------------------------------------------------------------------------------------------------
@@ -353,7 +406,12 @@ impl Script {
         open
     }
 
-    /// Every order of the account that the exchange remembers, oldest first.
+    /// Every execution of the account that the exchange remembers, oldest first.
+    pub fn executions(&self) -> Vec<TradeRow> {
+        executions(self.world.venue(), self.symbol(), None).unwrap_or_default()
+    }
+
+    /// Every order of the account that the exchange remembers, oldest first; at most as many as a page has.
     pub fn all_rows(&self) -> Vec<OrderRow> {
         let page = Page { from_id: Some(0), start: None, end: None, limit: usize::MAX };
         self.world.venue().all_orders(ACCOUNT, self.symbol(), page).unwrap_or_default()
@@ -388,14 +446,6 @@ impl Script {
     /// What humans were told, in order.
     pub fn alerts(&self) -> &[Alert] {
         self.world.told().map_or(&[], |told| &told.alerts)
-    }
-
-    /// Gives the engine something that nobody has sent.
-    ///
-    /// # Errors
-    /// The simulation fails.
-    pub fn tell(&mut self, event: Event) -> anyhow::Result<()> {
-        self.world.tell(event)
     }
 
     /// What happened last.

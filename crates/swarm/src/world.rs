@@ -18,8 +18,8 @@ use plimsoll_engine::{AccountAction, AccountInput};
 use plimsoll_exchange::session::{Closed, ConnId, HttpRequest, Input, Output, Reply, Sent, Used};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Leg, Link, OrderStatus, OrderType, Phase, Place, Price, Qty,
-    Round, Severity, Side, StopMode, Symbol, Tag, Time,
+    AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Lease, Leg, Link, OrderStatus, OrderType, Phase, Place, Price,
+    Qty, Round, Severity, Side, StopMode, Symbol, Tag, Time,
 };
 use plimsoll_position::SyncState;
 use plimsoll_position::invariants::{self, Broken, Invariant};
@@ -32,8 +32,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How often the world itself looks whether something goes wrong, and checks what must hold.
 const SECOND: Duration = Duration::from_secs(1);
-/// How often the exchange pings its streams.
-const PING_EVERY: u64 = 20;
+/// How often streams are pinged, in seconds: by the exchange, or by a proxy that knows nothing of what is behind it.
+const PING_EVERY: u64 = 5;
 
 /// Something on its way.
 enum Later {
@@ -76,6 +76,8 @@ enum Later {
     /// The bot starts, or begins its boot again.
     Start,
     Boot(u64),
+    /// The process is killed, with all that has not been written.
+    Killed,
     /// The world looks around.
     Second,
     /// Something that lasted is over.
@@ -136,6 +138,8 @@ pub(crate) struct World {
     stopping: bool,
     /// Until when all requests are refused, with this status.
     refusing: Option<(Time, u16)>,
+    /// Until when requests with this in their path are answered with an error.
+    failing: Option<(Time, &'static str)>,
     stuck: bool,
     memory_short: bool,
     generation: u64,
@@ -153,6 +157,8 @@ pub(crate) struct World {
     outcome: Outcome,
     trace: Option<VecDeque<String>>, // tidy: bounded by TRACE_LINES
     seconds: u64,
+    /// Changes of the best prices that engines were told.
+    ticks: u64,
 }
 
 impl World {
@@ -161,6 +167,9 @@ impl World {
         world.open_before()?;
         world.push(world.now, Later::Start);
         world.push(world.now + SECOND, Later::Second);
+        if options.killed_at > Duration::ZERO {
+            world.push(world.begun + options.killed_at, Later::Killed);
+        }
         Ok(world)
     }
 
@@ -193,6 +202,7 @@ impl World {
             trouble: true,
             stopping: false,
             refusing: None,
+            failing: None,
             stuck: false,
             memory_short: false,
             generation: 0,
@@ -215,6 +225,7 @@ impl World {
             },
             trace: trace.then(VecDeque::new),
             seconds: 0,
+            ticks: 0,
             options: options.clone(),
             ground,
             script: None,
@@ -404,6 +415,12 @@ impl World {
                 self.with_bot(|_, bot| bot.work.push_back(Work::Session(ToSession::Start)))?;
             }
             Later::Boot(_) => {}
+            Later::Killed => {
+                for disk in &mut self.disks {
+                    disk.crash(0);
+                }
+                self.crash();
+            }
             Later::Second => self.second()?,
             Later::Over(fault) => self.over(fault)?,
             Later::Resume(symbol) => self.command(symbol, Command::Resume)?,

@@ -210,11 +210,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         changes: &[(SNAPSHOT, "if !first && readings < MISMATCH_READINGS {", "if !first && readings < MISMATCH_READINGS - 2 {")],
     },
     Mutant {
-        name: "a question without an answer says flat",
+        name: "a position that is not told counts as flat",
         changes: &[(
             "crates/exchange/src/session/resync.rs",
-            "            None => out.event(symbol, Event::ResyncFailed),\n",
-            "            None => {\n                let (asked_at, position) = (state.resync.asked_at, self.position_of(symbol, &[]));\n                out.event(symbol, Event::Snapshot(Box::new(Snapshot { asked_at, position, open: Vec::new() })));\n            }\n",
+            "            (_, Err(trouble)) => Err(trouble),\n",
+            "            (Job::Position, Err(_)) => self.resync_read(now, Job::Position, symbol, b\"[]\", out),\n            (_, Err(trouble)) => Err(trouble),\n",
         )],
     },
     Mutant {

@@ -20,8 +20,8 @@ const WORLDS: u64 = 300;
 
 /// What was asked for.
 struct Asked {
-    /// Only faults with this in their name.
-    part: String,
+    /// Only faults with one of these in their name; none: all.
+    parts: Vec<String>, // tidy: bounded by the command line
     worlds: u64,
     /// Threads of the simulation; without it as many as there are processors.
     threads: Option<u64>,
@@ -29,7 +29,7 @@ struct Asked {
 
 impl Asked {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut asked = Self { part: String::new(), worlds: WORLDS, threads: None };
+        let mut asked = Self { parts: Vec::new(), worlds: WORLDS, threads: None };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let mut number = || -> Result<u64> {
@@ -42,8 +42,8 @@ impl Asked {
             match argument.as_str() {
                 "--worlds" => asked.worlds = number()?,
                 "--threads" => asked.threads = Some(number()?),
-                other if other.starts_with('-') => bail!("{other} is not known; known: TEXT, --worlds N, --threads N"),
-                text => asked.part = text.to_owned(),
+                other if other.starts_with('-') => bail!("{other} is not known; known: TEXT ..., --worlds N, --threads N"),
+                text => asked.parts.push(text.to_owned()),
             }
         }
         Ok(asked)
@@ -72,8 +72,9 @@ impl Verdict {
 /// Plants each fault that was asked for in a copy and lives worlds until one fails; `false` when a fault is not caught.
 pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     let asked = Asked::parse(arguments)?;
-    let wanted: Vec<&Mutant> = MUTANTS.iter().filter(|mutant| mutant.name.contains(&asked.part)).collect();
-    ensure!(!wanted.is_empty(), "no fault has {:?} in its name", asked.part);
+    let is_wanted = |mutant: &&Mutant| asked.parts.is_empty() || asked.parts.iter().any(|part| mutant.name.contains(part));
+    let wanted: Vec<&Mutant> = MUTANTS.iter().filter(is_wanted).collect();
+    ensure!(!wanted.is_empty(), "no fault has {:?} in its name", asked.parts);
     let workspace = Workspace::enter()?;
     let folder = workspace.target.join("mutants");
     let (tree, build) = (folder.join("tree"), folder.join("build"));

@@ -46,11 +46,6 @@ impl World {
         }
     }
 
-    /// Gives the first engine an event.
-    pub(crate) fn tell(&mut self, event: Event) -> anyhow::Result<()> {
-        self.with_bot(|_, bot| bot.work.push_back(Work::Engine(0, event)))
-    }
-
     /// Lets something happen to the bot, if it lives, and carries out all that follows before the next moment.
     pub(super) fn with_bot(&mut self, act: impl FnOnce(&mut Self, &mut Bot)) -> anyhow::Result<()> {
         let Some(mut bot) = self.bot.take() else { return Ok(()) };
@@ -169,8 +164,12 @@ impl World {
 
     pub(super) fn account(&mut self, bot: &mut Bot, input: &AccountInput) {
         let work = &mut bot.work;
+        let demand = self.script.as_ref().and_then(|script| script.demand);
         bot.account.on_input(self.now, input, |action| match action {
-            AccountAction::Lease { symbol, lease } => work.push_back(Work::Engine(usize::from(symbol), Event::Lease(lease))),
+            AccountAction::Lease { symbol, lease } => {
+                let lease = Lease { demand: demand.or(lease.demand), ..lease };
+                work.push_back(Work::Engine(usize::from(symbol), Event::Lease(lease)));
+            }
             // No rule of the account is on in these worlds.
             AccountAction::Alert(_) | AccountAction::Commit(_) => {}
         });
@@ -188,6 +187,7 @@ impl World {
         if matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_)) {
             seat.heard = self.now;
         }
+        self.ticks += u64::from(matches!(event, Event::Top(_)));
         seat.engine.on_event(self.now, event, actions);
         if self.outcome.events.is_multiple_of(16) {
             self.check_books(at, seat);
@@ -216,13 +216,15 @@ impl World {
                     }
                 }
                 Action::Record(record) => {
-                    if let Some(disk) = self.disks.get_mut(at).filter(|disk| !self.stuck && disk.waiting() >= RECORDS_BATCH) {
-                        disk.flush(RECORDS_BATCH);
-                    }
-                    if let Some(disk) = self.disks.get_mut(at)
-                        && !disk.push(*record)
-                    {
+                    let batch = self.ground.batch.unwrap_or(RECORDS_BATCH);
+                    let stuck = self.stuck;
+                    let Some(disk) = self.disks.get_mut(at) else { continue };
+                    if !disk.push(*record) {
                         work.push_back(Work::Engine(at, Event::RecordsFull(true)));
+                    }
+                    if !stuck && disk.waiting() >= batch {
+                        let all = disk.waiting();
+                        disk.flush(all);
                     }
                 }
                 Action::Alert(alert) => {

@@ -95,6 +95,28 @@ impl World {
             self.others = true;
             self.carry_streams();
         }
+        if self.goes_wrong(Fault::Endpoint) {
+            const PATHS: [&str; 6] = [
+                "/fapi/v3/positionRisk",
+                "/fapi/v1/openOrders",
+                "/fapi/v1/userTrades",
+                "/fapi/v1/order?",
+                "/fapi/v1/listenKey",
+                "/fapi/v1/depth",
+            ];
+            let path = PATHS[(self.random.next_u64() % PATHS.len() as u64) as usize];
+            let until = self.now + SECOND + self.up_to(Duration::from_secs(30));
+            self.say(|| format!("{path} fails"));
+            self.failing = Some((until, path));
+        }
+        if self.goes_wrong(Fault::Rebuilt) && !self.stuck {
+            let at = (self.random.next_u64() % self.options.symbols as u64) as usize;
+            self.say(|| format!("the engine of symbol {at} is built anew"));
+            if let Some(disk) = self.disks.get_mut(at) {
+                disk.behind = true;
+            }
+            self.recover_records()?;
+        }
         if self.goes_wrong(Fault::DiskStuck) && !self.stuck {
             self.stuck = true;
             let until = self.now + self.up_to(Duration::from_secs(20));
@@ -273,5 +295,6 @@ impl World {
         self.say(|| "peace".to_owned());
         self.trouble = false;
         self.refusing = None;
+        self.failing = None;
     }
 }

@@ -69,7 +69,10 @@ impl World {
     pub(super) fn arrive(&mut self, run: u64, request: &HttpRequest, fate: &Fate, sent_at: Time) {
         let at = self.exchange_now();
         let refusing = self.refusing.filter(|(until, _)| *until > self.now);
-        let answer = if let Some((until, status)) = refusing {
+        let failing = self.failing.filter(|(until, path)| *until > self.now && request.target.starts_with(path));
+        let answer = if failing.is_some() {
+            Fate::Refused(500, -1000).answer()
+        } else if let Some((until, status)) = refusing {
             let (body, left) =
                 (r#"{"code":-1003,"msg":"Too many requests; current limit of IP is 2400 requests per minute."}"#, until.since(self.now));
             Answer { status, body: body.to_owned(), weight: 2_400, orders: None, retry_after_s: Some(left.as_secs() + 1) }
@@ -91,7 +94,7 @@ impl World {
         let what = match fate {
             Fate::AnswerLost => ToSession::Failed(request.id, Sent::Maybe),
             _ if due > late => ToSession::Failed(request.id, Sent::Maybe),
-            Fate::BusyAccepted | Fate::TimeoutAccepted | Fate::Doubled(..) if refusing.is_none() => {
+            Fate::BusyAccepted | Fate::TimeoutAccepted | Fate::Doubled(..) if refusing.is_none() && failing.is_none() => {
                 ToSession::Reply(request.id, Box::new(fate.answer()))
             }
             Fate::Mangled => {

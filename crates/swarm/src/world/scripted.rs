@@ -15,8 +15,8 @@ impl World {
     }
 
     /// Starts the bot and the world's own seconds.
-    pub(crate) fn begin(&mut self, ordered: Ordered) {
-        self.script = Some(Box::new(ordered));
+    pub(crate) fn begin(&mut self, ordered: Option<Ordered>) {
+        self.script = ordered.map(Box::new);
         self.push(self.now, Later::Start);
         self.push(self.now + SECOND, Later::Second);
     }
@@ -65,6 +65,15 @@ impl World {
 
     pub(crate) fn disk(&self, at: usize) -> Option<&Disk> {
         self.disks.get(at)
+    }
+
+    pub(crate) const fn ticks(&self) -> u64 {
+        self.ticks
+    }
+
+    /// What is on its way, in numbers.
+    pub(crate) fn on_its_way(&self) -> usize {
+        self.queue.len()
     }
 
     pub(crate) const fn broken(&self) -> Option<&Broken> {

@@ -1,7 +1,7 @@
 //! Lines that break, lie and fall silent.
 
 use crate::{price, qty, settle, working};
-use plimsoll_market::{ClientId, Command};
+use plimsoll_market::{AlertCode, ClientId, Command, Severity};
 use plimsoll_swarm::script::{Frames, Requests, Script, Setup};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ fn g09_nothing_is_opened_on_a_silent_market_and_trading_comes_back() {
     assert_eq!(early, 0, "{}", script.tail());
     settle(&mut script);
     assert_eq!(working(&script), ["B-3", "B-2", "B-1", "S+0"]);
+    let told: Vec<_> = script.alerts().iter().filter(|alert| alert.code == AlertCode::Stale).map(|alert| alert.severity).collect();
+    assert_eq!(told, [Severity::Warning, Severity::Info], "once that it is silent, once that it is back");
 }
 
 #[test]

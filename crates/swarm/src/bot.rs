@@ -2,12 +2,13 @@
 //! sockets made up.
 
 use crate::options::Options;
+use crate::seat::Seat;
 use plimsoll_bounded::{Grant, Grants, Plan};
 use plimsoll_engine::{Account, AccountConfig, Boot, Engine, EngineConfig};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Session, SessionConfig};
-use plimsoll_market::{Action, Actions, Asset, Event, Instrument, Price, Symbol, Tag};
+use plimsoll_market::{Action, Asset, Event, Instrument, Price, Symbol, Tag};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::GateConfig;
 use plimsoll_strategy::{Grid, GridConfig};
@@ -56,16 +57,9 @@ pub(crate) struct Wire {
     pub(crate) held: Option<(String, u8)>,
 }
 
-/// One symbol's engine, and what its loop keeps beside it.
-pub(crate) struct Seat {
-    pub(crate) instrument: Instrument,
-    pub(crate) engine: Engine,
-}
-
 pub(crate) struct Bot {
     pub(crate) session: Session,
     pub(crate) outputs: Outputs,
-    pub(crate) actions: Actions,
     pub(crate) seats: Vec<Seat>, // tidy: bounded by a world's symbols
     pub(crate) account: Account,
     pub(crate) work: VecDeque<Work>,     // tidy: bounded by what one input causes
@@ -94,7 +88,6 @@ impl Bot {
         Ok(Self {
             session,
             outputs: Outputs::new(Grant::detached(Outputs::line("swarm.outputs", options.symbols))),
-            actions: Actions::new(),
             seats: Vec::new(),
             account: Account::new(account, options.symbols),
             work: VecDeque::new(),

@@ -22,10 +22,12 @@ mod disk;
 pub mod limits;
 mod network;
 mod options;
+mod seat;
 mod shrink;
 mod world;
 
 pub use options::{Fault, Options};
+pub use seat::{Moment, Seat};
 pub use shrink::shrink;
 pub use world::Outcome;
 

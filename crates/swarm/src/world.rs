@@ -4,12 +4,13 @@ mod bot_side;
 mod mischief;
 mod network_side;
 
-use crate::bot::{Bot, KEY, RECV_WINDOW, SECRET, Seat, ToSession, Wire, Work, engine, symbols};
+use crate::bot::{Bot, KEY, RECV_WINDOW, SECRET, ToSession, Wire, Work, engine, symbols};
 use crate::check::{ACCOUNT, Compare, books, legs, ours_open};
 use crate::disk::Disk;
 use crate::limits::{HANDS_MAX, STEPS_AT_ONCE, TRACE_LINES};
 use crate::network::{Fate, mangle};
 use crate::options::{Fault, Options};
+use crate::seat::{Moment, Seat};
 use core::time::Duration;
 use plimsoll_engine::{AccountAction, AccountInput};
 use plimsoll_exchange::session::{Closed, ConnId, HttpRequest, Input, Output, Reply, Sent, Used};
@@ -410,7 +411,7 @@ impl World {
         } else if due(engine_at) {
             self.with_bot(|world, bot| {
                 for (at, seat) in bot.seats.iter().enumerate() {
-                    if seat.engine.wake_at().is_some_and(|due| due <= world.now) {
+                    if seat.is_due(world.now) {
                         bot.work.push_back(Work::Engine(at, Event::Wake));
                     }
                 }

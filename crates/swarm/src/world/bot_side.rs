@@ -130,7 +130,7 @@ impl World {
                         let boot = self.disks.get(at).map(Disk::boot).unwrap_or_default();
                         self.say(|| format!("{} begins with {:?}", symbol.instrument.symbol, boot.books));
                         let engine = engine(&self.options, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
-                        bot.seats.push(Seat { instrument: symbol.instrument, engine });
+                        bot.seats.push(Seat::new(symbol.instrument, engine));
                         if self.memory_short {
                             bot.work.push_back(Work::Engine(at, Event::MemoryShort(true)));
                         }
@@ -159,15 +159,20 @@ impl World {
     }
 
     pub(super) fn tell_engine(&mut self, bot: &mut Bot, at: usize, event: &Event) -> anyhow::Result<()> {
-        let Bot { seats, actions, work, .. } = bot;
+        let Bot { seats, work, .. } = bot;
         // Before the boot nobody is there to hear.
         let Some(seat) = seats.get_mut(at) else { return Ok(()) };
         let symbol = seat.instrument.symbol;
-        if !matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_) | Event::Candle(_)) {
-            self.say(|| format!("{symbol} {event:?}"));
-        }
-        self.mark(at as u64);
-        seat.engine.on_event(self.now, event, actions);
+        seat.tell(self.now, event, |engine, moment| match moment {
+            Moment::Told(event) => {
+                if !matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_) | Event::Candle(_)) {
+                    self.say(|| format!("{symbol} {event:?}"));
+                }
+                self.mark(at as u64);
+                None
+            }
+            Moment::Answered(action) => self.carry_out(work, (at, symbol), engine.closed(), action),
+        });
         if self.outcome.events.is_multiple_of(16) {
             let held = invariants::books(&seat.engine.position().view(self.now));
             self.hold(held);
@@ -175,50 +180,59 @@ impl World {
         if seat.engine.position().late_fills() > 0 && self.compare == Compare::All {
             self.compare = Compare::OutOfOrder;
         }
-        let closed = seat.engine.closed();
+        Ok(())
+    }
+
+    /// Does what an engine wants done; what could not be done is told to it at once.
+    fn carry_out(
+        &mut self,
+        work: &mut VecDeque<Work>,
+        (at, symbol): (usize, Symbol),
+        closed: Option<plimsoll_safety::Closed>,
+        action: Action,
+    ) -> Option<Event> {
         let index = plimsoll_exchange::SymbolIndex(at as u16);
-        for action in actions.drain() {
-            match action {
-                Action::Place(place) => {
-                    self.say(|| format!("{symbol} {place:?} {:?}", place.id));
-                    if let Some(closed) = closed.filter(|_| !place.reduce_only) {
-                        let broken =
-                            Broken::new(Invariant::ClosedOpensNothing, &format_args!("{symbol}: {place:?} while {}", closed.as_str()));
-                        self.broken.get_or_insert(broken);
-                    }
-                    if !self.ids.insert(place.id) {
-                        self.broken.get_or_insert(Broken::new(Invariant::IdsAreUnique, &format_args!("{symbol}: {:?} again", place.id)));
-                    }
-                    work.push_back(Work::Session(ToSession::Order(index, action)));
+        match action {
+            Action::Place(place) => {
+                self.say(|| format!("{symbol} {place:?} {:?}", place.id));
+                if let Some(closed) = closed.filter(|_| !place.reduce_only) {
+                    let broken = Broken::new(Invariant::ClosedOpensNothing, &format_args!("{symbol}: {place:?} while {}", closed.as_str()));
+                    self.broken.get_or_insert(broken);
                 }
-                Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } => {
-                    self.say(|| format!("{symbol} {action:?}"));
-                    work.push_back(Work::Session(ToSession::Order(index, action)));
+                if !self.ids.insert(place.id) {
+                    self.broken.get_or_insert(Broken::new(Invariant::IdsAreUnique, &format_args!("{symbol}: {:?} again", place.id)));
                 }
-                Action::Commit(state) => {
-                    let version = state.version;
-                    if let Some(disk) = self.disks.get_mut(at).filter(|_| !self.stuck) {
-                        disk.state = Some(*state);
-                        let (run, due) = (self.run, self.now + Duration::from_millis(1 + self.random.next_u64() % 20));
-                        self.push(due, Later::Committed { run, symbol: at, version });
-                    }
+                work.push_back(Work::Session(ToSession::Order(index, action)));
+            }
+            Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } => {
+                self.say(|| format!("{symbol} {action:?}"));
+                work.push_back(Work::Session(ToSession::Order(index, action)));
+            }
+            Action::Commit(state) => {
+                let version = state.version;
+                if let Some(disk) = self.disks.get_mut(at).filter(|_| !self.stuck) {
+                    disk.state = Some(*state);
+                    let (run, due) = (self.run, self.now + Duration::from_millis(1 + self.random.next_u64() % 20));
+                    self.push(due, Later::Committed { run, symbol: at, version });
                 }
-                Action::Record(record) => {
-                    if let Some(disk) = self.disks.get_mut(at)
-                        && !disk.push(*record)
-                    {
-                        work.push_back(Work::Engine(at, Event::RecordsFull(true)));
-                    }
-                }
-                Action::Alert(alert) => {
-                    self.say(|| format!("{symbol} alert {}: {}", alert.code.as_str(), alert.text));
-                    if alert.code == AlertCode::PositionMismatch {
-                        self.mismatch(&alert);
+            }
+            Action::Record(record) => {
+                if let Some(disk) = self.disks.get_mut(at) {
+                    // As the program's recorder does: only the first refusal is told.
+                    let told = disk.behind;
+                    if !disk.push(*record) && !told {
+                        return Some(Event::RecordsFull(true));
                     }
                 }
             }
+            Action::Alert(alert) => {
+                self.say(|| format!("{symbol} alert {}: {}", alert.code.as_str(), alert.text));
+                if alert.code == AlertCode::PositionMismatch {
+                    self.mismatch(&alert);
+                }
+            }
         }
-        Ok(())
+        None
     }
 
     pub(super) fn command(&mut self, symbol: usize, command: Command) -> anyhow::Result<()> {

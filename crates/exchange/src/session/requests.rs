@@ -143,6 +143,7 @@ fn account_request(query: &mut String, job: Job) -> RequestSpec {
         | Job::OrderById(_)
         | Job::Position
         | Job::OpenOrders
+        // bug of ours: jobs of a symbol are queued with their symbol only.
         | Job::BookSnapshot => unreachable!("{} is asked for symbols in use only", job.name()),
     }
 }

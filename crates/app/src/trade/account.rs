@@ -83,6 +83,7 @@ impl AccountLoop {
         task.pulse.expect_every(Duration::from_secs(60));
         let mut stored_at = Time::ZERO;
         self.input(&AccountInput::Wake);
+        // bounded: by the stop and the end of the lane; each turn waits.
         loop {
             let wake = self.clock.instant(self.account.wake_at());
             tokio::select! {

@@ -8,7 +8,7 @@ use crate::alerts::Alerts;
 use crate::journal::Journal;
 use crate::limits::{EVENTS_PER_TURN, ORDERS_ROOM};
 use plimsoll_bounded::{Grant, List, Sender, Task, WatchSender};
-use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError};
+use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError, Shell, turn};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
@@ -302,18 +302,10 @@ impl SymbolLoop {
 
     /// Gives an event to the engine and carries out what it wants, and what comes of that.
     fn feed(&mut self, event: &Event) {
-        self.step(event);
-        // Each echo answers one action of the step before; refusals end in a pause, so this ends.
-        let mut left = EVENTS_PER_TURN;
-        while left > 0
-            && let Some(echo) = self.echoes.pop_front()
-        {
-            left -= 1;
-            self.step(&echo);
-        }
+        turn(self, event);
     }
 
-    fn step(&mut self, event: &Event) {
+    fn take(&mut self, event: &Event) {
         let now = self.parts.clock.now();
         if let Event::Rejected { id, request, reason } = event {
             tracing::debug!(symbol = %self.parts.instrument.symbol, ?id, ?request, ?reason, "refused");
@@ -501,6 +493,16 @@ impl SymbolLoop {
         // A new engine counts anew.
         self.cleaned = status.slots_cleaned;
         self.parts.view.put(Some(Arc::new(SymbolNow { instrument: self.parts.instrument, status })));
+    }
+}
+
+impl Shell for SymbolLoop {
+    fn step(&mut self, event: &Event) {
+        self.take(event);
+    }
+
+    fn next_echo(&mut self) -> Option<Event> {
+        self.echoes.pop_front()
     }
 }
 

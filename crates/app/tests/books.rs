@@ -24,7 +24,7 @@ struct Setting<'a> {
 fn config(folder: &Path, testnet: &str, web: u16, symbols: &[(&str, &str, &str)]) -> String {
     let mut text = format!(
         "exchange: binance\ndata_dir: {}\non_stop: cancel\nbinance:\n  rest_url: http://{testnet}\n  websocket_url: ws://{testnet}\n\
-         storage:\n  flush_interval: 500ms\nweb:\n  listen: 127.0.0.1:{web}\nlog:\n  level: warn\ntrading:\n  symbols:\n",
+         storage:\n  flush_interval: 500ms\nweb:\n  listen: 127.0.0.1:{web}\nlog:\n  level: warn\nrisk_control:\n  enabled: false\ntrading:\n  symbols:\n",
         folder.display()
     );
     for (symbol, interval, quantity) in symbols {

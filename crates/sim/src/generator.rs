@@ -181,11 +181,13 @@ impl Generator {
                 open += (self.home - open) / 500;
                 (low, high) = (low.min(open), high.max(open));
             }
-            let trades = 120 + self.below(200);
+            // As busy as the minutes to come: whoever compares their volume must not see a jump at the start.
+            let trades = (120 + self.below(200)) * 4;
+            let trades = u32::try_from(u64::from(trades) * u64::from(self.spec.speed_milli) / 1_000).unwrap_or(u32::MAX).max(1);
             let bought_percent = u64::from(40 + self.below(21));
             let tick = self.tick;
             let at = |fair: i64| instrument.round_price(Price::from_units((fair / ONE).max(tick)), Round::Nearest).unwrap_or_default();
-            let volume = Qty::from_units(self.unit.saturating_mul(4).saturating_mul(u64::from(trades)));
+            let volume = Qty::from_units(self.unit.saturating_mul(u64::from(60 + trades % 97)).saturating_mul(u64::from(trades)));
             let taker_buy = Qty::from_units(volume.units() * bought_percent / 100);
             let turnover = Notional::from_units((at(open) * volume).units() / 2 + (at(close) * volume).units() / 2);
             past.push(Candle {

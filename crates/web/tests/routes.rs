@@ -259,6 +259,8 @@ async fn commands_need_the_token() {
             (None, Verb::Pause),
             one(Verb::Pause),
             one(Verb::Resume),
+            one(Verb::Drain),
+            one(Verb::Rearm),
             one(Verb::CancelAll),
             one(Verb::Flatten),
             one(Verb::CleanupSlots),

@@ -145,6 +145,8 @@ pub struct Position {
     drift: Drift,
     /// Orders with our mark that are placed later than this, by the exchange's time, are placed by us.
     trades_from: Option<Time>,
+    /// The account held something that was not taken over.
+    foreign_held: bool,
     foreign_orders: u32,
     /// Books and exchange have agreed once.
     compared: bool,
@@ -187,6 +189,7 @@ impl Position {
             mismatch: None,
             drift: Drift::default(),
             trades_from: None,
+            foreign_held: false,
             foreign_orders: 0,
             compared: false,
             compare_at: Time::ZERO,

@@ -6,7 +6,8 @@ use crate::orders::{WorkState, Working};
 use crate::sync::SyncState;
 use crate::view::Changes;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Cancel, ClientId, OrderReport, PositionSide, Price, Qty, Round, Severity, Side, Snapshot, Time,
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Notional, OrderReport, PositionSide, Price, Qty, Round, Severity, Side, Snapshot,
+    Time,
 };
 
 impl Position {
@@ -61,6 +62,12 @@ impl Position {
 
     pub(super) fn compare(&mut self, now: Time, snapshot: &Snapshot, out: &mut Actions) -> Changes {
         let theirs = snapshot.position.holding;
+        if self.foreign_held && theirs.is_flat() {
+            // Whoever held it has closed it; what was booked of that says nothing of us.
+            self.foreign_held = false;
+            (self.totals.holding, self.totals.cost) = (theirs, Notional::ZERO);
+            out.push(Action::Record(Box::new(self.record(None, None, None))));
+        }
         if theirs == self.totals.holding {
             self.agreed(now);
             self.mismatch = None;
@@ -75,7 +82,8 @@ impl Position {
         }
         // Nothing was ever booked: what the account holds was there before us, and is not ours to trade.
         let ours_open = snapshot.open.iter().any(|r| self.is_ours(r.id).is_some());
-        let first = self.sync.state == SyncState::Settling && self.totals.fills == 0 && self.totals.holding.is_flat() && !ours_open;
+        let nothing = self.totals.fills == 0 && self.totals.holding.is_flat() || self.foreign_held;
+        let first = self.sync.state == SyncState::Settling && nothing && !ours_open;
         let readings = match self.mismatch {
             Some((holding, n)) if holding == theirs => n.saturating_add(1),
             _ => 1,
@@ -87,6 +95,7 @@ impl Position {
             self.drift.rounds = self.drift.rounds.saturating_add(1);
         }
         if first && !self.cfg.accept_position {
+            self.foreign_held = true;
             // Looked at again like everything: once it is gone, trading begins.
             (self.sync.asked, self.sync.ask_at) = (false, Some(now + self.cfg.compare_every.min(FOREIGN_PAUSE)));
             return Changes::FOREIGN;

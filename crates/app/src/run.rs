@@ -2,18 +2,19 @@
 
 use crate::alerts::Alerts;
 use crate::cli::{EXIT_MEMORY, EXIT_UNCLEAN};
-use crate::config::{Config, Exchange, SymbolConfig};
+use crate::config::{Config, Exchange};
 use crate::journal::{Journal, Journals};
 use crate::limits::WORKERS;
 use crate::local::Local;
 use crate::memory::{Memory, exchange_name, plan};
 use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
+use crate::preflight::{findings, free, price};
 use crate::profiles::{LeakProfiles, Profiles};
 use crate::threads::{Trading, edge};
 use crate::trade::{
-    AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Refusal, Router, SymbolLoop, SymbolParts,
-    boot, lanes,
+    AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
+    SymbolParts, boot, lanes,
 };
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
 use crate::{screen, secret};
@@ -23,13 +24,13 @@ use plimsoll_bounded::{
 };
 use plimsoll_engine::{Account, Engine, EngineConfig};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
-use plimsoll_exchange::session::{BootReport, PositionMode, Routing, Session, SessionConfig, SymbolReport};
+use plimsoll_exchange::session::{Routing, Session, SessionConfig};
 use plimsoll_gateway::{Clock, Gateway, GatewayConfig, GatewayHandle};
-use plimsoll_market::{Event, Name, Price, Round, StopMode, Tag, rescale};
+use plimsoll_market::{Event, Name, StopMode, Tag};
 use plimsoll_monitor::{Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::{GateConfig, preflight};
+use plimsoll_safety::GateConfig;
 use plimsoll_storage::{Key, Store, StoreConfig};
 use plimsoll_strategy::GridConfig;
 use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
@@ -353,6 +354,15 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                 buy_window: settings.buy_window,
                 sell_window: settings.sell_window,
             },
+            prospect: Prospects {
+                exposure_max: config.risk.max_exposure / config.symbols.len().max(1) as i128,
+                layers_max: u32::from(config.risk.guard_of(settings).layers_max),
+                margin: free(&report, symbol),
+                leverage: symbol.leverage,
+                isolated: symbol.isolated,
+                stop_loss: config.risk.guard_of(settings).stop_loss,
+                accept_liquidation: config.risk.accept_liquidation,
+            },
             orders: gateway.orders(),
             recorder: store.recorder(key),
             keeper: keeper_in.clone(),
@@ -545,37 +555,6 @@ fn session_config(config: &Config, venue: &Venue, tag: Tag) -> anyhow::Result<Se
     let (routing, recv_window) = (venue.routing, venue.recv_window);
     let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
     Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles })
-}
-
-/// A configured price on the symbol's scale.
-fn price(units: i128, symbol: &SymbolReport) -> Option<Price> {
-    let scaled = rescale(units, plimsoll_market::limits::MONEY_SCALE, symbol.instrument.price_scale, Round::Exact).ok()?;
-    i64::try_from(scaled).ok().filter(|u| *u > 0).map(Price::from_units)
-}
-
-fn findings(config: &Config, settings: &SymbolConfig, symbol: &SymbolReport, report: &BootReport) -> Vec<String> {
-    let instrument = &symbol.instrument;
-    let balance = report.balances.iter().find(|b| b.asset == instrument.quote);
-    let facts = preflight::Facts {
-        instrument,
-        hedge_mode: report.position_mode == PositionMode::Hedge,
-        available: balance.map_or(0, |b| b.available.unwrap_or(b.wallet)),
-        leverage: symbol.leverage,
-        order_quote: settings.order_quote,
-    };
-    let limits = preflight::Limits { max_leverage: config.risk.max_leverage, layers_min: config.risk.layers_min };
-    let mut findings: Vec<String> = preflight::check(&facts, &limits).iter().map(ToString::to_string).collect();
-    match price(settings.interval, symbol) {
-        None => findings.push(format!("{}: price_interval has more digits than the symbol's prices", instrument.symbol)),
-        Some(interval) if interval.units() % instrument.tick.units().max(1) != 0 => findings.push(format!(
-            "{}: price_interval {} is not a multiple of the tick {}",
-            instrument.symbol,
-            instrument.show_price(interval),
-            instrument.show_price(instrument.tick)
-        )),
-        Some(_) => {}
-    }
-    findings
 }
 
 type Loops = Vec<(plimsoll_market::Symbol, Inlet, SymbolLoop)>;

@@ -2,8 +2,8 @@ use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
 use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Leg, Lock, OrderView, Phase, Pnl, Price, Qty, Round, Rule,
-    Severity, Side, SlotView, StateRecord, Status, StopMode, Time, Totals,
+    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Holding, Instrument, Leg, Lock, OrderView, Phase, Pnl, Price, Qty, Round,
+    Rule, Severity, Side, SlotView, StateRecord, Status, StopMode, Time, Totals,
 };
 use plimsoll_position::limits::CLOSING_STRATEGY;
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
@@ -688,6 +688,7 @@ impl Engine {
     pub fn status(&self, now: Time) -> Status {
         let view = self.position.view(now);
         let totals = view.totals;
+        let drift = self.position.drift();
         let anchor = self.state.anchor;
         let level_price = |leg: Leg| {
             let anchor = anchor?;
@@ -740,6 +741,10 @@ impl Engine {
             slots,
             orders,
             foreign_orders: self.position.foreign_orders(),
+            drift: Holding::from_units(drift.units),
+            healed_in: drift.healed_in,
+            taken_over: drift.taken_over,
+            late_fills: self.position.late_fills(),
             placed: self.placed,
             canceled: self.canceled,
             rejected: self.rejected,

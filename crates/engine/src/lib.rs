@@ -9,6 +9,8 @@ mod account;
 mod engine;
 pub mod limits;
 mod reconcile;
+mod turn;
 
 pub use account::{Account, AccountAction, AccountConfig, AccountInput, Equity};
 pub use engine::{Boot, Countdown, Engine, EngineConfig, EngineError};
+pub use turn::{Shell, turn};

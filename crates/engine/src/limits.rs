@@ -3,6 +3,9 @@
 use plimsoll_market::limits::{ACTIONS_MAX, FILL_PAGE_MAX, QUOTES_MAX};
 use plimsoll_position::limits::{SLOTS, WORKING_MAX};
 
+/// Echoes that a loop tells before it looks at anything else: every order that could not be sent, twice over.
+pub const ECHOES_MAX: usize = 2 * WORKING_MAX;
+
 /// Symbols one account can trade in one process.
 ///
 /// Hundreds are meant; each costs what its plan in the ledger says.

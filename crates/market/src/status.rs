@@ -4,6 +4,7 @@ use crate::ids::{ClientId, Leg, Side, Symbol};
 use crate::money::{Holding, Notional, Price, Qty, RefPrice};
 use crate::risk::Lock;
 use crate::time::Time;
+use core::time::Duration;
 
 /// Where an engine is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -123,6 +124,14 @@ pub struct Status {
     pub orders: Vec<OrderView>, // tidy: bounded by QUOTES_MAX
     /// Orders that are not ours, at the last snapshot.
     pub foreign_orders: u32,
+    /// What the exchange's position was beyond ours at the last comparison; flat when they agreed.
+    pub drift: Holding,
+    /// How long the last divergence from the exchange took to end; zero before the first.
+    pub healed_in: Duration,
+    /// Times that the exchange's position was taken over, since the start.
+    pub taken_over: u32,
+    /// Executions booked after one with a higher trade id, since the start.
+    pub late_fills: u64,
     /// Orders sent since the start.
     pub placed: u64,
     /// Cancels sent since the start.

@@ -9,6 +9,7 @@ mod gate;
 mod guard;
 pub mod limits;
 mod monitor;
+pub mod outlook;
 pub mod preflight;
 mod trips;
 

@@ -2,12 +2,13 @@
 //! sockets made up.
 
 use crate::options::Options;
+use crate::seat::Seat;
 use plimsoll_bounded::{Grant, Grants, Plan};
 use plimsoll_engine::{Account, AccountConfig, Boot, Engine, EngineConfig};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Session, SessionConfig};
-use plimsoll_market::{Action, Actions, Asset, Event, Instrument, Price, Symbol, Tag, Time};
+use plimsoll_market::{Action, Asset, Event, Instrument, Price, Symbol, Tag, Time};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig, LadderConfig};
 use plimsoll_strategy::{Grid, GridConfig};
@@ -56,18 +57,9 @@ pub(crate) struct Wire {
     pub(crate) held: Option<(String, u8)>,
 }
 
-/// One symbol's engine, and what its loop keeps beside it.
-pub(crate) struct Seat {
-    pub(crate) instrument: Instrument,
-    pub(crate) engine: Engine,
-    /// When the market last told something.
-    pub(crate) heard: Time,
-}
-
 pub(crate) struct Bot {
     pub(crate) session: Session,
     pub(crate) outputs: Outputs,
-    pub(crate) actions: Actions,
     pub(crate) seats: Vec<Seat>, // tidy: bounded by a world's symbols
     pub(crate) account: Account,
     pub(crate) work: VecDeque<Work>,     // tidy: bounded by what one input causes
@@ -145,7 +137,6 @@ impl Bot {
         Ok(Self {
             session,
             outputs: Outputs::new(Grant::detached(Outputs::line("swarm.outputs", options.symbols))),
-            actions: Actions::new(),
             seats: Vec::new(),
             account: Account::new(account, options.symbols, 0, None, Time::ZERO),
             work: VecDeque::new(),

@@ -23,11 +23,13 @@ pub mod limits;
 mod network;
 mod options;
 pub mod script;
+mod seat;
 mod shrink;
 mod soak;
 mod world;
 
 pub use options::{Fault, Options};
+pub use seat::{Moment, Seat};
 pub use shrink::shrink;
 pub use soak::{Sizes, soak};
 pub use world::Outcome;

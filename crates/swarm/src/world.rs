@@ -6,13 +6,14 @@ mod mischief;
 mod network_side;
 mod scripted;
 
-use crate::bot::{Bot, Ground, KEY, RECV_WINDOW, SECRET, STALE_AFTER, Seat, TAG, ToSession, Wire, Work, engine, exposure_max, symbols};
+use crate::bot::{Bot, Ground, KEY, RECV_WINDOW, SECRET, STALE_AFTER, TAG, ToSession, Wire, Work, engine, exposure_max, symbols};
 use crate::check::{ACCOUNT, Compare, books, legs, only_reduces, ours_open};
 use crate::disk::Disk;
 use crate::limits::{HANDS_MAX, STEPS_AT_ONCE, TRACE_LINES};
 use crate::network::{Fate, mangle};
 use crate::options::{Fault, Options, REFUSALS};
 use crate::script::{Asked, Frames, Ordered, Requests};
+use crate::seat::{Desk, Moment, Seat};
 use core::time::Duration;
 use plimsoll_engine::{AccountAction, AccountInput};
 use plimsoll_exchange::session::{Closed, ConnId, HttpRequest, Input, Output, Reply, Sent, Used};
@@ -369,7 +370,7 @@ impl World {
         } else if due(engine_at) {
             self.with_bot(|world, bot| {
                 for (at, seat) in bot.seats.iter().enumerate() {
-                    if seat.engine.wake_at().is_some_and(|due| due <= world.now) {
+                    if seat.is_due(world.now) {
                         bot.work.push_back(Work::Engine(at, Event::Wake));
                     }
                 }

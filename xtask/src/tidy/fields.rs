@@ -130,7 +130,7 @@ fn is_borrowed(tokens: &[Token<'_>], at: usize) -> bool {
 }
 
 /// Whether a comment on these lines says this, with a reason after it where one is asked for.
-fn noted(comments: &[Comment<'_>], from: usize, to: usize, note: &str) -> bool {
+pub(crate) fn noted(comments: &[Comment<'_>], from: usize, to: usize, note: &str) -> bool {
     comments.iter().any(|comment| (from..=to).contains(&comment.line) && is_note(comment, note))
 }
 

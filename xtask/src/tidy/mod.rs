@@ -6,6 +6,7 @@ mod fields;
 mod layout;
 mod lex;
 mod metrics;
+mod orderpath;
 mod paths;
 mod purity;
 
@@ -108,6 +109,8 @@ pub(crate) fn run() -> Result<bool> {
         }
     }
     findings.extend(metrics::scan(&files)?);
+    let root = std::fs::read_to_string("Cargo.toml").context("could not read Cargo.toml")?;
+    findings.extend(orderpath::scan_lints(&root, &workspace.packages, |path| std::fs::read_to_string(path).unwrap_or_default()));
     let mut sources = Vec::new();
     for file in files.iter().filter(|file| Source::of(file).is_some()) {
         sources.push((file.clone(), std::fs::read_to_string(file).with_context(|| format!("could not read {file}"))?));
@@ -147,6 +150,9 @@ fn scan_sources(sources: &[(String, String)]) -> Vec<Finding> {
         if !is_below(file, &tests) && !live.whole_file && of != "bounded" {
             findings.extend(bans::scan(file, &live.tokens, OUTSIDE_BOUNDED));
             findings.extend(fields::scan(file, &live.tokens, &lexed));
+            if orderpath::is_on_it(file) {
+                findings.extend(orderpath::scan(file, &live.tokens, &lexed));
+            }
         }
         if PURE.contains(&of) && !is_below(file, &gated) {
             let live =
@@ -223,6 +229,17 @@ mod tests {
             &["crates/market/src/a.rs:3 spawn", "crates/market/src/a.rs:2 field", "crates/market/src/a.rs:1 clock"],
         );
         check(&[("crates/market/tests/a.rs", source), ("crates/market/examples/a.rs", source)], &[]);
+    }
+
+    #[test]
+    fn the_order_path_has_rules_of_its_own() {
+        let source = "fn f() { a.unwrap(); loop { g(); } }";
+        check(&[("crates/engine/src/a.rs", source)], &["crates/engine/src/a.rs:1 panic", "crates/engine/src/a.rs:1 loop"]);
+        check(&[("crates/web/src/a.rs", source), ("crates/engine/tests/a.rs", source)], &[]);
+        check(
+            &[("crates/exchange/src/session/mod.rs", "#[cfg(test)]\nmod tests;"), ("crates/exchange/src/session/tests/mod.rs", source)],
+            &[],
+        );
     }
 
     #[test]

@@ -297,6 +297,12 @@ pub const KEYS: &[Key] = &[
         "Distance of mark and liquidation price, of the mark price, below which a symbol opens nothing more; 0 turns it off.",
     ),
     key(
+        "risk_control.accept_liquidation",
+        Kind::Choice(&["true", "false"]),
+        Some("false"),
+        "Whether a symbol starts though its position would be liquidated before its last level is filled.",
+    ),
+    key(
         "risk_control.max_funding_percent",
         Kind::Decimal { min: "0", max: "10" },
         Some("0.5"),

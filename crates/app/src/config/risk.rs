@@ -40,6 +40,8 @@ pub struct RiskConfig {
     pub reconcile_every: Duration,
     /// The exchange's switch; `None` when it is off.
     pub countdown: Option<Countdown>,
+    /// Whether a grid that would be liquidated before its last level fills is accepted.
+    pub accept_liquidation: bool,
     /// Whether positions that the books do not know are accepted.
     pub accept_positions: bool,
 }
@@ -170,6 +172,7 @@ pub(super) fn read_risk(values: &Values, symbols: &[SymbolConfig], mistakes: &mu
         guard,
         reconcile_every: duration(values, "trading.reconcile_interval"),
         countdown: countdown(values, symbols.len() as u64),
+        accept_liquidation: text(values, &of("accept_liquidation")) == "true",
         accept_positions: text(values, "trading.accept_positions") == "true",
     };
     for symbol in symbols {

@@ -83,6 +83,7 @@ impl AccountLoop {
         task.pulse.expect_every(Duration::from_secs(60));
         let mut stored_at = Time::ZERO;
         self.input(&AccountInput::Wake);
+        // bounded: by the stop and the end of the lane; each turn waits.
         loop {
             let wake = self.clock.instant(self.account.wake_at());
             tokio::select! {
@@ -110,6 +111,7 @@ impl AccountLoop {
             if let Some(wallet) = equity.wallet {
                 self.metrics.worth(wallet, equity.total());
             }
+            self.metrics.risk(equity.drawdown, equity.tier as u8, equity.demand.is_some(), equity.drift, equity.abnormal);
             self.view.put(EquityView { equity: Some(equity) });
             let now = self.clock.now();
             if let Some(wallet) = equity.wallet

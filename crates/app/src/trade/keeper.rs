@@ -46,6 +46,7 @@ impl Keeper {
     pub async fn run(self, mut requests: Receiver<KeeperRequest>, task: Task) {
         while let Some(request) = task.stop.or(requests.recv()).await.flatten() {
             task.pulse.beat();
+            // bounded: by the stop; each turn waits for storage and then half a second.
             let answer = loop {
                 match self.serve(&request).await {
                     Ok(answer) => break answer,

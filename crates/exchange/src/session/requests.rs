@@ -148,6 +148,7 @@ fn account_request(query: &mut String, job: Job) -> RequestSpec {
         | Job::OpenOrders
         | Job::Countdown(_)
         | Job::Candles(_)
+        // bug of ours: jobs of a symbol are queued with their symbol only.
         | Job::BookSnapshot => unreachable!("{} is asked for symbols in use only", job.name()),
     }
 }

@@ -1,6 +1,7 @@
 //! The process of a world: its start and death, what it is told, and what it does.
 
 use super::*;
+use crate::limits::RECORDS_BATCH;
 
 impl World {
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
@@ -141,7 +142,7 @@ impl World {
                         let boot = self.disks.get(at).map(Disk::boot).unwrap_or_default();
                         self.say(|| format!("{} begins with {:?}", symbol.instrument.symbol, boot.books));
                         let engine = engine(&self.options, &self.ground, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
-                        bot.seats.push(Seat { instrument: symbol.instrument, engine, heard: Time::ZERO });
+                        bot.seats.push(Seat::new(symbol.instrument, engine));
                         if self.memory_short {
                             bot.work.push_back(Work::Engine(at, Event::MemoryShort(true)));
                         }
@@ -175,67 +176,80 @@ impl World {
     }
 
     pub(super) fn tell_engine(&mut self, bot: &mut Bot, at: usize, event: &Event) -> anyhow::Result<()> {
-        let Bot { seats, actions, work, .. } = bot;
+        let Bot { seats, work, .. } = bot;
         // Before the boot nobody is there to hear.
         let Some(seat) = seats.get_mut(at) else { return Ok(()) };
-        let symbol = seat.instrument.symbol;
-        if !matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_) | Event::Candle(_)) {
-            self.say(|| format!("{symbol} {event:?}"));
-        }
-        self.mark(at as u64);
+        let (symbol, instrument) = (seat.instrument.symbol, seat.instrument);
         if matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_)) {
             seat.heard = self.now;
         }
+        let heard = seat.heard;
         self.ticks += u64::from(matches!(event, Event::Top(_)));
-        seat.engine.on_event(self.now, event, actions);
+        seat.tell(self.now, event, |engine, moment| match moment {
+            Moment::Told(event) => {
+                if !matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_) | Event::Candle(_)) {
+                    self.say(|| format!("{symbol} {event:?}"));
+                }
+                self.mark(at as u64);
+                None
+            }
+            Moment::Answered(action) => self.carry_out(work, at, &Desk { instrument, engine, heard }, action),
+        });
         if self.outcome.events.is_multiple_of(16) {
-            self.check_books(at, seat);
+            self.check_books(at, &seat.desk());
         }
         if seat.engine.position().late_fills() > 0 && self.compare == Compare::All {
             self.compare = Compare::OutOfOrder;
         }
+        Ok(())
+    }
+
+    /// Does what an engine wants done; what could not be done is told to it at once.
+    fn carry_out(&mut self, work: &mut VecDeque<Work>, at: usize, desk: &Desk<'_>, action: Action) -> Option<Event> {
         let index = plimsoll_exchange::SymbolIndex(at as u16);
-        for action in actions.drain() {
-            match action {
-                Action::Place(place) => {
-                    self.say(|| format!("{symbol} {place:?} {:?}", place.id));
-                    self.check_place(at, seat, &place);
-                    work.push_back(Work::Session(ToSession::Order(index, action)));
+        let symbol = desk.instrument.symbol;
+        match action {
+            Action::Place(place) => {
+                self.say(|| format!("{symbol} {place:?} {:?}", place.id));
+                self.check_place(at, desk, &place);
+                work.push_back(Work::Session(ToSession::Order(index, action)));
+            }
+            Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } | Action::Countdown { .. } => {
+                self.say(|| format!("{symbol} {action:?}"));
+                work.push_back(Work::Session(ToSession::Order(index, action)));
+            }
+            Action::Commit(state) => {
+                let version = state.version;
+                if let Some(disk) = self.disks.get_mut(at).filter(|_| !self.stuck) {
+                    disk.state = Some(*state);
+                    let (run, due) = (self.run, self.now + Duration::from_millis(1 + self.random.next_u64() % 20));
+                    self.push(due, Later::Committed { run, symbol: at, version });
                 }
-                Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } | Action::Countdown { .. } => {
-                    self.say(|| format!("{symbol} {action:?}"));
-                    work.push_back(Work::Session(ToSession::Order(index, action)));
+            }
+            Action::Record(record) => {
+                let (batch, stuck) = (self.ground.batch.unwrap_or(RECORDS_BATCH), self.stuck);
+                let disk = self.disks.get_mut(at)?;
+                // As the program's recorder does: only the first refusal is told.
+                let told = disk.behind;
+                if !disk.push(*record) && !told {
+                    return Some(Event::RecordsFull(true));
                 }
-                Action::Commit(state) => {
-                    let version = state.version;
-                    if let Some(disk) = self.disks.get_mut(at).filter(|_| !self.stuck) {
-                        disk.state = Some(*state);
-                        let (run, due) = (self.run, self.now + Duration::from_millis(1 + self.random.next_u64() % 20));
-                        self.push(due, Later::Committed { run, symbol: at, version });
-                    }
+                if !stuck && disk.waiting() >= batch {
+                    let all = disk.waiting();
+                    disk.flush(all);
                 }
-                Action::Record(record) => {
-                    let Some(disk) = self.disks.get_mut(at) else { continue };
-                    if !disk.push(*record) {
-                        work.push_back(Work::Engine(at, Event::RecordsFull(true)));
-                    }
-                    if self.ground.batch.is_some_and(|batch| disk.waiting() >= batch) {
-                        let all = disk.waiting();
-                        disk.flush(all);
-                    }
+            }
+            Action::Alert(alert) => {
+                self.say(|| format!("{symbol} alert {}: {}", alert.code.as_str(), alert.text));
+                if let Some(script) = &mut self.script {
+                    script.alerts.push((*alert).clone());
                 }
-                Action::Alert(alert) => {
-                    self.say(|| format!("{symbol} alert {}: {}", alert.code.as_str(), alert.text));
-                    if let Some(script) = &mut self.script {
-                        script.alerts.push((*alert).clone());
-                    }
-                    if alert.code == AlertCode::PositionMismatch {
-                        self.mismatch(seat, &alert);
-                    }
+                if alert.code == AlertCode::PositionMismatch {
+                    self.mismatch(desk, &alert);
                 }
             }
         }
-        Ok(())
+        None
     }
 
     pub(crate) fn command(&mut self, symbol: usize, command: Command) -> anyhow::Result<()> {

@@ -76,7 +76,7 @@ impl World {
     }
 
     /// The books had to give way to the exchange: right only where they could not know.
-    pub(super) fn mismatch(&mut self, seat: &Seat, alert: &Alert) {
+    pub(super) fn mismatch(&mut self, seat: &Desk<'_>, alert: &Alert) {
         let critical = alert.severity == Severity::Critical;
         if alert.text.contains("slots hold") {
             // A crash has lost the slots of a closing, which follow from its execution; or somebody else has closed.
@@ -91,13 +91,13 @@ impl World {
     }
 
     /// Whether the account held something before we ever traded.
-    fn held_before(&self, seat: &Seat) -> bool {
+    fn held_before(&self, seat: &Desk<'_>) -> bool {
         let truth = crate::check::truth(self.counter.venue(), seat.instrument.symbol, seat.engine.position().baseline());
         truth.is_some_and(|truth| truth.bought.signed(Side::Buy).units() + truth.sold.signed(Side::Sell).units() != truth.holding.units())
     }
 
     /// What must hold of an order that an engine has just sent, with everything else that it has sent.
-    pub(super) fn check_place(&mut self, at: usize, seat: &Seat, place: &Place) {
+    pub(super) fn check_place(&mut self, at: usize, seat: &Desk<'_>, place: &Place) {
         let symbol = seat.instrument.symbol;
         // They grow within a run and symbol, so that none comes twice.
         let series = place.id.generation() >> 28;
@@ -129,7 +129,7 @@ impl World {
     }
 
     /// What the books must say of themselves.
-    pub(super) fn check_books(&mut self, at: usize, seat: &Seat) {
+    pub(super) fn check_books(&mut self, at: usize, seat: &Desk<'_>) {
         let view = seat.engine.position().view(self.now);
         self.hold(invariants::books(&view));
         if self.compare != Compare::Position {

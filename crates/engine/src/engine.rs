@@ -496,7 +496,12 @@ impl Engine {
         let lock = self.gate.lock().filter(|lock| !matches!(lock.rule, Rule::Margin | Rule::Churn));
         let closing = matches!(self.goal, Goal::Flatten | Goal::Close);
         let state = &mut self.state;
-        if (state.paused, state.halted, state.lock, state.closing) == (self.gate.paused(), self.gate.halted(), lock, closing) {
+        // What is closed before trading ever began is booked from here on, and a start after a crash must know that.
+        let begins = closing && state.baseline.is_none() && self.position.baseline().is_some();
+        if begins {
+            state.baseline = self.position.baseline();
+        }
+        if !begins && (state.paused, state.halted, state.lock, state.closing) == (self.gate.paused(), self.gate.halted(), lock, closing) {
             return;
         }
         (state.paused, state.halted, state.lock, state.closing) = (self.gate.paused(), self.gate.halted(), lock, closing);

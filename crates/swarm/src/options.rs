@@ -145,7 +145,7 @@ impl Fault {
         (Self::Command, "command", 100_000),
         (Self::MemoryShort, "memory-short", 30_000),
         (Self::DiskLost, "disk-lost", 100_000),
-        (Self::Endpoint, "endpoint", 20_000),
+        (Self::Endpoint, "endpoint", 80_000),
         (Self::Rebuilt, "rebuilt", 30_000),
         (Self::Liquidated, "liquidated", 10_000),
         (Self::Deleveraged, "deleveraged", 50_000),
@@ -237,14 +237,16 @@ impl Options {
             weight: [2_400, 2_400, 400][up_to(2) as usize],
             exposure: [50_000, 50_000, 8][up_to(2) as usize],
             // The larger they are, the more executions each has.
-            order: [250, 250, 5_000][up_to(2) as usize],
+            order: [250, 5_000, 60_000][up_to(2) as usize],
             left_open: [0, 0, 0, 12][up_to(3) as usize],
             foreign: [0, 0, 0, 5][up_to(3) as usize],
             killed_at: Duration::from_millis([0, 0, 1, 1][up_to(3) as usize] * (4_000 + up_to(6_000))),
             rates,
         };
-        // Where exposure is short it is worth some orders.
-        Self { exposure: if drawn.exposure < 100 { drawn.exposure * drawn.order } else { drawn.exposure }, ..drawn }
+        // What the account cannot pay for is no order; exposure is worth some orders where it is short, and more where it is not.
+        let order = if drawn.order * 10 > drawn.wallet * u32::from(drawn.leverage) { 250 } else { drawn.order };
+        let exposure = if drawn.exposure < 100 { drawn.exposure * order } else { drawn.exposure.max(40 * order) };
+        Self { order, exposure, ..drawn }
     }
 
     /// How often something goes wrong, in millionths.

@@ -258,6 +258,15 @@ impl Script {
         Ok(self.world.at_venue(|at, venue, sink| venue.place(at, MARKET, order(symbol, side, price, qty, Tif::Ioc), sink))?)
     }
 
+    /// Somebody trades on our account at market, by hand.
+    ///
+    /// # Errors
+    /// The venue refuses the order.
+    pub fn by_hand(&mut self, side: Side, qty: Qty) -> anyhow::Result<OrderRow> {
+        let order = NewOrder { kind: OrderType::Market, ..order(self.symbol(), side, Price::ZERO, qty, Tif::Gtc) };
+        Ok(self.world.at_venue(|at, venue, sink| venue.place(at, ACCOUNT, order, sink))?)
+    }
+
     /// Requests with this text, so many, have this fate.
     pub fn requests(&mut self, with: &'static str, times: u32, what: Requests) {
         if let Some(script) = self.world.script() {

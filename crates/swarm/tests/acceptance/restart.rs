@@ -4,7 +4,7 @@ use crate::{price, qty, settle, working};
 use plimsoll_market::{Command, Demand, Phase, Rule, Side, StopMode};
 use plimsoll_position::SyncState;
 use plimsoll_safety::{Closed, GuardConfig};
-use plimsoll_swarm::script::{Script, Setup};
+use plimsoll_swarm::script::{Requests, Script, Setup};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -92,6 +92,24 @@ fn g06_a_stop_loss_acts_while_risk_pauses_and_nothing_comes_back_by_itself() {
     script.pass(5 * SECOND).unwrap();
     assert_eq!(working(&script), ["B-1", "B+0", "B+1"], "{}", script.tail());
     settle(&mut script);
+}
+
+#[test]
+fn what_was_closed_before_trading_began_is_booked_after_a_death() {
+    let mut script = Script::new(Setup::btcusdt()).unwrap();
+    script.requests("GET /fapi/v1/userTrades", 1, Requests::Late(SECOND));
+    script.pass_until("it boots", 10 * SECOND, |script| script.engine().is_some()).unwrap();
+    script.command(Command::Flatten).unwrap();
+    script.pass(SECOND / 10).unwrap();
+    // While it learns where the books begin, somebody buys by hand; that is closed as ordered. Nothing of it is on disk yet when
+    // the process dies.
+    script.by_hand(Side::Buy, qty(10)).unwrap();
+    script.pass(3 * SECOND).unwrap();
+    assert_eq!((script.phase(), script.totals().fills, script.totals().holding.units()), (Some(Phase::Booting), 2, 0), "{}", script.tail());
+    script.kill();
+    script.start().unwrap();
+    settle(&mut script);
+    assert_eq!(script.totals().fills, 2);
 }
 
 #[test]

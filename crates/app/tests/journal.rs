@@ -35,8 +35,10 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 
 fn trades(api: &str) {
     until(Duration::from_secs(30), "fills of both symbols", || {
-        let status = get(api, "/api/status");
-        status.is_some_and(|s| s["symbols"].as_array().unwrap().iter().all(|s| s["phase"] == "trading" && s["fills"].as_u64() > Some(5)))
+        let Some(status) = get(api, "/api/status") else { return false };
+        let symbols = status["symbols"].as_array().unwrap();
+        // At first there are none.
+        symbols.len() == 2 && symbols.iter().all(|s| s["phase"] == "trading" && s["fills"].as_u64() > Some(5))
     });
 }
 

@@ -41,7 +41,8 @@ usage: cargo xtask COMMAND
                   kill -9 at random instants while it trades over a line with faults; holds it against the exchange
   swarm [--seeds N] [--seed S] [--minutes M] [--shrink] [--fault NAME=RATE] ...
                   the trading stack in made-up worlds where everything goes wrong; a seed replays exactly
-  mutants [TEXT]  plants faults (those with TEXT in their name) in a copy of the source; the swarm must catch each
+  mutants [TEXT ...] [--worlds N] [--threads N]
+                  plants faults (those with a TEXT in their name) in a copy of the source; the swarm must catch each
   bench           every benchmark, printed as one report
   dist            the release binary with link-time optimisation
 
@@ -70,7 +71,7 @@ fn dispatch(arguments: &[String]) -> Result<bool> {
         return soak::run(flags);
     }
     if command == "mutants" {
-        return mutants::run(flags.first().map_or("", String::as_str));
+        return mutants::run(flags);
     }
     if command == "swarm" {
         return swarm::run(flags);

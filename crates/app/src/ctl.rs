@@ -28,8 +28,12 @@ enum Verb {
     Health,
     /// Open nothing more; closing goes on.
     Pause,
-    /// Lift a pause.
+    /// Lift a pause; what a rule has locked stays locked.
     Resume,
+    /// Open nothing more and tell when nothing is left to sell.
+    Drain,
+    /// Lift what a rule has locked, and a halt; without a symbol also what the account's rules have latched.
+    Rearm,
     /// Withdraw all our orders and open nothing more.
     CancelAll,
     /// Withdraw all, close our position at market and open nothing more.
@@ -49,6 +53,8 @@ impl Verb {
             Self::Health => "readyz",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Drain => "drain",
+            Self::Rearm => "rearm",
             Self::CancelAll => "cancel_all",
             Self::Flatten => "flatten",
             Self::CleanupSlots => "cleanup_slots",

@@ -13,6 +13,7 @@ mod local;
 mod memory;
 mod metrics;
 mod ports;
+mod preflight;
 mod profiles;
 mod run;
 mod screen;

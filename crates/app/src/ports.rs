@@ -9,7 +9,7 @@ use plimsoll_gateway::Clock;
 use plimsoll_market::{Amount, Command, Event, Feed, Instrument, Name, Phase, Symbol, Time, TradeId};
 use plimsoll_storage::{DayRange, EventId, Key, OrderCursor, Reader, RowLimit, Spread, Store, SystemRow, TimeRange};
 use plimsoll_web::dto::{
-    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, OrderDto, PoolDto, SpreadDto, SystemDayDto, SystemPointDto,
+    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, OrderDto, PoolDto, RiskDto, SpreadDto, SystemDayDto, SystemPointDto,
 };
 use plimsoll_web::{
     ControlError, Cursor, DaysRange, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest,
@@ -70,6 +70,22 @@ impl Now {
         self.symbols.first().map(|s| Amount::new(s.instrument.quote, total))
     }
 
+    /// How the account's rules stand.
+    fn risk(&self) -> Option<RiskDto> {
+        let equity = self.equity.get().equity?;
+        let money = |units| plimsoll_market::format_units(units, plimsoll_market::limits::MONEY_SCALE).to_string();
+        Some(RiskDto {
+            tier: equity.tier.as_str().to_owned(),
+            drawdown_percent: plimsoll_market::format_units(i128::from(equity.drawdown), 4).to_string(),
+            peak: money(equity.peak),
+            day_start: money(equity.day_start),
+            stopped_by: equity.demand.map(|demand| demand.rule.as_str().to_owned()),
+            closing: equity.demand.is_some_and(|demand| demand.close),
+            drift: equity.drift.map(money),
+            abnormal_symbols: equity.abnormal,
+        })
+    }
+
     /// What every symbol shows.
     pub fn views(&self) -> Vec<Arc<SymbolNow>> {
         self.symbols.iter().filter_map(|s| s.view.get()).collect()
@@ -108,6 +124,7 @@ impl Source for NowSource {
             account: now.account.to_string(),
             started: now.started,
             equity: now.equity(),
+            risk: now.risk(),
             links: [Feed::Market, Feed::Account, Feed::Requests].map(link).to_vec(),
             hints,
             stopping: now.stopping.load(Ordering::Relaxed),
@@ -358,9 +375,9 @@ impl plimsoll_web::Control for Commands {
             Some(symbol) => vec![self.now.find(&symbol).ok_or(ControlError::UnknownSymbol(symbol))?],
             None => self.now.symbols.iter().collect(),
         };
-        if command == Command::Resume && symbol.is_none() {
-            // Resuming everything lifts the account's drawdown stop too.
-            if self.account.try_send(Feedback::Input(AccountInput::Reset)).is_err() {
+        if command == Command::Rearm && symbol.is_none() {
+            // For everything: the account's rules, too.
+            if self.account.try_send(Feedback::Input(AccountInput::Rearm)).is_err() {
                 return Err(ControlError::Refused { reason: "the account's lane is full; try again".to_owned() });
             }
         }

@@ -2,19 +2,20 @@
 
 use crate::alerts::Alerts;
 use crate::cli::{EXIT_MEMORY, EXIT_UNCLEAN};
-use crate::config::{Config, Exchange, SymbolConfig};
+use crate::config::{Config, Exchange};
 use crate::journal::{Journal, Journals};
 use crate::limits::WORKERS;
 use crate::local::Local;
 use crate::memory::{Memory, exchange_name, plan};
 use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
+use crate::preflight::{findings, free, price};
 use crate::profiles::{LeakProfiles, Profiles};
 use crate::signals::Signals;
 use crate::threads::{Trading, edge};
 use crate::trade::{
-    AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Refusal, Router, SymbolLoop, SymbolParts,
-    boot, lanes,
+    AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
+    SymbolParts, boot, lanes,
 };
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
 use crate::{screen, secret};
@@ -22,15 +23,15 @@ use anyhow::{Context, bail};
 use plimsoll_bounded::{
     Grants, Ledger, List, Pool, PoolSpec, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch,
 };
-use plimsoll_engine::{Account, AccountConfig, Engine, EngineConfig};
+use plimsoll_engine::{Account, Engine, EngineConfig};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
-use plimsoll_exchange::session::{BootReport, PositionMode, Routing, Session, SessionConfig, SymbolReport};
+use plimsoll_exchange::session::{Routing, Session, SessionConfig};
 use plimsoll_gateway::{Clock, Gateway, GatewayConfig, GatewayHandle};
-use plimsoll_market::{Event, Name, Price, Round, StopMode, Tag, rescale};
+use plimsoll_market::{Event, Name, StopMode, Tag};
 use plimsoll_monitor::{Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::{GateConfig, preflight};
+use plimsoll_safety::GateConfig;
 use plimsoll_storage::{Key, Store, StoreConfig};
 use plimsoll_strategy::GridConfig;
 use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
@@ -347,15 +348,31 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                     series: symbol.index.0,
                     placed_before: 0,
                     recv_window_ms: u64::try_from(venue.recv_window.as_millis()).unwrap_or(u64::MAX),
+                    compare_every: config.risk.reconcile_every,
+                    accept_position: config.risk.accept_positions,
                 },
-                gate: GateConfig { stale_after: config.stale_after, exposure_max: config.risk.max_exposure },
+                gate: GateConfig {
+                    stale_after: config.stale_after,
+                    exposure_max: config.risk.max_exposure,
+                    guard: config.risk.guard_of(settings),
+                },
                 interval,
+                countdown: config.risk.countdown,
             },
             grid: GridConfig {
                 interval,
                 order_quote: settings.order_quote,
                 buy_window: settings.buy_window,
                 sell_window: settings.sell_window,
+            },
+            prospect: Prospects {
+                exposure_max: config.risk.max_exposure / config.symbols.len().max(1) as i128,
+                layers_max: u32::from(config.risk.guard_of(settings).layers_max),
+                margin: free(&report, symbol),
+                leverage: symbol.leverage,
+                isolated: symbol.isolated,
+                stop_loss: config.risk.guard_of(settings).stop_loss,
+                accept_liquidation: config.risk.accept_liquidation,
             },
             orders: gateway.orders(),
             recorder: store.recorder(key),
@@ -386,9 +403,14 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         tracing::error!("{why}");
     }
     // 5. The loops.
-    let account = account(&config, &report, config.symbols.len())?;
+    let record = store.load_account(&config.account).await?;
+    let quote = report.symbols.first().map(|s| s.instrument.quote).context("the exchange has none of the configured symbols")?;
+    let watched: Vec<u16> =
+        report.symbols.iter().filter(|s| config.risk.watched.contains(&s.instrument.symbol)).map(|s| s.index.0).collect();
     let account = AccountLoop {
-        account,
+        account: Account::new(config.risk.account(quote), config.symbols.len(), watched.len(), record, clock.now()),
+        watched,
+        keeper: keeper_in.clone(),
         name: config.account,
         inlets: keys.iter().map(|(_, i)| i.clone()).collect(),
         view: equity_in,
@@ -397,7 +419,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         links: Arc::clone(&links),
         clock,
     };
-    let keeper = Keeper { store: store.clone(), symbols: keys };
+    let keeper = Keeper { store: store.clone(), account: config.account, symbols: keys };
     edge_tasks.spawn(TaskSpec { name: "keeper", group: "app" }, |task| Box::pin(keeper.run(keeper_lane, task)))?;
     watch_records(&store, &traded, &edge_tasks)?;
     journals.start(&config, &exporter, clock, &edge_tasks)?;
@@ -541,49 +563,9 @@ struct Seat {
 fn session_config(config: &Config, venue: &Venue, tag: Tag) -> anyhow::Result<SessionConfig> {
     let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
     let symbols = config.symbols.iter().map(|s| s.symbol).collect();
-    Ok(SessionConfig { symbols, tag, routing: venue.routing, signer, recv_window: venue.recv_window, leverage: Some(config.leverage) })
-}
-
-/// A configured price on the symbol's scale.
-fn price(units: i128, symbol: &SymbolReport) -> Option<Price> {
-    let scaled = rescale(units, plimsoll_market::limits::MONEY_SCALE, symbol.instrument.price_scale, Round::Exact).ok()?;
-    i64::try_from(scaled).ok().filter(|u| *u > 0).map(Price::from_units)
-}
-
-fn findings(config: &Config, settings: &SymbolConfig, symbol: &SymbolReport, report: &BootReport) -> Vec<String> {
-    let instrument = &symbol.instrument;
-    let balance = report.balances.iter().find(|b| b.asset == instrument.quote);
-    let facts = preflight::Facts {
-        instrument,
-        hedge_mode: report.position_mode == PositionMode::Hedge,
-        available: balance.map_or(0, |b| b.available.unwrap_or(b.wallet)),
-        leverage: symbol.leverage,
-        order_quote: settings.order_quote,
-    };
-    let limits = preflight::Limits { max_leverage: config.risk.max_leverage, layers_min: config.risk.layers_min };
-    let mut findings: Vec<String> = preflight::check(&facts, &limits).iter().map(ToString::to_string).collect();
-    match price(settings.interval, symbol) {
-        None => findings.push(format!("{}: price_interval has more digits than the symbol's prices", instrument.symbol)),
-        Some(interval) if interval.units() % instrument.tick.units().max(1) != 0 => findings.push(format!(
-            "{}: price_interval {} is not a multiple of the tick {}",
-            instrument.symbol,
-            instrument.show_price(interval),
-            instrument.show_price(instrument.tick)
-        )),
-        Some(_) => {}
-    }
-    findings
-}
-
-fn account(config: &Config, report: &BootReport, symbols: usize) -> anyhow::Result<Account> {
-    let quote = report.symbols.first().map(|s| s.instrument.quote).context("the exchange has none of the configured symbols")?;
-    let limits = AccountConfig {
-        quote,
-        exposure_max: config.risk.max_exposure,
-        orders_per_10s: config.risk.orders_per_10s,
-        drawdown_max_ppm: config.risk.max_drawdown_ppm,
-    };
-    Ok(Account::new(limits, symbols))
+    let (routing, recv_window) = (venue.routing, venue.recv_window);
+    let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
+    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles })
 }
 
 type Loops = Vec<(plimsoll_market::Symbol, Inlet, SymbolLoop)>;

@@ -449,6 +449,7 @@ impl WatchParts {
                 requests: session.requests,
                 requests_failed: session.requests_failed,
                 rate_limited: session.rate_limited,
+                countdowns_failed: session.countdowns_failed,
                 fills_unattributed: session.fills_unattributed,
                 connects: session.connects,
             },

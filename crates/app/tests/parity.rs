@@ -56,7 +56,12 @@ struct Compared {
 /// What concerns the exchange and the disk; a time in an alert is not an order.
 fn is_order(action: &Action) -> bool {
     match action {
-        Action::Cancel(_) | Action::Place(_) | Action::Query { .. } | Action::Resync { .. } | Action::Commit(_) => true,
+        Action::Cancel(_)
+        | Action::Place(_)
+        | Action::Query { .. }
+        | Action::Resync { .. }
+        | Action::Commit(_)
+        | Action::Countdown { .. } => true,
         Action::Record(_) | Action::Alert(_) => false,
     }
 }

@@ -315,6 +315,42 @@ async fn broadcast_lets_the_slow_lose_and_tells_how_many() {
     assert_eq!((slow.recv().await, slow.recv().await), (Ok(got(6, 0)), Err(Ended::Closed)));
 }
 
+/// Of the acceptance tests (`crates/swarm/tests/acceptance`): none of three subscribers takes an event from another.
+#[tokio::test]
+async fn g13_each_of_three_subscribers_sees_every_event_or_a_counted_drop() {
+    const EVENTS: u32 = 10_000;
+    let broadcast = broadcast(3, 16);
+    let mut subscribers = [broadcast.subscribe(), broadcast.subscribe(), broadcast.subscribe()];
+    let (mut seen, mut missed) = ([0_u64; 3], [0_u64; 3]);
+    let mut last = [0_u32; 3];
+    let mut take = |n: usize, subscriber: &mut plimsoll_bounded::Subscriber<u32>, most: u32| {
+        for _ in 0..most {
+            let Ok(Some(received)) = subscriber.try_recv() else { return };
+            seen[n] += 1;
+            missed[n] += received.missed;
+            // What it has not seen is exactly what it is told that it missed.
+            assert_eq!(u64::from(received.item - last[n] - 1), received.missed);
+            last[n] = received.item;
+        }
+    };
+    for event in 1..=EVENTS {
+        assert_eq!(broadcast.publish(&event), 3);
+        // One is quick, one comes rarely and takes all, one comes rarely and takes little.
+        for (n, (every, most)) in [(1, 1), (50, 100), (70, 5)].into_iter().enumerate() {
+            if event % every == 0 {
+                take(n, &mut subscribers[n], most);
+            }
+        }
+    }
+    for (n, subscriber) in subscribers.iter_mut().enumerate() {
+        take(n, subscriber, u32::MAX);
+    }
+    assert_eq!([0, 1, 2].map(|n| seen[n] + missed[n]), [u64::from(EVENTS); 3]);
+    assert_eq!([0, 1, 2].map(|n| subscribers[n].dropped()), missed);
+    assert!(missed[0] == 0 && missed[1] > 0 && missed[2] > missed[1], "{missed:?}");
+    assert_eq!(broadcast.gauge().overflows(), missed.iter().sum::<u64>());
+}
+
 #[tokio::test]
 async fn broadcast_lets_the_oldest_leave_when_one_too_many_subscribes() {
     let broadcast = broadcast(2, 3);

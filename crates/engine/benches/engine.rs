@@ -8,7 +8,7 @@
 use plimsoll_engine::{Boot, Engine, EngineConfig};
 use plimsoll_market::*;
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
+use plimsoll_safety::{GateConfig, GuardConfig};
 use plimsoll_strategy::{Grid, GridConfig};
 use std::time::{Duration, Instant};
 
@@ -73,9 +73,18 @@ fn round() -> Samples {
     let interval = btc.parse_price("5", Round::Exact).unwrap();
     let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 10, sell_window: 10 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(7), run: 100, series: 0, placed_before: 0, recv_window_ms: 5_000 },
-        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 10_000_000 * 100_000_000 },
+        position: PositionConfig {
+            tag: Tag(7),
+            run: 100,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 10_000_000 * 100_000_000, guard: GuardConfig::OFF },
         interval,
+        countdown: None,
     };
     let mut engine = Engine::new(btc, cfg, Box::new(grid), &Boot::default()).unwrap();
     let mut out = Actions::new();
@@ -95,7 +104,12 @@ fn round() -> Samples {
         Event::Link(Link { feed: Feed::Account, up: true }),
         Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true, asked_at: now })),
         Event::Snapshot(Box::new(Snapshot { asked_at: now, position, open: vec![] })),
-        Event::Lease(Lease { exposure_max: 10_000_000 * 100_000_000, orders_per_10s: 10_000, until: now + Duration::from_secs(1_000_000) }),
+        Event::Lease(Lease {
+            exposure_max: 10_000_000 * 100_000_000,
+            orders_per_10s: 10_000,
+            until: now + Duration::from_secs(1_000_000),
+            demand: None,
+        }),
         top(6_000_000, now),
         Event::Committed { version: 1 },
     ];
@@ -171,7 +185,7 @@ fn round() -> Samples {
                             todo.push(report(p.id, p.price, p.qty, Qty::ZERO, OrderStatus::Canceled, None, now));
                         }
                     }
-                    Action::Query { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) => {}
+                    Action::Query { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => {}
                     Action::Resync { .. } => {}
                 }
             }

@@ -8,7 +8,7 @@ use plimsoll_market::{
     Time, Top, TradeId,
 };
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
+use plimsoll_safety::{GateConfig, GuardConfig};
 use plimsoll_strategy::{Grid, GridConfig};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,9 +16,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let interval = btc.parse_price("60", Round::Exact)?;
     let grid = Grid::new(GridConfig { interval, order_quote: 250 * 100_000_000, buy_window: 3, sell_window: 3 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 },
-        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 10_000 * 100_000_000 },
+        position: PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 10_000 * 100_000_000, guard: GuardConfig::OFF },
         interval,
+        countdown: None,
     };
     let mut engine = Engine::new(btc, cfg, Box::new(grid), &Boot::default())?;
     let now = Time::from_millis(1_700_000_000_000);
@@ -35,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Event::Link(Link { feed: Feed::Account, up: true }),
         Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true, asked_at: now })),
         Event::Snapshot(Box::new(Snapshot { asked_at: now, position: flat, open: vec![] })),
-        Event::Lease(Lease { exposure_max: 10_000 * 100_000_000, orders_per_10s: 50, until: now + Duration::from_secs(60) }),
+        Event::Lease(Lease { exposure_max: 10_000 * 100_000_000, orders_per_10s: 50, until: now + Duration::from_secs(60), demand: None }),
         Event::Top(Top { bid, bid_qty: qty, ask, ask_qty: qty, time: now }),
         Event::Committed { version: 1 },
     ];

@@ -2,8 +2,8 @@ use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
 use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Leg, OrderView, Phase, Pnl, Price, Qty, Round, Severity, Side,
-    SlotView, StateRecord, Status, StopMode, Time, Totals,
+    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Holding, Instrument, Leg, Lock, OrderView, Phase, Pnl, Price, Qty, Round,
+    Rule, Severity, Side, SlotView, StateRecord, Status, StopMode, Time, Totals,
 };
 use plimsoll_position::limits::CLOSING_STRATEGY;
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
@@ -24,6 +24,21 @@ pub struct EngineConfig {
     pub gate: GateConfig,
     /// Distance of two levels of the strategy's grid; the anchor is only valid with it.
     pub interval: Price,
+    /// The exchange's own switch: it withdraws the symbol's orders when it has not been told for so long that we live. `None`
+    /// leaves it alone.
+    pub countdown: Option<Countdown>,
+}
+
+/// A dead man's switch at the exchange.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Countdown {
+    /// How long the exchange waits.
+    pub after: Duration,
+    /// How often it is told; at most half of `after`, or one lost request would fire it.
+    pub every: Duration,
+    /// Whether it is armed though orders that are not ours are on the symbol: it would withdraw them too.
+    pub foreign: bool,
 }
 
 /// What storage brings back at boot.
@@ -66,6 +81,10 @@ enum Goal {
     Idle,
     /// Withdraw all and close the position; then idle.
     Flatten,
+    /// The same by a rule; then trade on, as far as its lock allows.
+    Close,
+    /// Trade on without opening, and tell when nothing is left.
+    Drain,
     Stop(StopMode),
 }
 
@@ -126,6 +145,9 @@ pub struct Engine {
     canceled: u64,
     rejected: u64,
     slots_cleaned: u64,
+    /// Whether the exchange's switch is armed, and when it is to be told again.
+    armed: bool,
+    arm_at: Time,
 }
 
 impl Engine {
@@ -134,7 +156,16 @@ impl Engine {
     /// # Errors
     /// When the stored slots do not fit the configuration.
     pub fn new(instrument: Instrument, cfg: EngineConfig, mut strategy: Box<dyn Strategy>, boot: &Boot) -> Result<Self, EngineError> {
-        let blank = StateRecord { version: 0, anchor: None, interval: cfg.interval, baseline: None, paused: false, halted: false };
+        let blank = StateRecord {
+            version: 0,
+            anchor: None,
+            interval: cfg.interval,
+            baseline: None,
+            paused: false,
+            halted: false,
+            lock: None,
+            closing: false,
+        };
         let mut state = boot.state.unwrap_or(blank);
         Self::check_boot(&instrument, cfg.interval, boot)?;
         if state.interval != cfg.interval {
@@ -149,14 +180,24 @@ impl Engine {
         if let Some(anchor) = state.anchor {
             strategy.anchored(anchor);
         }
+        let mut gate = Gate::new(cfg.gate, state.paused, state.halted, state.lock);
+        // What a dead process has begun to close is closed.
+        let goal = match (state.closing, state.paused) {
+            (false, _) => Goal::Trade,
+            (true, true) => Goal::Flatten,
+            (true, false) => Goal::Close,
+        };
+        if state.closing {
+            gate.closes(state.lock.map(|lock| lock.rule));
+        }
         Ok(Self {
             position: Position::new(instrument, cfg.position, Some(&books)),
-            gate: Gate::new(cfg.gate, state.paused, state.halted),
+            gate,
             strategy,
             quotes: Quotes::new(),
             cfg,
             phase: if state.halted { Phase::Halted } else { Phase::Booting },
-            goal: Goal::Trade,
+            goal,
             verify: Verify::No,
             quiet: if boot.state.is_some() { Quiet::Due } else { Quiet::Over },
             state,
@@ -171,6 +212,8 @@ impl Engine {
             canceled: 0,
             rejected: 0,
             slots_cleaned: 0,
+            armed: false,
+            arm_at: Time::ZERO,
         })
     }
 
@@ -216,7 +259,8 @@ impl Engine {
 
     /// When [`Event::Wake`] must come if nothing else does.
     pub fn wake_at(&self) -> Option<Time> {
-        Time::earliest(Time::earliest(self.position.wake_at(), self.gate.wake_at()), self.retry_at)
+        let arm = (self.cfg.countdown.is_some() && self.phase == Phase::Trading).then_some(self.arm_at);
+        Time::earliest(Time::earliest(Time::earliest(self.position.wake_at(), self.gate.wake_at()), self.retry_at), arm)
     }
 
     /// Takes an event and adds what must be done to `out`, which must be empty.
@@ -231,7 +275,13 @@ impl Engine {
         // 1: what is true.
         let changes = self.position.apply(now, event, out);
         // 2: what is allowed.
-        let (_, mode_changed) = self.gate.observe(event, &self.position.view(now));
+        let verdict = self.gate.observe(event, &self.position.view(now), out);
+        if let Some(rule) = verdict.close {
+            self.close_by(rule);
+        }
+        if changes.any(Changes::WRITER.and(Changes::DIVERGED).and(Changes::FOREIGN)) {
+            self.distrust(now, changes, out);
+        }
         if let Event::Lease(_) = event {
             self.budget.set_rate(self.gate.orders_per_10s(now));
         }
@@ -241,6 +291,8 @@ impl Engine {
             self.retry_at = None;
         }
         self.live(now, event, out);
+        self.remember(out);
+        self.arm(now, out);
         // 3: what is wanted.
         let intent = self.intend(now, event, changes);
         let epoch = self.position.view(now).inventory_epoch;
@@ -251,10 +303,10 @@ impl Engine {
             self.quotes.clear();
             self.dirty = true;
         }
-        self.dirty |= intent == Intent::Want || mode_changed || due || changes.any(Changes::FREED.and(Changes::RULES));
+        self.dirty |= intent == Intent::Want || verdict.changed || due || changes.any(Changes::FREED.and(Changes::RULES));
         self.dirty |= self.blocked && changes.any(Changes::ACKED);
         // Before it trades an engine sends nothing but what an operator orders: to withdraw, to close.
-        let ordered = self.phase == Phase::Booting && matches!(self.goal, Goal::Idle | Goal::Flatten);
+        let ordered = self.phase == Phase::Booting && matches!(self.goal, Goal::Idle | Goal::Flatten | Goal::Close);
         if !self.dirty || !(ordered || matches!(self.phase, Phase::Trading | Phase::Draining)) {
             return;
         }
@@ -272,6 +324,7 @@ impl Engine {
         self.blocked = outcome.blocked;
         self.placed += u64::from(outcome.placed);
         self.canceled += u64::from(outcome.canceled);
+        self.gate.canceled(outcome.canceled, &self.position.view(now), out);
         self.dirty = false;
         if outcome.throttled {
             self.dirty = true;
@@ -281,13 +334,13 @@ impl Engine {
 
     fn intend(&mut self, now: Time, event: &Event, changes: Changes) -> Intent {
         match self.goal {
-            Goal::Trade if self.phase == Phase::Trading => {
+            Goal::Trade | Goal::Drain if self.phase == Phase::Trading => {
                 let view = self.position.view(now);
                 self.strategy.on_event(event, changes, &view, &mut self.quotes)
             }
-            Goal::Trade | Goal::Stop(StopMode::Keep) => Intent::Keep,
+            Goal::Trade | Goal::Drain | Goal::Stop(StopMode::Keep) => Intent::Keep,
             Goal::Idle | Goal::Stop(StopMode::Cancel) => Intent::Flat,
-            Goal::Flatten | Goal::Stop(StopMode::Flatten) => self.close(now),
+            Goal::Flatten | Goal::Close | Goal::Stop(StopMode::Flatten) => self.close(now),
         }
     }
 
@@ -314,7 +367,7 @@ impl Engine {
     /// The engine's own life: boot, anchor, commands, stop.
     fn live(&mut self, now: Time, event: &Event, out: &mut Actions) {
         match event {
-            Event::Command(command) => self.on_command(now, *command, out),
+            Event::Command(command) => self.on_command(now, *command),
             Event::Shutdown(mode) => {
                 self.goal = Goal::Stop(*mode);
                 if self.phase != Phase::Drained {
@@ -347,19 +400,127 @@ impl Engine {
             | Event::Wake => {}
         }
         match self.phase {
-            Phase::Booting if self.goal == Goal::Trade => self.boot(now, event, out),
-            Phase::Booting => self.end_closing(now),
+            Phase::Booting if matches!(self.goal, Goal::Trade | Goal::Drain) => self.boot(now, event, out),
+            Phase::Booting => self.end_closing(now, out),
             Phase::Draining => self.drain(now, event, out),
-            Phase::Trading if self.goal == Goal::Flatten => self.end_closing(now),
+            Phase::Trading if matches!(self.goal, Goal::Flatten | Goal::Close | Goal::Drain) => self.end_closing(now, out),
             Phase::Trading | Phase::Drained | Phase::Halted => {}
         }
     }
 
-    /// A closing is done when nothing is held and nothing works.
-    fn end_closing(&mut self, now: Time) {
+    /// A closing is done when nothing is held and nothing works; a draining when nothing is held.
+    fn end_closing(&mut self, now: Time, out: &mut Actions) {
         let view = self.position.view(now);
-        if self.goal == Goal::Flatten && view.totals.holding.is_flat() && view.orders.is_empty() {
-            self.goal = Goal::Idle;
+        if !view.totals.holding.is_flat() || !view.in_step {
+            return;
+        }
+        match self.goal {
+            Goal::Flatten if view.orders.is_empty() => self.goal = Goal::Idle,
+            Goal::Close if view.orders.is_empty() => {
+                self.goal = Goal::Trade;
+                self.write_anew();
+            }
+            Goal::Drain => {
+                let text = format_args!("{}: drained: nothing is held, and nothing will be opened", view.instrument.symbol);
+                out.push(Action::Alert(Box::new(Alert::new(Severity::Info, AlertCode::Command, now, &text))));
+                self.goal = Goal::Idle;
+            }
+            Goal::Trade | Goal::Idle | Goal::Flatten | Goal::Close | Goal::Stop(_) => {}
+        }
+    }
+
+    /// What was wanted before is void: the strategy writes anew.
+    fn write_anew(&mut self) {
+        self.quotes.clear();
+        self.dirty = true;
+        if let Some(anchor) = self.state.anchor {
+            self.strategy.anchored(anchor);
+        }
+    }
+
+    /// A rule demands that the position be closed. A stop and an operator's word go before.
+    fn close_by(&mut self, rule: Rule) {
+        self.gate.closes(Some(rule));
+        if matches!(self.goal, Goal::Trade | Goal::Drain | Goal::Idle) {
+            self.goal = if self.goal == Goal::Trade { Goal::Close } else { Goal::Flatten };
+            self.quotes.clear();
+            self.dirty = true;
+        }
+    }
+
+    /// Line 2 once more: what was not known when it was written locks the symbol.
+    fn judge_anew(&mut self, now: Time, out: &mut Actions) {
+        self.gate.observe(&Event::Wake, &self.position.view(now), out);
+        self.dirty = true;
+    }
+
+    /// Somebody else trades with our mark, or the books do not come to agree with the exchange.
+    fn distrust(&mut self, now: Time, changes: Changes, out: &mut Actions) {
+        let symbol = self.position.view(now).instrument.symbol;
+        if changes.any(Changes::WRITER) && self.gate.lock_by(Lock { rule: Rule::OtherWriter, until: None }) {
+            out.push(Action::Alert(Box::new(Alert::new(
+                Severity::Critical,
+                AlertCode::OtherWriter,
+                now,
+                &format_args!(
+                    "{symbol}: an order with this account's mark that is not ours: another instance trades it; nothing is opened until re-armed"
+                ),
+            ))));
+            self.judge_anew(now, out);
+        }
+        if changes.any(Changes::FOREIGN) && self.gate.lock_by(Lock { rule: Rule::ForeignPosition, until: None }) {
+            out.push(Action::Alert(Box::new(Alert::new(
+                Severity::Critical,
+                AlertCode::PositionMismatch,
+                now,
+                &format_args!(
+                    "{symbol}: the account holds a position that is not of this bot; nothing is traded: close it, or set trading.accept_positions: true"
+                ),
+            ))));
+            self.judge_anew(now, out);
+        }
+        if changes.any(Changes::DIVERGED) && self.gate.lock_by(Lock { rule: Rule::Divergence, until: None }) {
+            out.push(Action::Alert(Box::new(Alert::new(
+                Severity::Critical,
+                AlertCode::PositionMismatch,
+                now,
+                &format_args!("{symbol}: books and exchange do not come to agree; nothing is opened until re-armed"),
+            ))));
+            self.judge_anew(now, out);
+        }
+    }
+
+    /// Commits what a restart must know, when it has changed.
+    fn remember(&mut self, out: &mut Actions) {
+        // A pause of some seconds is not worth a write; what it is for is found out again.
+        let lock = self.gate.lock().filter(|lock| !matches!(lock.rule, Rule::Margin | Rule::Churn));
+        let closing = matches!(self.goal, Goal::Flatten | Goal::Close);
+        let state = &mut self.state;
+        if (state.paused, state.halted, state.lock, state.closing) == (self.gate.paused(), self.gate.halted(), lock, closing) {
+            return;
+        }
+        (state.paused, state.halted, state.lock, state.closing) = (self.gate.paused(), self.gate.halted(), lock, closing);
+        self.commit(out);
+    }
+
+    /// Tells the exchange's switch that this engine lives: only what comes by here proves that.
+    fn arm(&mut self, now: Time, out: &mut Actions) {
+        let Some(countdown) = self.cfg.countdown else { return };
+        let wanted = match self.phase {
+            Phase::Trading => countdown.foreign || self.position.foreign_orders() == 0,
+            // The stop confirms by itself that nothing is open, or means to leave it open.
+            Phase::Draining | Phase::Drained => false,
+            Phase::Booting | Phase::Halted => return,
+        };
+        if wanted && now >= self.arm_at {
+            // While requests do not get through the exchange counts on: that is what it is for.
+            self.arm_at = now + countdown.every;
+            self.armed = true;
+            out.push(Action::Countdown { after: countdown.after });
+        } else if !wanted && self.armed {
+            self.armed = false;
+            self.arm_at = now + countdown.every;
+            out.push(Action::Countdown { after: Duration::ZERO });
         }
     }
 
@@ -409,10 +570,15 @@ impl Engine {
                 self.anchored = true;
             }
         }
+        // The books agree with the exchange: whatever was foreign is gone.
+        self.gate.unlock(Rule::ForeignPosition);
         self.phase = Phase::Trading;
         self.dirty = true;
-        let symbol = view.instrument.symbol;
+        self.arm_at = now;
+        // What is placed with our mark from now on is placed by us, by the exchange's own time.
+        let (symbol, began) = (view.instrument.symbol, top.time);
         out.push(Action::Alert(Box::new(Alert::new(Severity::Info, AlertCode::Started, now, &format_args!("{symbol}: trading")))));
+        self.position.trades_from(began);
     }
 
     fn commit(&mut self, out: &mut Actions) {
@@ -420,34 +586,36 @@ impl Engine {
         out.push(Action::Commit(Box::new(self.state)));
     }
 
-    fn on_command(&mut self, now: Time, command: Command, out: &mut Actions) {
+    fn on_command(&mut self, now: Time, command: Command) {
         if matches!(self.goal, Goal::Stop(_)) {
             return;
         }
         match command {
             Command::Pause | Command::Resync => {}
-            Command::Resume => {
-                self.goal = Goal::Trade;
+            Command::Drain => {
+                if matches!(self.goal, Goal::Trade | Goal::Idle) {
+                    self.goal = Goal::Drain;
+                    self.write_anew();
+                }
+            }
+            Command::Resume | Command::Rearm => {
+                // What a rule has begun to close is closed; to lift its lock does not mean to resume what an operator has paused.
+                if self.goal != Goal::Close && (command == Command::Resume || !self.gate.paused()) {
+                    self.goal = Goal::Trade;
+                    self.write_anew();
+                }
                 if self.phase == Phase::Halted {
                     self.phase = Phase::Booting;
                 }
-                // What was wanted before is void: the strategy writes anew.
-                self.quotes.clear();
-                self.dirty = true;
-                if let Some(anchor) = self.state.anchor {
-                    self.strategy.anchored(anchor);
-                }
             }
             Command::CancelAll => self.goal = Goal::Idle,
-            Command::Flatten => self.goal = Goal::Flatten,
+            Command::Flatten => {
+                self.goal = Goal::Flatten;
+                self.gate.closes(None);
+            }
             Command::CleanupSlots => {
                 self.slots_cleaned += self.position.cleanup_empty_slots(now) as u64;
             }
-        }
-        if (self.state.paused, self.state.halted) != (self.gate.paused(), self.gate.halted()) {
-            self.state.paused = self.gate.paused();
-            self.state.halted = self.gate.halted();
-            self.commit(out);
         }
     }
 
@@ -515,6 +683,7 @@ impl Engine {
     pub fn status(&self, now: Time) -> Status {
         let view = self.position.view(now);
         let totals = view.totals;
+        let drift = self.position.drift();
         let anchor = self.state.anchor;
         let level_price = |leg: Leg| {
             let anchor = anchor?;
@@ -549,6 +718,8 @@ impl Engine {
             symbol: view.instrument.symbol,
             phase: self.phase,
             closed: self.gate.closed().map(plimsoll_safety::Closed::as_str),
+            lock: self.gate.lock(),
+            closing: self.state.closing,
             top: view.top.copied(),
             mark: view.mark.copied(),
             holding: totals.holding,
@@ -565,6 +736,10 @@ impl Engine {
             slots,
             orders,
             foreign_orders: self.position.foreign_orders(),
+            drift: Holding::from_units(drift.units),
+            healed_in: drift.healed_in,
+            taken_over: drift.taken_over,
+            late_fills: self.position.late_fills(),
             placed: self.placed,
             canceled: self.canceled,
             rejected: self.rejected,

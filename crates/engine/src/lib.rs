@@ -12,5 +12,5 @@ mod reconcile;
 mod turn;
 
 pub use account::{Account, AccountAction, AccountConfig, AccountInput, Equity};
-pub use engine::{Boot, Engine, EngineConfig, EngineError};
+pub use engine::{Boot, Countdown, Engine, EngineConfig, EngineError};
 pub use turn::{Shell, turn};

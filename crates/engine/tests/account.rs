@@ -1,15 +1,27 @@
-//! The account: leases, equity, drawdown.
+//! The account: leases, equity, drawdown, the loss of a day, the risk monitor.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 
 use plimsoll_engine::{Account, AccountAction, AccountConfig, AccountInput};
 use plimsoll_market::*;
+use plimsoll_safety::{LadderConfig, MonitorConfig, Tier};
 use std::time::Duration;
 
 const USDT: i128 = 100_000_000;
 
+fn config() -> AccountConfig {
+    AccountConfig {
+        quote: Asset::new("USDT").unwrap(),
+        exposure_max: 900 * USDT,
+        orders_per_10s: 30,
+        ladder: LadderConfig { yellow: 1_000_000, orange: 1_000_000, red: 100_000, smoothing: Duration::ZERO },
+        close_on_red: false,
+        daily_loss: 1_000_000,
+        monitor: None,
+    }
+}
+
 fn account(symbols: usize) -> Account {
-    let quote = Asset::new("USDT").unwrap();
-    Account::new(AccountConfig { quote, exposure_max: 900 * USDT, orders_per_10s: 30, drawdown_max_ppm: 100_000 }, symbols)
+    Account::new(config(), symbols, 0, None, Time::ZERO)
 }
 
 fn feed(account: &mut Account, now: Time, input: AccountInput) -> Vec<AccountAction> {
@@ -23,22 +35,40 @@ fn wallet(usdt: i128) -> AccountInput {
     AccountInput::Event(AccountEvent::Balance(Balance { asset, wallet: usdt * USDT, available: None, time: Time::ZERO }))
 }
 
-fn leases(actions: &[AccountAction]) -> Vec<(u16, i128, u16)> {
+fn figures(unrealized: i128) -> AccountInput {
+    AccountInput::Figures { symbol: 0, unrealized: Some(unrealized), booked: 0 }
+}
+
+fn leases(actions: &[AccountAction]) -> Vec<(u16, i128, u16, Option<Demand>)> {
     actions
         .iter()
         .filter_map(|a| match a {
-            AccountAction::Lease { symbol, lease } => Some((*symbol, lease.exposure_max / USDT, lease.orders_per_10s)),
-            AccountAction::Alert(_) => None,
+            AccountAction::Lease { symbol, lease } => Some((*symbol, lease.exposure_max / USDT, lease.orders_per_10s, lease.demand)),
+            AccountAction::Alert(_) | AccountAction::Commit(_) => None,
         })
         .collect()
 }
+
+fn alerts(actions: &[AccountAction]) -> Vec<AlertCode> {
+    let code = |a: &AccountAction| match a {
+        AccountAction::Alert(alert) => Some(alert.code),
+        AccountAction::Lease { .. } | AccountAction::Commit(_) => None,
+    };
+    actions.iter().filter_map(code).collect()
+}
+
+fn committed(actions: &[AccountAction]) -> Option<AccountRecord> {
+    actions.iter().rev().find_map(|a| if let AccountAction::Commit(record) = a { Some(*record) } else { None })
+}
+
+const STOP: Option<Demand> = Some(Demand { rule: Rule::Drawdown, close: false });
 
 #[test]
 fn limits_are_shared_evenly_and_renewed_before_they_end() {
     let mut a = account(3);
     let now = Time::from_millis(1_000);
     let first = feed(&mut a, now, AccountInput::Wake);
-    assert_eq!(leases(&first), [(0, 300, 10), (1, 300, 10), (2, 300, 10)]);
+    assert_eq!(leases(&first), [(0, 300, 10, None), (1, 300, 10, None), (2, 300, 10, None)]);
     let next = a.wake_at();
     let AccountAction::Lease { lease, .. } = &first[0] else { panic!("no lease") };
     assert!(next < lease.until);
@@ -47,19 +77,86 @@ fn limits_are_shared_evenly_and_renewed_before_they_end() {
 }
 
 #[test]
-fn a_fall_beyond_the_limit_lends_nothing_until_an_operator_resets() {
+fn a_fall_beyond_the_limit_stops_opening_until_an_operator_rearms_over_a_restart_too() {
     let mut a = account(1);
     let now = Time::from_millis(1_000);
     feed(&mut a, now, wallet(1_000));
     // Ten percent exactly is allowed.
-    assert!(feed(&mut a, now, AccountInput::Unrealized { symbol: 0, units: Some(-100 * USDT) }).is_empty());
-    let stopped = feed(&mut a, now, AccountInput::Unrealized { symbol: 0, units: Some(-100 * USDT - 1) });
-    assert!(matches!(&stopped[0], AccountAction::Alert(alert) if alert.code == AlertCode::Drawdown));
-    assert_eq!(leases(&stopped), [(0, 0, 30)]);
+    assert!(alerts(&feed(&mut a, now, figures(-100 * USDT))).is_empty());
+    let stopped = feed(&mut a, now, figures(-100 * USDT - 1));
+    assert_eq!(alerts(&stopped), [AlertCode::Drawdown]);
+    assert_eq!(leases(&stopped), [(0, 900, 30, STOP)]);
     // Coming back does not lift it.
-    let back = feed(&mut a, now + Duration::from_secs(60), AccountInput::Unrealized { symbol: 0, units: Some(0) });
-    assert_eq!(leases(&back), [(0, 0, 30)]);
-    assert_eq!(leases(&feed(&mut a, now + Duration::from_secs(61), AccountInput::Reset)), [(0, 900, 30)]);
+    let back = feed(&mut a, now + Duration::from_secs(60), figures(0));
+    assert_eq!(leases(&back), [(0, 900, 30, STOP)]);
+    let record = committed(&stopped).unwrap();
+    assert_eq!((record.peak, record.latched), (1_000 * USDT, Some(Rule::Drawdown)));
+    let mut b = Account::new(config(), 1, 0, Some(record), now);
+    assert_eq!(leases(&feed(&mut b, now, AccountInput::Wake)), [(0, 900, 30, STOP)], "a restart finds it latched");
+    let lifted = feed(&mut a, now + Duration::from_secs(61), AccountInput::Rearm);
+    assert_eq!((leases(&lifted), committed(&lifted).unwrap().latched), (vec![(0, 900, 30, None)], None));
+}
+
+#[test]
+fn the_last_rung_closes_positions_when_it_is_told_to() {
+    let mut a = Account::new(AccountConfig { close_on_red: true, ..config() }, 1, 0, None, Time::ZERO);
+    feed(&mut a, Time::from_millis(1), wallet(1_000));
+    feed(&mut a, Time::from_millis(1), figures(0));
+    let red = feed(&mut a, Time::from_millis(2), figures(-200 * USDT));
+    assert_eq!(leases(&red), [(0, 900, 30, Some(Demand { rule: Rule::Drawdown, close: true }))]);
+    assert_eq!((a.equity().tier, a.equity().drawdown), (Tier::Red, 200_000));
+}
+
+#[test]
+fn a_lost_day_ends_at_midnight_and_a_restart_remembers_it() {
+    let cfg = AccountConfig { daily_loss: 50_000, ..config() };
+    let day = |n: u64, ms: u64| Time::from_millis(n * 86_400_000 + ms);
+    let mut a = Account::new(cfg, 1, 0, None, Time::ZERO);
+    feed(&mut a, day(1, 0), wallet(1_000));
+    feed(&mut a, day(1, 1), figures(0));
+    let lost = feed(&mut a, day(1, 2), figures(-51 * USDT));
+    let stop = Some(Demand { rule: Rule::DailyLoss, close: false });
+    assert_eq!((alerts(&lost), leases(&lost)), (vec![AlertCode::Drawdown], vec![(0, 900, 30, stop)]));
+    let mut b = Account::new(cfg, 1, 0, committed(&lost), day(1, 3));
+    feed(&mut b, day(1, 3), wallet(1_000));
+    assert_eq!(b.equity().demand, stop);
+    feed(&mut b, day(2, 0), figures(-51 * USDT));
+    assert_eq!((b.equity().demand, b.equity().day_start), (None, 949 * USDT));
+}
+
+#[test]
+fn a_withdrawal_is_no_loss_and_no_drift() {
+    let mut a = account(1);
+    let now = Time::from_millis(1_000);
+    feed(&mut a, now, wallet(1_000));
+    feed(&mut a, now, figures(0));
+    let amount = Amount::new(Asset::new("USDT").unwrap(), -500 * USDT);
+    feed(&mut a, now, AccountInput::Event(AccountEvent::Transfer { amount }));
+    feed(&mut a, now, wallet(500));
+    assert!(alerts(&feed(&mut a, now, figures(0))).is_empty());
+    assert_eq!((a.equity().drawdown, a.equity().drift), (0, Some(0)));
+    // What the books do not know of is drift.
+    feed(&mut a, now, wallet(497));
+    feed(&mut a, now, figures(0));
+    assert_eq!(a.equity().drift, Some(-3 * USDT));
+}
+
+#[test]
+fn the_risk_monitor_stops_all_symbols_and_says_so_once() {
+    let monitor = MonitorConfig { window: 2, multiplier: 3_000, recovery: 3, stale_after: Duration::from_secs(180) };
+    let mut a = Account::new(AccountConfig { monitor: Some(monitor), ..config() }, 2, 1, None, Time::ZERO);
+    let at = |n: u64| Time::from_millis(n * 60_000);
+    let candle = |n, close, volume| AccountInput::Candle { watched: 0, open_time: at(n), close, volume };
+    for n in 1..=2 {
+        assert!(alerts(&feed(&mut a, at(n + 1), candle(n, 100, 10))).is_empty());
+    }
+    let falling = feed(&mut a, at(4), candle(3, 90, 40));
+    let stop = Some(Demand { rule: Rule::RiskMonitor, close: false });
+    assert_eq!((alerts(&falling), leases(&falling)), (vec![AlertCode::Risk], vec![(0, 450, 15, stop), (1, 450, 15, stop)]));
+    assert!(alerts(&feed(&mut a, at(5), candle(4, 90, 40))).is_empty());
+    let over = feed(&mut a, at(6), candle(5, 120, 10));
+    assert_eq!((alerts(&over), leases(&over).len()), (vec![AlertCode::Risk], 2));
+    assert_eq!(a.equity().demand, None);
 }
 
 #[test]

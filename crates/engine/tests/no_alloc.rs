@@ -5,7 +5,7 @@
 use plimsoll_engine::{Boot, Engine, EngineConfig};
 use plimsoll_market::*;
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
+use plimsoll_safety::{GateConfig, GuardConfig};
 use plimsoll_strategy::{Grid, GridConfig};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -45,9 +45,18 @@ fn market_event_to_order_allocates_nothing() {
     let interval = btc.parse_price("20", Round::Exact).unwrap();
     let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 20, sell_window: 20 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(7), run: 100, series: 0, placed_before: 0, recv_window_ms: 5_000 },
-        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000 },
+        position: PositionConfig {
+            tag: Tag(7),
+            run: 100,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
         interval,
+        countdown: None,
     };
     let mut engine = Engine::new(btc, cfg, Box::new(grid), &Boot::default()).unwrap();
     let mut out = Actions::new();
@@ -63,7 +72,12 @@ fn market_event_to_order_allocates_nothing() {
         Event::Link(Link { feed: Feed::Account, up: true }),
         Event::Fills(Box::new(FillPage { fills: vec![], baseline: Some(TradeId(1)), last: true, asked_at: now })),
         Event::Snapshot(Box::new(Snapshot { asked_at: now, position, open: vec![] })),
-        Event::Lease(Lease { exposure_max: 1_000_000 * 100_000_000, orders_per_10s: 10_000, until: now + Duration::from_secs(1_000_000) }),
+        Event::Lease(Lease {
+            exposure_max: 1_000_000 * 100_000_000,
+            orders_per_10s: 10_000,
+            until: now + Duration::from_secs(1_000_000),
+            demand: None,
+        }),
         top(&btc, 0, now),
         Event::Committed { version: 1 },
     ];
@@ -93,7 +107,12 @@ fn market_event_to_order_allocates_nothing() {
                     canceled += 1;
                     (cancel.id, OrderStatus::Canceled)
                 }
-                Action::Query { .. } | Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) => continue,
+                Action::Query { .. }
+                | Action::Resync { .. }
+                | Action::Commit(_)
+                | Action::Record(_)
+                | Action::Alert(_)
+                | Action::Countdown { .. } => continue,
             };
             let report = OrderReport {
                 id: Some(id),

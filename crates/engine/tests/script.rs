@@ -1,155 +1,13 @@
 //! Scripts: events in, actions out, as text.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 
-use plimsoll_engine::{Boot, Engine, EngineConfig};
+mod shared;
+
+use plimsoll_engine::Boot;
 use plimsoll_market::*;
-use plimsoll_position::{PositionConfig, Restored};
-use plimsoll_safety::GateConfig;
-use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_position::Restored;
+use shared::{World, usdt};
 use std::time::Duration;
-
-struct World {
-    engine: Engine,
-    btc: Instrument,
-    now: Time,
-    out: Actions,
-    next_order: u128,
-    next_trade: u64,
-}
-
-fn usdt(units: i128) -> Amount {
-    Amount::new(Asset::new("USDT").unwrap(), units)
-}
-
-impl World {
-    fn new(boot: &Boot) -> Self {
-        let btc = Instrument::example_btcusdt();
-        let interval = btc.parse_price("100", Round::Exact).unwrap();
-        let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 3, sell_window: 3 }, 0);
-        let cfg = EngineConfig {
-            position: PositionConfig { tag: Tag(7), run: 100, series: 0, placed_before: 0, recv_window_ms: 5_000 },
-            gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000 },
-            interval,
-        };
-        let engine = Engine::new(btc, cfg, Box::new(grid), boot).unwrap();
-        Self { engine, btc, now: Time::from_millis(1_700_000_000_000), out: Actions::new(), next_order: 1, next_trade: 1_000 }
-    }
-
-    /// Feeds an event and returns what the engine did, one line an action; records are left out.
-    fn feed(&mut self, event: Event) -> Vec<String> {
-        self.engine.on_event(self.now, &event, &mut self.out);
-        let btc = self.btc;
-        self.out
-            .drain()
-            .filter_map(|action| match action {
-                Action::Place(p) => Some(format!("place {:?} {} {}", p.id, btc.show_qty(p.qty), btc.show_price(p.price))),
-                Action::Cancel(c) => Some(format!("cancel {:?}", c.id)),
-                Action::Query { id } => Some(format!("query {id:?}")),
-                Action::Resync { after } => Some(format!("resync {}", after.map_or("-".into(), |t| t.to_string()))),
-                Action::Commit(s) => Some(format!("commit {} anchor {:?}", s.version, s.anchor.map(|a| btc.show_price(a).to_string()))),
-                Action::Record(_) => None,
-                Action::Alert(a) => Some(format!("alert {}", a.code.as_str())),
-            })
-            .collect()
-    }
-
-    #[track_caller]
-    fn check(&mut self, event: Event, expected: &[&str]) {
-        let got = self.feed(event.clone());
-        assert_eq!(got, expected, "after {event:?}");
-    }
-
-    fn top(&self, bid: &str, ask: &str) -> Event {
-        let qty = self.btc.parse_qty("1", Round::Exact).unwrap();
-        let price = |t| self.btc.parse_price(t, Round::Exact).unwrap();
-        Event::Top(Top { bid: price(bid), bid_qty: qty, ask: price(ask), ask_qty: qty, time: self.now })
-    }
-
-    fn snapshot(&self, holding: &str, open: Vec<OrderReport>) -> Event {
-        let position = PositionReport {
-            side: PositionSide::Both,
-            holding: self.btc.parse_holding(holding).unwrap(),
-            entry: RefPrice::ZERO,
-            liquidation: RefPrice::ZERO,
-            leverage: 10,
-        };
-        Event::Snapshot(Box::new(Snapshot { asked_at: self.now, position, open }))
-    }
-
-    fn page(&self, fills: Vec<Fill>, baseline: Option<u64>) -> Event {
-        Event::Fills(Box::new(FillPage { fills, baseline: baseline.map(TradeId), last: true, asked_at: self.now }))
-    }
-
-    fn lease(&self) -> Event {
-        Event::Lease(Lease { exposure_max: 100_000 * 100_000_000, orders_per_10s: 100, until: self.now + Duration::from_secs(3_600) })
-    }
-
-    fn id(leg: i32, side: Side, generation: u64) -> ClientId {
-        ClientId::new(Tag(7), 100, Leg::new(0, leg).unwrap(), side, generation)
-    }
-
-    fn report(&mut self, id: ClientId, price: &str, qty: &str, filled: &str, status: OrderStatus, source: Source) -> OrderReport {
-        OrderReport {
-            id: Some(id),
-            order_id: OrderId(u128::from(id.generation())),
-            side: id.side(),
-            price: self.btc.parse_price(price, Round::Exact).unwrap(),
-            qty: self.btc.parse_qty(qty, Round::Exact).unwrap(),
-            filled: self.btc.parse_qty(filled, Round::Exact).unwrap(),
-            average: RefPrice::ZERO,
-            status,
-            kind: OrderType::Limit,
-            tif: TimeInForce::Gtx,
-            reduce_only: false,
-            fill: None,
-            time: self.now,
-            source,
-        }
-    }
-
-    fn ack(&mut self, leg: i32, side: Side, generation: u64, price: &str, qty: &str) -> Event {
-        Event::Order(Box::new(self.report(Self::id(leg, side, generation), price, qty, "0", OrderStatus::New, Source::Stream)))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a line of a script")]
-    fn fill(&mut self, leg: i32, side: Side, generation: u64, price: &str, of: &str, qty: &str, status: OrderStatus) -> Event {
-        let id = Self::id(leg, side, generation);
-        let mut report = self.report(id, price, of, qty, status, Source::Stream);
-        self.next_trade += 1;
-        self.next_order += 1;
-        report.fill = Some(Fill {
-            trade_id: TradeId(self.next_trade),
-            order_id: report.order_id,
-            id: Some(id),
-            side,
-            price: report.price,
-            qty: report.filled,
-            fee: usdt(4_000_000),
-            realized: usdt(0),
-            maker: true,
-            time: self.now,
-        });
-        Event::Order(Box::new(report))
-    }
-
-    /// Boots to trading at 60,000 with buys at levels 0, -1, -2 acknowledged.
-    fn trading() -> Self {
-        let mut w = Self::new(&Boot::default());
-        w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync -"]);
-        w.check(w.page(vec![], Some(1_000)), &[]);
-        w.check(w.snapshot("0", vec![]), &[]);
-        w.check(w.lease(), &[]);
-        w.check(w.top("60000.0", "60000.1"), &["commit 1 anchor Some(\"60000.00\")"]);
-        w.check(w.top("60000.0", "60000.2"), &[]);
-        let placed = ["alert started", "place 0:B+0#1 0.003 60000.00", "place 0:B-1#2 0.003 59900.00", "place 0:B-2#3 0.003 59800.00"];
-        w.check(Event::Committed { version: 1 }, &placed);
-        for (leg, price) in [(0, "60000"), (-1, "59900"), (-2, "59800")] {
-            let ack = w.ack(leg, Side::Buy, u64::from(leg.unsigned_abs()) + 1, price, "0.003");
-            w.check(ack, &[]);
-        }
-        w
-    }
-}
 
 #[test]
 fn places_nothing_before_the_anchor_is_on_disk() {
@@ -288,7 +146,16 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
     let btc = Instrument::example_btcusdt();
     let anchor = btc.parse_price("60000", Round::Exact).unwrap();
     let interval = btc.parse_price("100", Round::Exact).unwrap();
-    let state = StateRecord { version: 5, anchor: Some(anchor), interval, baseline: Some(TradeId(1_000)), paused: false, halted: false };
+    let state = StateRecord {
+        version: 5,
+        anchor: Some(anchor),
+        interval,
+        baseline: Some(TradeId(1_000)),
+        paused: false,
+        halted: false,
+        lock: None,
+        closing: false,
+    };
     let totals = Totals { watermark: Some(TradeId(1_000)), ..Totals::EMPTY };
     let boot = Boot { state: Some(state), books: Restored { totals: Some(totals), slots: vec![], recent: vec![] }, open_orders: 0 };
     let mut w = World::new(&boot);
@@ -340,7 +207,7 @@ fn flatten_withdraws_then_closes_at_market() {
     if let Some(fill) = report.fill.as_mut() {
         fill.id = Some(id);
     }
-    w.check(Event::Order(report), &[]);
+    w.check(Event::Order(report), &["commit 3 anchor Some(\"60000.00\")"]);
     let status = w.engine.status(w.now);
     assert!(status.holding.is_flat() && status.slots.is_empty() && status.orders.is_empty());
     w.check(w.top("60000.0", "60000.1"), &[]);
@@ -362,12 +229,16 @@ fn a_lost_account_stream_keeps_orders_but_opens_nothing() {
 #[test]
 fn exposure_lent_is_never_passed() {
     let mut w = World::trading();
-    let lease = Lease { exposure_max: 400 * 100_000_000, orders_per_10s: 100, until: w.now + Duration::from_secs(60) };
+    let lease = Lease { exposure_max: 400 * 100_000_000, orders_per_10s: 100, until: w.now + Duration::from_secs(60), demand: None };
     // Three orders of about 180 each: only two fit into 400.
     w.check(Event::Lease(lease), &["cancel 0:B-2#3"]);
-    // An order on its way out still counts: with it, only the nearest of the new window fits.
+    // Orders on their way out still count: the nearest of the new window waits until there is room for it.
     let moved = w.top("60150.0", "60150.1");
-    w.check(moved, &["cancel 0:B+0#1", "cancel 0:B-1#2", "place 0:B+1#4 0.003 60100.00"]);
+    w.check(moved, &["cancel 0:B+0#1", "cancel 0:B-1#2"]);
+    for (leg, generation, price, placed) in [(-2, 3, "59800", &[][..]), (-1, 2, "59900", &["place 0:B+1#4 0.003 60100.00"])] {
+        let gone = w.report(World::id(leg, Side::Buy, generation), price, "0.003", "0", OrderStatus::Canceled, Source::Reply);
+        w.check(Event::Order(Box::new(gone)), placed);
+    }
 }
 
 #[test]
@@ -390,7 +261,16 @@ fn a_page_of_closing_executions_over_many_slots_fits() {
     let btc = Instrument::example_btcusdt();
     let anchor = btc.parse_price("60000", Round::Exact).unwrap();
     let interval = btc.parse_price("100", Round::Exact).unwrap();
-    let state = StateRecord { version: 5, anchor: Some(anchor), interval, baseline: Some(TradeId(1_000)), paused: false, halted: false };
+    let state = StateRecord {
+        version: 5,
+        anchor: Some(anchor),
+        interval,
+        baseline: Some(TradeId(1_000)),
+        paused: false,
+        halted: false,
+        lock: None,
+        closing: false,
+    };
     let slots: Vec<SlotRow> = (0..200)
         .map(|level| SlotRow { leg: Leg::new(0, level).unwrap(), held: Qty::from_units(3), cost: Notional::from_units(18_000_000) })
         .collect();

@@ -66,6 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         signer: Signer::new(Secret::new(key)?, &Secret::new(secret)?),
         recv_window: Duration::from_secs(5),
         leverage: None,
+        candles: 0,
     };
     let session = Session::new(session, 1, &mut grants)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -209,9 +209,13 @@ impl OrderSender {
     pub fn try_send(&self, symbol: SymbolIndex, action: Action) -> Result<(), OrderRefused> {
         let lane = match &action {
             Action::Cancel(_) => &self.cancels,
-            Action::Place(_) | Action::Query { .. } | Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) => {
-                &self.orders
-            }
+            Action::Place(_)
+            | Action::Query { .. }
+            | Action::Resync { .. }
+            | Action::Countdown { .. }
+            | Action::Commit(_)
+            | Action::Record(_)
+            | Action::Alert(_) => &self.orders,
         };
         match lane.try_send((symbol, action)) {
             Ok(_) => Ok(()),

@@ -4,7 +4,7 @@ use plimsoll_engine::{Boot, Engine, EngineConfig};
 use plimsoll_journal::{End, EntryRef, FRAME_HEAD, Head, MAGIC, Settings, replay, seal, show_event};
 use plimsoll_market::{Actions, Event, Feed, Instrument, Link, Name, Price, Tag, Time};
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
+use plimsoll_safety::{GateConfig, GuardConfig};
 use plimsoll_strategy::{Grid, GridConfig};
 use std::time::Duration;
 
@@ -13,9 +13,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let interval = Price::from_units(10_000);
     let grid = GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 3, sell_window: 3 };
     let config = EngineConfig {
-        position: PositionConfig { tag: Tag(7), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 },
-        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * 100_000_000 },
+        position: PositionConfig {
+            tag: Tag(7),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * 100_000_000, guard: GuardConfig::OFF },
         interval,
+        countdown: None,
     };
     let (btc, now) = (Instrument::example_btcusdt(), Time::from_millis(1_700_000_000_000));
     let mut engine = Engine::new(btc, config, Box::new(Grid::new(grid, 0)), &Boot::default())?;

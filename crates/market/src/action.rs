@@ -2,7 +2,9 @@ use crate::ids::{ClientId, Leg, TradeId};
 use crate::limits::ACTIONS_MAX;
 use crate::money::{Holding, Notional, Price, Qty};
 use crate::order::{Fill, Order, OrderType, TimeInForce};
+use crate::risk::Lock;
 use crate::time::Time;
+use core::time::Duration;
 
 /// Everything an engine can ask of the world.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +30,11 @@ pub enum Action {
     Record(Box<Record>),
     /// Tell a human.
     Alert(Box<Alert>),
+    /// Have the exchange withdraw all orders of the symbol, foreign ones too, unless it is told again in time; zero disarms it.
+    Countdown {
+        /// For so long; whole milliseconds.
+        after: Duration,
+    },
 }
 
 const _: () = assert!(size_of::<Action>() <= 48);
@@ -119,6 +126,10 @@ pub struct StateRecord {
     pub paused: bool,
     /// Whether the symbol was halted and must not trade until an operator resumes it.
     pub halted: bool,
+    /// What a rule has locked.
+    pub lock: Option<Lock>,
+    /// Whether the position is being closed: a restart goes on with it.
+    pub closing: bool,
 }
 
 /// What one event of the account changed; stored as a whole or not at all.
@@ -279,6 +290,12 @@ pub enum AlertCode {
     Stream,
     /// The database or its pool of connections is in trouble.
     Database,
+    /// A rule of the risk ladder stopped opening, had a position closed, or let go.
+    Risk,
+    /// Somebody else trades with the mark of this account.
+    OtherWriter,
+    /// Something that must always hold does not.
+    Invariant,
 }
 
 impl AlertCode {
@@ -307,11 +324,14 @@ impl AlertCode {
             Self::Task => "task",
             Self::Stream => "stream",
             Self::Database => "database",
+            Self::Risk => "risk",
+            Self::OtherWriter => "other_writer",
+            Self::Invariant => "invariant",
         }
     }
 
     /// All codes, in the order of their discriminants.
-    pub const ALL: [Self; Self::Database as usize + 1] = [
+    pub const ALL: [Self; Self::Invariant as usize + 1] = [
         Self::Started,
         Self::PositionMismatch,
         Self::ForeignOrders,
@@ -334,6 +354,9 @@ impl AlertCode {
         Self::Task,
         Self::Stream,
         Self::Database,
+        Self::Risk,
+        Self::OtherWriter,
+        Self::Invariant,
     ];
 
     /// Reads the word that [`AlertCode::as_str`] writes.

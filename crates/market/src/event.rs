@@ -4,6 +4,7 @@ use crate::ids::{Asset, ClientId, PositionSide, Symbol, TradeId};
 use crate::instrument::Instrument;
 use crate::money::{Amount, Bps, Holding, RefPrice};
 use crate::order::{Fill, OrderReport};
+use crate::risk::Demand;
 use crate::time::Time;
 
 /// Everything that can happen to an engine. What is not here cannot influence a decision.
@@ -249,6 +250,8 @@ pub struct Lease {
     pub orders_per_10s: u16,
     /// When it ends; without a lease nothing is opened.
     pub until: Time,
+    /// What a rule of the account demands now.
+    pub demand: Option<Demand>,
 }
 
 /// A funding payment of one symbol.
@@ -273,6 +276,11 @@ pub enum AccountEvent {
         /// The position.
         position: PositionReport,
     },
+    /// Money came to the account or left it, by a transfer: neither profit nor loss.
+    Transfer {
+        /// Signed: positive came in.
+        amount: Amount,
+    },
     /// The exchange warns that margin runs short.
     MarginCall,
     /// The leverage of a symbol changed.
@@ -292,8 +300,12 @@ pub enum AccountEvent {
 pub enum Command {
     /// Opens nothing more; closing goes on.
     Pause,
-    /// Lifts a pause by an operator.
+    /// Lifts a pause by an operator. What a rule has locked stays locked.
     Resume,
+    /// Opens nothing more, and tells when nothing is held and nothing works any more.
+    Drain,
+    /// Lifts what a rule has locked, and a halt.
+    Rearm,
     /// Withdraws all our orders and opens nothing more.
     CancelAll,
     /// Withdraws all, closes our position at market and opens nothing more.

@@ -24,6 +24,7 @@ mod instrument;
 pub mod limits;
 mod money;
 mod order;
+mod risk;
 mod status;
 mod time;
 #[cfg(feature = "serde")]
@@ -41,5 +42,6 @@ pub use ids::{Asset, ClientId, ClientIdError, Leg, Name, NameError, OrderId, Pos
 pub use instrument::{FilterError, Instrument, Percent, Trading};
 pub use money::{Amount, Bps, Holding, Notional, Price, Qty, RefPrice};
 pub use order::{Fill, Order, OrderReport, OrderStatus, OrderType, Source, TimeInForce};
+pub use risk::{AccountRecord, Demand, Lock, Rule};
 pub use status::{OrderView, Phase, Pnl, SlotView, Status};
 pub use time::Time;

@@ -2,7 +2,9 @@ use crate::book::Top;
 use crate::event::MarkPrice;
 use crate::ids::{ClientId, Leg, Side, Symbol};
 use crate::money::{Holding, Notional, Price, Qty, RefPrice};
+use crate::risk::Lock;
 use crate::time::Time;
+use core::time::Duration;
 
 /// Where an engine is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -98,6 +100,10 @@ pub struct Status {
     pub phase: Phase,
     /// Why nothing may be opened now; `None` when it may.
     pub closed: Option<&'static str>,
+    /// What a rule has locked.
+    pub lock: Option<Lock>,
+    /// Whether the position is being closed.
+    pub closing: bool,
     /// Last best bid and ask.
     pub top: Option<Top>,
     /// Last mark price.
@@ -118,6 +124,14 @@ pub struct Status {
     pub orders: Vec<OrderView>, // tidy: bounded by QUOTES_MAX
     /// Orders that are not ours, at the last snapshot.
     pub foreign_orders: u32,
+    /// What the exchange's position was beyond ours at the last comparison; flat when they agreed.
+    pub drift: Holding,
+    /// How long the last divergence from the exchange took to end; zero before the first.
+    pub healed_in: Duration,
+    /// Times that the exchange's position was taken over, since the start.
+    pub taken_over: u32,
+    /// Executions booked after one with a higher trade id, since the start.
+    pub late_fills: u64,
     /// Orders sent since the start.
     pub placed: u64,
     /// Cancels sent since the start.

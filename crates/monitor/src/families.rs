@@ -124,12 +124,24 @@ families! {
     PNL_FEES = Gauge "plimsoll_pnl_fees" ["account", "symbol"] "fees paid, in the quote asset";
     PNL_FUNDING = Gauge "plimsoll_pnl_funding" ["account", "symbol"] "funding received, in the quote asset";
     PNL_NET = Gauge "plimsoll_pnl_net" ["account", "symbol"] "realised and unrealised profit after fees and funding, in the quote asset";
+    LOCKED = Gauge "plimsoll_symbol_locked" ["account", "symbol"] "1 while a rule of the symbol forbids to open";
+    DRIFT = Gauge "plimsoll_position_drift" ["account", "symbol"] "what the exchange holds beyond our books, at the last comparison, in the quote asset at the middle price";
+    HEALED = Gauge "plimsoll_position_healed_seconds" ["account", "symbol"] "how long the last divergence from the exchange took to end";
+    TAKEN_OVER = Counter "plimsoll_positions_taken_over_total" ["account", "symbol"] "how often the exchange's position replaced ours";
+    FILLS_LATE = Counter "plimsoll_fills_late_total" ["account", "symbol"] "executions booked after one with a higher trade id";
+    INVARIANTS = Counter "plimsoll_invariants_broken_total" ["account", "symbol"] "looks at the books that found something that must never be";
     RECORDS_REFUSED = Counter "plimsoll_records_refused_total" ["account", "symbol"] "records that storage had no room for";
     DECISION = Histogram "plimsoll_decision_seconds" [] "time from taking an event to its actions";
     EVENT_AGE = Histogram "plimsoll_event_age_seconds" [] "age of market data when it is decided upon, by the exchange's clock";
 
     EQUITY = Gauge "plimsoll_equity" ["account"] "wallet and unrealised profit, in the quote asset";
     WALLET = Gauge "plimsoll_wallet" ["account"] "deposits, realised profit, fees and funding together, in the quote asset";
+    DRAWDOWN = Gauge "plimsoll_drawdown_ratio" ["account"] "fall of the equity from its peak that counts, 0 to 1";
+    TIER = Gauge "plimsoll_drawdown_tier" ["account"] "rung of the drawdown ladder: 0 green, 1 yellow, 2 orange, 3 red";
+    STOPPED = Gauge "plimsoll_account_stopped" ["account"] "1 while a rule of the account forbids all its symbols to open";
+    EQUITY_DRIFT = Gauge "plimsoll_equity_drift" ["account"] "what the wallet gained beyond what our books say, in the quote asset";
+    ABNORMAL = Gauge "plimsoll_risk_monitor_abnormal" ["account"] "watched symbols that fall with unusual volume";
+    COUNTDOWNS_FAILED = Counter "plimsoll_countdowns_failed_total" ["account"] "times that the exchange's dead man's switch could not be told";
     REQUEST = Histogram "plimsoll_request_seconds" ["account"] "time from sending a request to its answer";
     FEED_UP = Gauge "plimsoll_feed_up" ["account", "feed"] "1 while the feed delivers";
     RECONNECTS = Counter "plimsoll_feed_reconnects_total" ["account", "feed"] "how often a feed came back after it was gone";

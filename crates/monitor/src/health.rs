@@ -114,6 +114,7 @@ impl Exporter {
         count(&f::REQUESTS, sample.requests);
         count(&f::REQUESTS_FAILED, sample.requests_failed);
         count(&f::RATE_LIMITED, sample.rate_limited);
+        count(&f::COUNTDOWNS_FAILED, sample.countdowns_failed);
         count(&f::FILLS_UNATTRIBUTED, sample.fills_unattributed);
         count(&f::CONNECTS, sample.connects);
     }
@@ -146,6 +147,8 @@ pub struct SessionSample {
     pub requests_failed: u64,
     /// Answers since the start that say we asked too much.
     pub rate_limited: u64,
+    /// Times that the exchange's dead man's switch could not be told.
+    pub countdowns_failed: u64,
     /// Executions since the start whose order stayed unknown.
     pub fills_unattributed: u64,
     /// Connections opened since the start.

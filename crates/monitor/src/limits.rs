@@ -21,10 +21,10 @@ pub const SERIES_MAX: usize =
     SYMBOLS_MAX * SYMBOL_SERIES + ACCOUNTS_MAX * ACCOUNT_SERIES + TEMPLATES_MAX * TEMPLATE_SERIES + GROUPS_MAX + PROCESS_SERIES;
 
 /// Series of one symbol: counters and gauges.
-pub const SYMBOL_SERIES: usize = 21;
+pub const SYMBOL_SERIES: usize = 27;
 
 /// Series of one account, with its feeds and its latency histogram.
-pub const ACCOUNT_SERIES: usize = 72;
+pub const ACCOUNT_SERIES: usize = 78;
 
 /// Series of one line template, its suspicion of a leak and its fullest container included.
 pub const TEMPLATE_SERIES: usize = 9;

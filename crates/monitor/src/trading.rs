@@ -39,6 +39,12 @@ impl Exporter {
             funding: gauge(&f::PNL_FUNDING),
             net: gauge(&f::PNL_NET),
             refused: series.counter(&f::RECORDS_REFUSED, &labels),
+            locked: gauge(&f::LOCKED),
+            drift: gauge(&f::DRIFT),
+            healed: gauge(&f::HEALED),
+            taken_over: counter(&f::TAKEN_OVER),
+            late: counter(&f::FILLS_LATE),
+            invariants: series.counter(&f::INVARIANTS, &labels),
             decision: self.latency(&f::DECISION, &[]),
             age: self.latency(&f::EVENT_AGE, &[]),
         })
@@ -59,6 +65,11 @@ impl Exporter {
         Ok(AccountMetrics {
             equity: series.gauge(&f::EQUITY, &[account.as_str()]),
             wallet: series.gauge(&f::WALLET, &[account.as_str()]),
+            drawdown: series.gauge(&f::DRAWDOWN, &[account.as_str()]),
+            tier: series.gauge(&f::TIER, &[account.as_str()]),
+            stopped: series.gauge(&f::STOPPED, &[account.as_str()]),
+            drift: series.gauge(&f::EQUITY_DRIFT, &[account.as_str()]),
+            abnormal: series.gauge(&f::ABNORMAL, &[account.as_str()]),
             request: self.latency(&f::REQUEST, &[account.as_str()]),
             market: feed(Feed::Market),
             account: feed(Feed::Account),
@@ -129,6 +140,12 @@ pub struct SymbolMetrics {
     funding: Gauge,
     net: Gauge,
     refused: Counter,
+    locked: Gauge,
+    drift: Gauge,
+    healed: Gauge,
+    taken_over: Growing,
+    late: Growing,
+    invariants: Counter,
     decision: Latency,
     age: Latency,
 }
@@ -148,13 +165,25 @@ impl SymbolMetrics {
         self.cleaned.reach(status.slots_cleaned);
         self.slots.set(status.slots.len() as f64);
         self.holding.set(decimal(i128::from(status.holding.units()), instrument.qty_scale));
+        self.locked.set(flag(status.lock.is_some()));
+        self.healed.set(status.healed_in.as_secs_f64());
+        self.taken_over.reach(u64::from(status.taken_over));
+        self.late.reach(status.late_fills);
+        let apart = decimal(i128::from(status.drift.units()), instrument.qty_scale);
+        let mid = status.top.map_or(f64::NAN, |top| decimal(i128::from(top.mid().units()), instrument.price_scale));
+        self.drift.set(if status.drift.is_flat() { 0.0 } else { apart * mid });
         // Without a price, what depends on it is unknown, not what it was.
-        self.mid.set(status.top.map_or(f64::NAN, |top| decimal(i128::from(top.mid().units()), instrument.price_scale)));
+        self.mid.set(mid);
         self.unrealized.set(status.pnl.unrealized.map_or(f64::NAN, money));
         self.net.set(status.pnl.unrealized.map_or(f64::NAN, |_| money(status.pnl.net())));
         self.realized.set(money(status.pnl.realized));
         self.fees.set(money(status.pnl.fees));
         self.funding.set(money(status.pnl.funding));
+    }
+
+    /// Counts a look at the books that found something that must never be.
+    pub fn invariant_broken(&self) {
+        self.invariants.increment(1);
     }
 
     /// Counts a record that storage had no room for.
@@ -183,6 +212,11 @@ impl std::fmt::Debug for SymbolMetrics {
 pub struct AccountMetrics {
     equity: Gauge,
     wallet: Gauge,
+    drawdown: Gauge,
+    tier: Gauge,
+    stopped: Gauge,
+    drift: Gauge,
+    abnormal: Gauge,
     request: Latency,
     market: FeedMetrics,
     account: FeedMetrics,
@@ -208,6 +242,16 @@ impl AccountMetrics {
     pub fn worth(&self, wallet: i128, equity: Option<i128>) {
         self.wallet.set(money(wallet));
         self.equity.set(equity.map_or(f64::NAN, money));
+    }
+
+    /// Shows how the account's rules stand: the fall that counts in millionths, the rung from 0, whether opening is stopped, what
+    /// the wallet gained beyond our books in units of 1e-8, and how many watched symbols are abnormal.
+    pub fn risk(&self, drawdown_ppm: u32, tier: u8, stopped: bool, drift: Option<i128>, abnormal: u16) {
+        self.drawdown.set(f64::from(drawdown_ppm) / 1e6);
+        self.tier.set(f64::from(tier));
+        self.stopped.set(flag(stopped));
+        self.drift.set(drift.map_or(f64::NAN, money));
+        self.abnormal.set(f64::from(abnormal));
     }
 
     /// Shows that a feed delivers or does not; coming back is counted.

@@ -39,6 +39,12 @@ fn status() -> Status {
         symbol: symbol("BTCUSDT"),
         phase: Phase::Trading,
         closed: None,
+        lock: None,
+        closing: false,
+        drift: Holding::from_units(-2),
+        healed_in: Duration::from_secs(3),
+        taken_over: 1,
+        late_fills: 4,
         top: Some(Top {
             bid: Price::from_units(600_000),
             bid_qty: Qty::from_units(1),

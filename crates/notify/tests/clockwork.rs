@@ -67,6 +67,36 @@ async fn six_hours_of_trouble_are_a_dozen_messages() {
     assert!(lines[1].contains(r#"kind="digest""#) && lines[1].contains(" count=1799 "), "{}", lines[1]);
 }
 
+/// Of the acceptance tests (`crates/swarm/tests/acceptance`): whatever fires with every price is told once, and then counted.
+#[tokio::test(start_paused = true)]
+async fn g19_a_storm_is_one_message_a_cool_down_with_a_counter() {
+    let (log, _guard) = capture();
+    let mut config = Config::new("bot-1");
+    config.channels.push(ChannelConfig::new("log", ChannelKind::Log));
+    config.rules = vec![Rule { cooldown: Some(Duration::from_secs(600)), ..Rule::from(Severity::Info, &["log"]) }];
+    let bench = Bench::start(&config);
+    // Want of margin, an allocation that is used up, an order that breaks a filter: twenty a second for half an hour.
+    let storms = [AlertCode::OrderRefused, AlertCode::Drawdown, AlertCode::GridImpossible];
+    let (seconds, a_second) = (1_800, 20);
+    for second in 0..seconds {
+        for (code, n) in storms.iter().flat_map(|code| (0..a_second).map(move |n| (*code, n))) {
+            let now = common::time(0) + Duration::from_secs(second) + Duration::from_millis(50 * n);
+            bench.notifier.submit_for(&Alert::new(Severity::Warning, code, now, &"again"), &btc());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    bench.stop(Duration::from_secs(1)).await;
+    for code in storms {
+        let word = format!(r#"code="{}""#, code.as_str());
+        let lines: Vec<String> = log.lines().into_iter().filter(|line| line.contains(&word)).collect();
+        let count = |line: &String| line.split_once(" count=").unwrap().1.split(' ').next().unwrap().parse::<u64>().unwrap();
+        // One at once, one after each cool-down, and the rest at the end.
+        assert!((3..=4).contains(&lines.len()), "{lines:#?}");
+        assert_eq!(count(&lines[0]), 1);
+        assert_eq!(lines.iter().map(count).sum::<u64>(), seconds * a_second, "none is forgotten: {lines:#?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_minute_has_more_messages_than_the_rate_allows() {
     let (log, _guard) = capture();

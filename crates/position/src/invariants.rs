@@ -6,7 +6,7 @@
 use crate::orders::WorkState;
 use crate::view::View;
 use core::fmt;
-use plimsoll_market::{ClientId, Holding, Notional, Qty, Totals};
+use plimsoll_market::{ClientId, Holding, Leg, Notional, Qty, Side, Totals};
 
 /// What was found broken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -37,6 +37,12 @@ pub enum Invariant {
     ClosedOpensNothing,
     /// What is held and what buys is worth no more than is lent.
     WithinExposure,
+    /// What only closes is at the exchange as an order that cannot open.
+    ReducesOnly,
+    /// A level buys at the same price for ever, restarts included.
+    GridStays,
+    /// A slot holds what one order of its level buys, and a rest below the least quantity.
+    SlotHoldsOneOrder,
     /// When faults end, the symbol comes in step and trades again.
     Heals,
     /// A stop ends within its time.
@@ -59,6 +65,9 @@ impl Invariant {
         Self::ForeignUntouched,
         Self::ClosedOpensNothing,
         Self::WithinExposure,
+        Self::ReducesOnly,
+        Self::GridStays,
+        Self::SlotHoldsOneOrder,
         Self::Heals,
         Self::Stops,
     ];
@@ -79,6 +88,9 @@ impl Invariant {
             Self::ForeignUntouched => "foreign_untouched",
             Self::ClosedOpensNothing => "closed_opens_nothing",
             Self::WithinExposure => "within_exposure",
+            Self::ReducesOnly => "reduces_only",
+            Self::GridStays => "grid_stays",
+            Self::SlotHoldsOneOrder => "slot_holds_one_order",
             Self::Heals => "heals",
             Self::Stops => "stops",
         }
@@ -148,6 +160,35 @@ pub fn slots_are_covered(view: &View<'_>) -> Result<(), Broken> {
     }
     let (held, long) = (held.units(), long.units());
     Err(Broken::new(Invariant::SlotsAreCovered, &format_args!("slots hold {held}, the account {long}")))
+}
+
+/// What is held, at cost, and what may still be bought are worth no more than was lent; `exposure_max` in the symbol's own units.
+///
+/// # Errors
+/// When they are worth more.
+pub fn within_exposure(view: &View<'_>, exposure_max: i128) -> Result<(), Broken> {
+    let opening = view.orders.iter().filter(|(_, order)| order.id.side() == Side::Buy && !order.reduce_only);
+    let exposure = view.totals.cost.units().abs() + opening.map(|(_, order)| (order.price * order.open_qty()).units()).sum::<i128>();
+    if exposure <= exposure_max {
+        return Ok(());
+    }
+    Err(Broken::new(Invariant::WithinExposure, &format_args!("holding and opening orders are worth {exposure} of {exposure_max}")))
+}
+
+/// No slot holds more than `buys` says that one order of its level buys, and a rest that is too little to be sold.
+///
+/// # Errors
+/// The slot that does.
+pub fn slots_hold_one_order(view: &View<'_>, buys: impl Fn(Leg) -> Option<Qty>) -> Result<(), Broken> {
+    for slot in view.slots.holding() {
+        if let Some(most) = buys(slot.leg).map(|qty| qty + view.instrument.qty_min)
+            && slot.held > most
+        {
+            let (held, most) = (slot.held.units(), most.units());
+            return Err(Broken::new(Invariant::SlotHoldsOneOrder, &format_args!("{:?} holds {held}, above {most}", slot.leg)));
+        }
+    }
+    Ok(())
 }
 
 /// No two of the open orders of one symbol may be of one slot.
@@ -240,8 +281,8 @@ pub fn position_agrees(totals: &Totals, truth: &Truth) -> Result<(), Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Position, PositionConfig};
-    use plimsoll_market::{Instrument, Leg, Side, Tag, Time};
+    use crate::{NewOrder, Position, PositionConfig};
+    use plimsoll_market::{Actions, Instrument, OrderType, Price, Tag, Time, TimeInForce};
 
     #[test]
     fn words_are_unique_and_in_order() {
@@ -285,8 +326,61 @@ mod tests {
     }
 
     #[test]
+    fn exposure_counts_what_may_still_be_bought() {
+        let cfg = PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        };
+        let mut position = Position::new(Instrument::example_btcusdt(), cfg, None);
+        let leg = |level| Leg::new(0, level).unwrap();
+        let (price, qty, mut out) = (Price::from_units(100), Qty::from_units(3), Actions::new());
+        for (level, side, reduce_only) in [(0, Side::Buy, false), (1, Side::Sell, true)] {
+            let (kind, tif) = (OrderType::Limit, TimeInForce::Gtx);
+            position.place(Time::ZERO, &NewOrder { leg: leg(level), side, price, qty, kind, tif, reduce_only }, &mut out).unwrap();
+        }
+        assert_eq!(within_exposure(&position.view(Time::ZERO), 300), Ok(()));
+        assert_eq!(within_exposure(&position.view(Time::ZERO), 299).unwrap_err().invariant, Invariant::WithinExposure);
+    }
+
+    #[test]
+    fn a_slot_that_bought_twice_is_found() {
+        let cfg = PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        };
+        let leg = Leg::new(0, 5).unwrap();
+        let held = |units| crate::Restored {
+            slots: vec![plimsoll_market::SlotRow { leg, held: Qty::from_units(units), cost: Notional::from_units(1) }],
+            ..crate::Restored::default()
+        };
+        let (btc, buys) = (Instrument::example_btcusdt(), |_| Some(Qty::from_units(4)));
+        let most = 4 + btc.qty_min.units();
+        let check = |units| slots_hold_one_order(&Position::new(btc, cfg, Some(&held(units))).view(Time::ZERO), buys);
+        assert_eq!(check(most), Ok(()));
+        assert_eq!(check(most + 1).unwrap_err().invariant, Invariant::SlotHoldsOneOrder);
+    }
+
+    #[test]
     fn empty_books_are_whole() {
-        let cfg = PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 };
+        let cfg = PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        };
         let position = Position::new(Instrument::example_btcusdt(), cfg, None);
         assert_eq!(books(&position.view(Time::ZERO)), Ok(()));
     }

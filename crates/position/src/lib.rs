@@ -10,7 +10,16 @@
 //! use plimsoll_position::{Position, PositionConfig};
 //!
 //! let btc = Instrument::example_btcusdt();
-//! let mut books = Position::new(btc, PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 }, None);
+//! let cfg = PositionConfig {
+//!     tag: Tag(1),
+//!     run: 1,
+//!     series: 0,
+//!     placed_before: 0,
+//!     recv_window_ms: 5_000,
+//!     compare_every: PositionConfig::COMPARE_EVERY,
+//!     accept_position: true,
+//! };
+//! let mut books = Position::new(btc, cfg, None);
 //! let mut out = Actions::new();
 //! let price = |t| btc.parse_price(t, plimsoll_market::Round::Exact).unwrap();
 //! let qty = btc.parse_qty("1", plimsoll_market::Round::Exact).unwrap();
@@ -30,7 +39,7 @@ mod view;
 
 pub use holding::book_fill;
 pub use orders::{Orders, WorkState, Working};
-pub use position::{NewOrder, PlaceError, Position, PositionConfig, Restored};
+pub use position::{Drift, NewOrder, PlaceError, Position, PositionConfig, Restored};
 pub use slots::{Seat, Slot, Slots};
 pub use sync::SyncState;
 pub use view::{Changes, View};

@@ -36,3 +36,14 @@ pub const REORDER_WINDOW: core::time::Duration = core::time::Duration::from_secs
 ///
 /// 128 × 16 B = 2 KiB a symbol.
 pub const RECENT_MAX: usize = 128;
+
+/// Comparisons in a row that may differ, each in another way, before the symbol is locked: with the pauses between them, some
+/// minutes.
+pub const DIVERGENCE_ROUNDS: u8 = 12;
+
+/// How much younger than our first order an unknown order with our mark must be to be another instance's: the receive window of
+/// the last request of a process before us is long over then.
+pub const WRITER_GRACE: core::time::Duration = core::time::Duration::from_secs(10);
+
+/// Longest pause before a position that is not ours is looked at again: somebody is closing it and waits for us to see it.
+pub const FOREIGN_PAUSE: core::time::Duration = core::time::Duration::from_secs(10);

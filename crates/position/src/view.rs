@@ -26,6 +26,12 @@ impl Changes {
 
     /// The exchange confirmed an order that was on its way.
     pub const ACKED: Self = Self(128);
+    /// An order with our mark appeared that none of our runs can have placed.
+    pub const WRITER: Self = Self(256);
+    /// Books and exchange did not come to agree within the rounds that are allowed.
+    pub const DIVERGED: Self = Self(512);
+    /// The account holds a position of which the books know nothing, and which they may not take over.
+    pub const FOREIGN: Self = Self(1024);
 
     /// Whether any bit of `other` is set.
     pub const fn any(self, other: Self) -> bool {

@@ -1,5 +1,7 @@
+use crate::guard::{Guard, GuardConfig, say};
 use core::time::Duration;
-use plimsoll_market::{Command, Event, Lease, Price, Qty, Round, Side, Time};
+use plimsoll_market::limits::QUOTES_MAX;
+use plimsoll_market::{Actions, AlertCode, Command, Event, Lease, Lock, Price, Qty, Round, Rule, Severity, Side, Time};
 use plimsoll_position::View;
 
 /// Why nothing may be opened.
@@ -22,6 +24,8 @@ pub enum Closed {
     MemoryShort,
     /// The exchange does not trade the symbol now.
     NotTrading,
+    /// A rule of the symbol or of its account.
+    Rule(Rule),
 }
 
 impl Closed {
@@ -36,6 +40,7 @@ impl Closed {
             Self::RecordsFull => "records_full",
             Self::MemoryShort => "memory_short",
             Self::NotTrading => "not_trading",
+            Self::Rule(rule) => rule.as_str(),
         }
     }
 
@@ -44,7 +49,9 @@ impl Closed {
     /// What heals by itself within moments keeps the orders and their place in the queue.
     pub const fn withdraws(self) -> bool {
         match self {
-            Self::Paused | Self::Halted | Self::Stale | Self::NotTrading => true,
+            // More of the same is what churn is.
+            Self::Rule(Rule::Churn) => false,
+            Self::Paused | Self::Halted | Self::Stale | Self::NotTrading | Self::Rule(_) => true,
             Self::NoLease | Self::NotInStep | Self::RecordsFull | Self::MemoryShort => false,
         }
     }
@@ -58,6 +65,17 @@ pub struct Mode {
     pub closed: Option<Closed>,
 }
 
+/// What the gate says to an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Verdict {
+    /// What is allowed now.
+    pub mode: Mode,
+    /// Whether that changed.
+    pub changed: bool,
+    /// A rule that demands now that the position be closed; told once.
+    pub close: Option<Rule>,
+}
+
 /// Limits of one symbol's gate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -66,6 +84,8 @@ pub struct GateConfig {
     pub stale_after: Duration,
     /// The most that holding and opening orders may be worth together, units of 1e-8 of the quote asset; the lease may be tighter.
     pub exposure_max: i128,
+    /// The rules.
+    pub guard: GuardConfig,
 }
 
 /// The quotes that may be wanted: a bit per quote.
@@ -105,13 +125,17 @@ pub struct Gate {
     /// The tighter of both limits in the symbol's own units; kept, because to convert it costs two divisions of 128 bits.
     exposure_max: Option<i128>,
     last_market: Time,
+    /// Somebody was told that the market is silent.
+    silence_told: bool,
     mode: Mode,
+    guard: Guard,
 }
 
 impl Gate {
-    /// Makes a gate; pauses and halts come from what was stored.
-    pub const fn new(cfg: GateConfig, paused: bool, halted: bool) -> Self {
+    /// Makes a gate; pauses, halts and locks come from what was stored.
+    pub fn new(cfg: GateConfig, paused: bool, halted: bool, lock: Option<Lock>) -> Self {
         Self {
+            guard: Guard::new(cfg.guard, lock),
             cfg,
             paused,
             halted,
@@ -120,6 +144,7 @@ impl Gate {
             lease: None,
             exposure_max: None,
             last_market: Time::ZERO,
+            silence_told: false,
             mode: Mode { closed: Some(Closed::NotInStep) },
         }
     }
@@ -139,6 +164,34 @@ impl Gate {
         self.mode.closed
     }
 
+    /// What a rule has locked.
+    pub const fn lock(&self) -> Option<Lock> {
+        self.guard.lock
+    }
+
+    /// Locks the symbol, unless a longer lock holds already; tells whether that changed anything.
+    pub fn lock_by(&mut self, lock: Lock) -> bool {
+        self.guard.lock(lock)
+    }
+
+    /// Lifts the lock of a rule, if it is the one that holds.
+    pub fn unlock(&mut self, rule: Rule) {
+        if self.guard.lock.is_some_and(|lock| lock.rule == rule) {
+            self.guard.lock = None;
+        }
+    }
+
+    /// Learns that the position is being closed, by a rule or else at an operator's word.
+    pub fn closes(&mut self, rule: Option<Rule>) {
+        self.guard.closes(rule);
+    }
+
+    /// Learns how many orders were withdrawn.
+    #[inline]
+    pub fn canceled(&mut self, count: u32, view: &View<'_>, out: &mut Actions) {
+        self.guard.canceled(count, view, out);
+    }
+
     /// Halts the symbol until an operator resumes it.
     pub const fn halt(&mut self) {
         self.halted = true;
@@ -149,16 +202,24 @@ impl Gate {
         self.lease.filter(|l| l.until > now).map_or(0, |l| l.orders_per_10s)
     }
 
-    /// Takes what happened and says what is allowed; the second value tells whether that changed.
-    pub fn observe(&mut self, event: &Event, view: &View<'_>) -> (Mode, bool) {
+    /// Takes what happened and says what is allowed. What a rule decides is told in `out`; with it the records of the event
+    /// are read there.
+    pub fn observe(&mut self, event: &Event, view: &View<'_>, out: &mut Actions) -> Verdict {
+        let mut close = self.guard.observe(event, view, out);
         match event {
             Event::Top(_) | Event::Trade(_) | Event::Mark(_) => self.last_market = view.now,
-            Event::Command(Command::Pause | Command::CancelAll | Command::Flatten) => self.paused = true,
+            Event::Command(Command::Pause | Command::Drain | Command::CancelAll | Command::Flatten) => self.paused = true,
             Event::Command(Command::Resume) => {
                 self.paused = false;
                 self.halted = false;
             }
+            Event::Command(Command::Rearm) => self.halted = false,
             Event::Lease(lease) => {
+                let demanded = |lease: &Lease| lease.demand.is_some_and(|d| d.close);
+                if demanded(lease) && !self.lease.as_ref().is_some_and(demanded) && !view.totals.holding.is_flat() {
+                    close = lease.demand.map(|d| d.rule);
+                    say(out, view, Severity::Critical, AlertCode::Risk, &"a rule of the account has the position closed");
+                }
                 self.lease = Some(*lease);
                 self.exposure_max = None;
             }
@@ -187,9 +248,26 @@ impl Gate {
             self.exposure_max = Some(self.exposure_units(view));
         }
         let closed = self.judge(view);
+        self.tell_silence(view, out);
         let changed = self.mode.closed != closed;
         self.mode.closed = closed;
-        (self.mode, changed)
+        Verdict { mode: self.mode, changed, close }
+    }
+
+    /// Tells once that the market is silent, and once that it is not any more.
+    fn tell_silence(&mut self, view: &View<'_>, out: &mut Actions) {
+        let silence = view.now.since(self.last_market);
+        let silent = silence > self.cfg.stale_after && self.last_market != Time::ZERO;
+        if silent == self.silence_told || !silent && view.top.is_none() {
+            return;
+        }
+        self.silence_told = silent;
+        if silent {
+            let text = format_args!("no market data for {} s; buys are withdrawn, nothing is opened", silence.as_secs());
+            say(out, view, Severity::Warning, AlertCode::Stale, &text);
+        } else {
+            say(out, view, Severity::Info, AlertCode::Stale, &"market data is back");
+        }
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Closed> {
@@ -197,6 +275,10 @@ impl Gate {
             Some(Closed::Halted)
         } else if self.paused {
             Some(Closed::Paused)
+        } else if let Some(rule) = self.guard.rule() {
+            Some(Closed::Rule(rule))
+        } else if let Some(demand) = self.lease.and_then(|l| l.demand) {
+            Some(Closed::Rule(demand.rule))
         } else if view.instrument.trading != plimsoll_market::Trading::Open {
             Some(Closed::NotTrading)
         } else if view.top.is_none() || view.now.since(self.last_market) > self.cfg.stale_after {
@@ -218,7 +300,7 @@ impl Gate {
     pub fn wake_at(&self) -> Option<Time> {
         let stale = (self.mode.closed.is_none()).then(|| self.last_market + self.cfg.stale_after + Duration::from_millis(1));
         let lease = self.lease.map(|l| l.until).filter(|_| self.mode.closed.is_none());
-        Time::earliest(stale, lease)
+        Time::earliest(Time::earliest(stale, lease), self.guard.wake_at())
     }
 
     /// Says which quotes may be wanted. They come in the order of how much they are wanted: when a limit is short, the
@@ -236,21 +318,30 @@ impl Gate {
             }
         }
         let band = Band::of(view);
+        let few = Few::of(&self.cfg.guard, view, matched);
         if self.mode.closed.is_none()
-            && let Some(all) = Self::all_pass(quotes.clone(), exposure, exposure_max, &band, view)
+            && let Some(all) = Self::all_pass(quotes.clone(), exposure, exposure_max, &band, few, view)
         {
             return Cleared { allowed: all, tolerated: all };
         }
-        self.clear_each(quotes, exposure, exposure_max, &band, view)
+        self.clear_each(quotes, exposure, exposure_max, &band, few, view)
     }
 
     /// All quotes' bits, when sums and extremes already show that each passes: the usual case, at a fraction of the work.
     #[inline]
-    fn all_pass(quotes: impl Iterator<Item = Wanted>, mut exposure: i128, exposure_max: i128, band: &Band, view: &View<'_>) -> Option<u64> {
-        let (mut highest_buy, mut lowest_sell, mut all) = (Price::ZERO, None::<Price>, 0_u64);
+    fn all_pass(
+        quotes: impl Iterator<Item = Wanted>,
+        mut exposure: i128,
+        exposure_max: i128,
+        band: &Band,
+        few: Option<Few>,
+        view: &View<'_>,
+    ) -> Option<u64> {
+        let (mut highest_buy, mut lowest_sell, mut all, mut opening) = (Price::ZERO, None::<Price>, 0_u64, 0_u32);
         for wanted in quotes {
             all = all << 1 | 1;
             if !wanted.reduce_only {
+                opening += 1;
                 exposure += (wanted.price * wanted.qty).units();
             }
             match wanted.side {
@@ -262,24 +353,37 @@ impl Gate {
                 return None;
             }
         }
-        let pass =
-            exposure <= exposure_max && band.allows(Side::Buy, highest_buy) && lowest_sell.is_none_or(|p| band.allows(Side::Sell, p));
+        let few_enough = few.is_none_or(|few| opening <= few.layers && all.count_ones() as usize <= few.orders);
+        let pass = few_enough
+            && exposure <= exposure_max
+            && band.allows(Side::Buy, highest_buy)
+            && lowest_sell.is_none_or(|p| band.allows(Side::Sell, p));
         pass.then_some(all)
     }
 
     fn clear_each(
         &self,
-        quotes: impl Iterator<Item = Wanted>,
+        quotes: impl Iterator<Item = Wanted> + Clone,
         mut exposure: i128,
         exposure_max: i128,
         band: &Band,
+        few: Option<Few>,
         view: &View<'_>,
     ) -> Cleared {
         let open = self.mode.closed;
+        let (near, mut layers) = few.map_or((u64::MAX, u32::MAX), |few| (few.nearest(quotes.clone(), view), few.layers));
         let mut allowed: u64 = 0;
         let mut tolerated: u64 = 0;
-        for (i, wanted) in quotes.enumerate() {
+        // Orders that work and get no share: they count until they are gone.
+        let mut leaving = 0;
+        for (i, wanted) in quotes.clone().enumerate() {
             let bit = 1_u64 << i;
+            let value = (wanted.price * wanted.qty).units();
+            let opens = wanted.works && !wanted.reduce_only;
+            if near & bit == 0 {
+                leaving += if opens { value } else { 0 };
+                continue;
+            }
             // What works already has passed, and is not sent again.
             if !wanted.works
                 && !wanted.price.is_zero()
@@ -289,30 +393,92 @@ impl Gate {
             }
             if !band.allows(wanted.side, wanted.price) {
                 tolerated |= bit;
+                leaving += if opens { value } else { 0 };
                 continue;
             }
             if wanted.reduce_only {
                 allowed |= bit;
                 continue;
             }
-            let value = (wanted.price * wanted.qty).units();
-            if exposure + value > exposure_max {
+            if exposure + value > exposure_max || layers == 0 {
+                leaving += if opens { value } else { 0 };
                 continue;
             }
             exposure += value;
+            layers -= 1;
             match open {
                 None => allowed |= bit,
                 Some(closed) if !closed.withdraws() => tolerated |= bit,
                 Some(_) => {}
             }
         }
+        if exposure + leaving > exposure_max {
+            allowed &= !Self::without_room(quotes, allowed, exposure + leaving - exposure_max);
+        }
         Cleared { allowed, tolerated: allowed | tolerated }
+    }
+
+    /// The new opening quotes that must wait until orders worth `excess` are gone: the least wanted first, so that whoever is
+    /// wanted most gets the room that there is.
+    fn without_room(quotes: impl Iterator<Item = Wanted> + Clone, allowed: u64, excess: i128) -> u64 {
+        let fresh = |(i, wanted): &(usize, Wanted)| allowed & 1 << i != 0 && !wanted.works && !wanted.reduce_only;
+        let value = |wanted: Wanted| (wanted.price * wanted.qty).units();
+        let mut room = quotes.clone().enumerate().filter(fresh).map(|(_, wanted)| value(wanted)).sum::<i128>() - excess;
+        let mut waits = 0;
+        for (i, wanted) in quotes.enumerate().filter(fresh) {
+            room -= value(wanted);
+            if room < 0 {
+                waits |= 1 << i;
+            }
+        }
+        waits
     }
 
     fn exposure_units(&self, view: &View<'_>) -> i128 {
         let money = self.lease.map_or(self.cfg.exposure_max, |l| l.exposure_max.min(self.cfg.exposure_max));
         let scale = view.instrument.price_scale + view.instrument.qty_scale;
         plimsoll_market::rescale(money, plimsoll_market::limits::MONEY_SCALE, scale, Round::Down).unwrap_or(0)
+    }
+}
+
+/// Limits of numbers of orders, when one of them may be reached.
+#[derive(Clone, Copy)]
+struct Few {
+    /// Orders that may open something more.
+    layers: u32,
+    /// Orders that may work.
+    orders: usize,
+}
+
+impl Few {
+    fn of(cfg: &GuardConfig, view: &View<'_>, matched: u64) -> Option<Self> {
+        if cfg.layers_max == 0 && cfg.orders_max == 0 {
+            return None;
+        }
+        let layers = match cfg.layers_max {
+            0 => u32::MAX,
+            most => {
+                let serving = view.orders.except(matched).filter(|(_, o)| o.id.side() == Side::Buy && !o.reduce_only).count();
+                u32::from(most).saturating_sub(view.slots.holding_count()).saturating_sub(serving as u32)
+            }
+        };
+        let orders = if cfg.orders_max == 0 { QUOTES_MAX } else { usize::from(cfg.orders_max) };
+        // With room for every quote that there can be, none of the limits is reached.
+        (layers < QUOTES_MAX as u32 || orders < QUOTES_MAX).then_some(Self { layers, orders })
+    }
+
+    /// The bits of the quotes nearest to the price, as many as may work; orders at market are nearest of all.
+    fn nearest(self, quotes: impl Iterator<Item = Wanted> + Clone, view: &View<'_>) -> u64 {
+        let count = quotes.clone().count();
+        if count <= self.orders {
+            return u64::MAX;
+        }
+        let middle = view.top.map_or(Price::ZERO, |top| top.mid()).units();
+        let far = |price: Price| if price.is_zero() { 0 } else { price.units().abs_diff(middle) };
+        let mut by_distance: arrayvec::ArrayVec<(u64, u8), QUOTES_MAX> =
+            quotes.take(QUOTES_MAX).enumerate().map(|(i, q)| (far(q.price), i as u8)).collect();
+        by_distance.sort_unstable();
+        by_distance.iter().take(self.orders).fold(0, |bits, (_, i)| bits | 1 << i)
     }
 }
 

@@ -4,7 +4,17 @@
 //!
 //! Read [`Gate`] and [`preflight`] first.
 
+mod drawdown;
 mod gate;
+mod guard;
+pub mod limits;
+mod monitor;
+pub mod outlook;
 pub mod preflight;
+mod trips;
 
-pub use gate::{Cleared, Closed, Gate, GateConfig, Mode, Wanted};
+pub use drawdown::{DailyLoss, Drawdown, LadderConfig, Tier};
+pub use gate::{Cleared, Closed, Gate, GateConfig, Mode, Verdict, Wanted};
+pub use guard::GuardConfig;
+pub use monitor::{Alarm, MonitorConfig, RiskMonitor};
+pub use trips::{Protections, Streak};

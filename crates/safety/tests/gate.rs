@@ -3,7 +3,7 @@
 
 use plimsoll_market::*;
 use plimsoll_position::{Position, PositionConfig};
-use plimsoll_safety::{Closed, Gate, GateConfig, Wanted};
+use plimsoll_safety::{Closed, Gate, GateConfig, GuardConfig, Wanted};
 use std::time::Duration;
 
 const USDT: i128 = 100_000_000;
@@ -18,10 +18,22 @@ struct World {
 impl World {
     fn new() -> Self {
         let btc = Instrument::example_btcusdt();
-        let cfg = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT };
+        let cfg = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT, guard: GuardConfig::OFF };
         let mut world = Self {
-            books: Position::new(btc, PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 }, None),
-            gate: Gate::new(cfg, false, false),
+            books: Position::new(
+                btc,
+                PositionConfig {
+                    tag: Tag(1),
+                    run: 1,
+                    series: 0,
+                    placed_before: 0,
+                    recv_window_ms: 5_000,
+                    compare_every: PositionConfig::COMPARE_EVERY,
+                    accept_position: true,
+                },
+                None,
+            ),
+            gate: Gate::new(cfg, false, false, None),
             now: Time::from_millis(1_000_000),
             out: Actions::new(),
         };
@@ -41,7 +53,7 @@ impl World {
     }
 
     fn lease(&self, usdt: i128) -> Event {
-        Event::Lease(Lease { exposure_max: usdt * USDT, orders_per_10s: 10, until: self.now + Duration::from_secs(30) })
+        Event::Lease(Lease { exposure_max: usdt * USDT, orders_per_10s: 10, until: self.now + Duration::from_secs(30), demand: None })
     }
 
     fn top(&self) -> Event {
@@ -52,7 +64,7 @@ impl World {
     fn feed(&mut self, event: Event) -> Option<Closed> {
         self.books.apply(self.now, &event, &mut self.out);
         self.out.drain().for_each(drop);
-        self.gate.observe(&event, &self.books.view(self.now)).0.closed
+        self.gate.observe(&event, &self.books.view(self.now), &mut self.out).mode.closed
     }
 
     fn clear(&self, wanted: &[Wanted]) -> (u64, u64) {
@@ -85,6 +97,36 @@ fn stale_market_closes_and_a_new_price_opens() {
     assert_eq!(w.feed(Event::Wake), Some(Closed::Stale));
     assert_eq!(w.clear(&[buy(6_000_000, 5), sell(6_010_000, 5)]), (0b10, 0b10), "buys leave, sells stay");
     assert_eq!(w.feed(w.top()), None);
+}
+
+#[test]
+fn silence_is_told_once_and_so_is_its_end() {
+    let mut w = World::new();
+    let mut told = Vec::new();
+    let mut feed = |w: &mut World, event: Event, after: u64| {
+        w.now = w.now + Duration::from_millis(after);
+        w.books.apply(w.now, &event, &mut w.out);
+        w.out.drain().for_each(drop);
+        w.gate.observe(&event, &w.books.view(w.now), &mut w.out);
+        told.extend(w.out.drain().map(|action| match action {
+            Action::Alert(alert) => (alert.severity, alert.code),
+            other => panic!("{other:?}"),
+        }));
+    };
+    let gap = Event::Gap(Feed::Market);
+    // A gap that heals at once is nobody's concern.
+    for (event, after) in [(gap.clone(), 100), (w.top(), 100), (Event::Wake, 10_000)] {
+        feed(&mut w, event, after);
+    }
+    // Silence is, and stays the same while it lasts.
+    for (event, after) in [(Event::Wake, 1), (gap, 5_000), (Event::Wake, 60_000)] {
+        feed(&mut w, event, after);
+    }
+    let top = w.top();
+    for after in [1, 1] {
+        feed(&mut w, top.clone(), after);
+    }
+    assert_eq!(told, [(Severity::Warning, AlertCode::Stale), (Severity::Info, AlertCode::Stale)]);
 }
 
 #[test]
@@ -127,6 +169,31 @@ fn exposure_goes_to_the_most_wanted_first() {
     assert_eq!(w.clear(&wanted).0, 0b0_0111, "exactly the lease is allowed, not one unit more");
     w.feed(w.lease(899));
     assert_eq!(w.clear(&wanted[..3]).0, 0b011);
+}
+
+#[test]
+fn what_must_go_counts_until_it_is_gone() {
+    let w = World::new();
+    let works = |price| Wanted { works: true, ..buy(price, 6) };
+    // 360 USDT each of 1,000: the new one is wanted most and the last must go for it; until then there is no room.
+    let quotes = [buy(6_000_000, 6), works(5_990_000), works(5_980_000)];
+    assert_eq!(w.clear(&quotes), (0b010, 0b010));
+    assert_eq!(w.clear(&quotes[..2]), (0b011, 0b011), "gone");
+    // Of two new ones the one that is wanted more gets the room that there is.
+    let small = |price| buy(price, 2);
+    let quotes = [small(6_000_000), small(5_999_000), buy(5_998_000, 8), works(5_990_000)];
+    assert_eq!(w.clear(&quotes), (0b0011, 0b0011));
+}
+
+#[test]
+fn what_rests_beyond_the_band_counts() {
+    let mut w = World::new();
+    let mark = |price: i64| RefPrice::from_units(price * 1_000_000);
+    let (funding, next_funding, time) = (None, w.now, w.now);
+    w.feed(Event::Mark(MarkPrice { mark: mark(5_000_000), index: mark(5_000_000), funding, next_funding, time }));
+    let beyond = Wanted { works: true, ..buy(6_000_000, 10) };
+    assert_eq!(w.clear(&[beyond, buy(4_900_000, 10)]), (0b00, 0b01), "600 and 490 USDT of 1,000");
+    assert_eq!(w.clear(&[beyond, buy(4_900_000, 8)]), (0b10, 0b11));
 }
 
 #[test]

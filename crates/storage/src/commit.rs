@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_market::{Booked, Order, Record, SlotRow, StateRecord, Time, Totals};
+use plimsoll_market::{AccountRecord, Booked, Name, Order, Record, SlotRow, StateRecord, Time, Totals};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
@@ -10,10 +10,12 @@ use sea_orm::{
 };
 
 use crate::db::Db;
-use crate::entity::{equity, events, fills, orders, runs, slots, state, system_metrics, system_metrics_daily, totals};
+use crate::entity::{account_state, equity, events, fills, orders, runs, slots, state, system_metrics, system_metrics_daily, totals};
 use crate::error::StoreError;
 use crate::limits::{COMMIT_TIMEOUT, RETENTION_ROWS};
-use crate::rows::{OPEN, equity_row, event_row, fill_row, nanos, order_row, slot_row, state_row, system_row, totals_row};
+use crate::rows::{
+    OPEN, account_state_row, equity_row, event_row, fill_row, nanos, order_row, slot_row, state_row, system_row, totals_row,
+};
 use crate::store::Table;
 use crate::{History, Key};
 
@@ -122,9 +124,20 @@ pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(),
     let rows: Vec<_> = rows.into_iter().map(|(key, record)| state_row(&key, record)).collect();
     durable(db, "storage.states", async |to| {
         use state::Column as C;
-        let changing = [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted, C::Baseline];
+        let changing = [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted, C::Baseline, C::LockRule, C::LockUntilNs, C::Closing];
         let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(changing).to_owned();
         state::Entity::insert_many(rows).on_conflict(known).exec_without_returning(to).await.map(drop)
+    })
+    .await
+}
+
+/// Stores what the rules of an account must remember; durable.
+pub(crate) async fn account(db: &Db, name: &Name, record: &AccountRecord) -> Result<(), StoreError> {
+    durable(db, "storage.account", async |to| {
+        use account_state::Column as C;
+        let changing = [C::Peak, C::Latched, C::Day, C::DayStart, C::DayLost];
+        let known = OnConflict::column(C::Account).update_columns(changing).to_owned();
+        account_state::Entity::insert(account_state_row(name, record)).on_conflict(known).exec_without_returning(to).await.map(drop)
     })
     .await
 }

@@ -18,6 +18,31 @@ pub(crate) mod state {
         pub paused: bool,
         pub halted: bool,
         pub baseline: Option<i64>,
+        pub lock_rule: Option<String>,
+        pub lock_until_ns: Option<i64>,
+        pub closing: bool,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What the rules of an account must remember.
+pub(crate) mod account_state {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "account_state")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account: String,
+        pub peak: String,
+        pub latched: Option<String>,
+        pub day: i64,
+        pub day_start: String,
+        pub day_lost: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,20 +4,21 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use plimsoll_market::{Booked, ClientId, Name, Order, SlotRow, StateRecord, Time, Totals, TradeId};
+use plimsoll_market::{AccountRecord, Booked, ClientId, Name, Order, SlotRow, StateRecord, Time, Totals, TradeId};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::time::Instant;
 
 use crate::commit;
 use crate::db::{Db, number};
-use crate::entity::{equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
+use crate::entity::{account_state, equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
 use crate::error::StoreError;
 use crate::limits::{
     CHUNK_ROWS, DAYS_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, RECENT_FILLS_MAX, ROWS, ROWS_MAX, SLOTS_MAX,
     SYSTEM_POINTS_MIN,
 };
 use crate::rows::{
-    OPEN, nanos, read_day_sums, read_equity, read_event, read_fill, read_order, read_slot, read_state, read_system, read_totals,
+    OPEN, nanos, read_account_state, read_day_sums, read_equity, read_event, read_fill, read_order, read_slot, read_state, read_system,
+    read_totals,
 };
 use crate::store::Table;
 use crate::system::day_of;
@@ -307,6 +308,13 @@ impl Reader {
         let query = query.order_by_asc(C::DayNs).limit(DAYS_MAX + 1);
         let rows = self.with("storage.read_system_daily", async |from| query.all(from).await).await?;
         rows.iter().map(|row| read_day_sums(row).map(|sums| sums.close())).collect()
+    }
+
+    /// Reads what the rules of an account must remember.
+    pub(crate) async fn account(&self, name: &Name) -> Result<Option<AccountRecord>, StoreError> {
+        let query = account_state::Entity::find_by_id(name.to_string());
+        let row = self.with("storage.load", async |from| query.one(from).await).await?;
+        row.as_ref().map(read_account_state).transpose()
     }
 
     /// Reads everything that a start needs to know of a symbol.

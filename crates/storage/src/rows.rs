@@ -4,18 +4,18 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use plimsoll_market::{
-    Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Notional, Order, OrderId, OrderStatus, Price, Qty, Severity, Side, SlotRow,
-    StateRecord, Symbol, Time, Totals, TradeId,
+    AccountRecord, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Lock, Name, Notional, Order, OrderId, OrderStatus, Price, Qty,
+    Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId,
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
-use crate::entity::{equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
+use crate::entity::{account_state, equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
 use crate::error::StoreError;
 use crate::system::{DaySums, Sum};
 use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, SystemRow};
 
 pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
-    let StateRecord { version, anchor, interval, baseline, paused, halted } = *record;
+    let StateRecord { version, anchor, interval, baseline, paused, halted, lock, closing } = *record;
     state::ActiveModel {
         account: Set(key.account.to_string()),
         symbol: Set(key.symbol.to_string()),
@@ -25,7 +25,33 @@ pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
         paused: Set(paused),
         halted: Set(halted),
         baseline: Set(baseline.map(|id| id.0 as i64)),
+        lock_rule: Set(lock.map(|lock| lock.rule.as_str().to_owned())),
+        lock_until_ns: Set(lock.and_then(|lock| lock.until).map(nanos)),
+        closing: Set(closing),
     }
+}
+
+pub(crate) fn account_state_row(account: &Name, record: &AccountRecord) -> account_state::ActiveModel {
+    let AccountRecord { peak, latched, day, day_start, day_lost } = *record;
+    account_state::ActiveModel {
+        account: Set(account.to_string()),
+        peak: Set(peak.to_string()),
+        latched: Set(latched.map(|rule| rule.as_str().to_owned())),
+        day: Set(i64::from(day)),
+        day_start: Set(day_start.to_string()),
+        day_lost: Set(day_lost),
+    }
+}
+
+pub(crate) fn read_account_state(row: &account_state::Model) -> Result<AccountRecord, StoreError> {
+    let column = Column::of("account_state");
+    Ok(AccountRecord {
+        peak: column.parse("peak", &row.peak)?,
+        latched: row.latched.as_deref().map(|word| column.rule("latched", word)).transpose()?,
+        day: u32::try_from(row.day).map_err(|_| column.corrupt("day", row.day))?,
+        day_start: column.parse("day_start", &row.day_start)?,
+        day_lost: row.day_lost,
+    })
 }
 
 pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> {
@@ -37,6 +63,13 @@ pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> 
         baseline: row.baseline.map(|id| TradeId(id as u64)),
         paused: row.paused,
         halted: row.halted,
+        lock: match &row.lock_rule {
+            Some(word) => {
+                Some(Lock { rule: column.rule("lock_rule", word)?, until: row.lock_until_ns.map(|ns| Time::from_nanos(ns.unsigned_abs())) })
+            }
+            None => None,
+        },
+        closing: row.closing,
     })
 }
 
@@ -358,6 +391,10 @@ impl Column {
 
     fn corrupt(self, column: &'static str, value: impl Display) -> StoreError {
         StoreError::Corrupt { table: self.table, column, value: value.to_string().chars().take(80).collect() }
+    }
+
+    fn rule(self, column: &'static str, word: &str) -> Result<Rule, StoreError> {
+        Rule::parse(word).ok_or_else(|| self.corrupt(column, word))
     }
 
     fn parse<N: FromStr>(self, column: &'static str, text: &str) -> Result<N, StoreError> {

@@ -8,7 +8,7 @@ use plimsoll_bounded::{
     Batch, BatchSpec, Class, Closed, Gauge, Grant, Ledger, LedgerError, Line, NoReply, Open, ReplyReceiver, Sender, TaskSpec, Tasks,
     WatchReceiver, WhenFull, channel, lossy, reply, watch,
 };
-use plimsoll_market::{Name, StateRecord, Symbol, Time};
+use plimsoll_market::{AccountRecord, Name, StateRecord, Symbol, Time};
 use sea_orm_migration::MigratorTrait;
 use tokio::time::Instant;
 
@@ -256,6 +256,30 @@ impl Store {
         let (reply, answer) = reply();
         self.ask(Command::NextRun { now, reply }).await?;
         self.wait(answer).await
+    }
+
+    /// Stores what the rules of an account must remember; it survives a power cut once this returns.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    ///
+    /// # Cancel safety
+    /// Given up, it may or may not be stored.
+    pub async fn commit_account(&self, name: Name, record: AccountRecord) -> Result<(), StoreError> {
+        let (reply, answer) = reply();
+        self.ask(Command::Account { name, record, reply }).await?;
+        self.wait(answer).await
+    }
+
+    /// Reads what the rules of an account must remember; `None` when nothing was ever stored.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no such record.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn load_account(&self, name: &Name) -> Result<Option<AccountRecord>, StoreError> {
+        self.inner.reader.account(name).await
     }
 
     /// Stores the state of a symbol; it survives a power cut once this returns.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use plimsoll_bounded::{
     Batch, FixedState, LossyReceiver, LossySender, Receiver, ReplySender, SendError, Sender, Task, WatchReceiver, WatchSender,
 };
-use plimsoll_market::{Record, StateRecord, Time};
+use plimsoll_market::{AccountRecord, Name, Record, StateRecord, Time};
 use tokio::time::Instant;
 
 use crate::commit::{self, Cut, Item};
@@ -31,6 +31,8 @@ pub(crate) struct StateRequest {
 pub(crate) enum Command {
     /// Takes the number of this start.
     NextRun { now: Time, reply: ReplySender<Result<u64, StoreError>> },
+    /// Stores what the rules of an account must remember.
+    Account { name: Name, record: AccountRecord, reply: ReplySender<Result<(), StoreError>> },
     /// Commits everything accepted so far.
     Flush { reply: ReplySender<Result<(), StoreError>> },
     /// Deletes one step of old rows.
@@ -364,6 +366,7 @@ impl Writer {
     async fn obey(&mut self, command: Command) {
         match command {
             Command::NextRun { now, reply } => drop(reply.send(commit::next_run(&self.db, now).await)),
+            Command::Account { name, record, reply } => drop(reply.send(commit::account(&self.db, &name, &record).await)),
             Command::Flush { reply } => drop(reply.send(self.flush().await)),
             Command::Retain { table, cut, reply } => drop(reply.send(commit::retain(&self.db, table, cut).await)),
             Command::RollUp { today, cut, reply } => drop(reply.send(rollup::step(&self.db, today, cut).await)),

@@ -11,7 +11,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (bid, ask) = (btc.parse_price("61659.7", Round::Exact)?, btc.parse_price("61659.8", Round::Exact)?);
     cfg.check(&btc, bid)?;
 
-    let mut books = Position::new(btc, PositionConfig { tag: Tag(1), run: 1, series: 0, placed_before: 0, recv_window_ms: 5_000 }, None);
+    let mut books = Position::new(
+        btc,
+        PositionConfig {
+            tag: Tag(1),
+            run: 1,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        None,
+    );
     let qty = btc.parse_qty("1", Round::Exact)?;
     let event = Event::Top(Top { bid, bid_qty: qty, ask, ask_qty: qty, time: Time::ZERO });
     let mut actions = Actions::new();

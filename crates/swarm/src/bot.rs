@@ -8,11 +8,12 @@ use plimsoll_engine::{Account, AccountConfig, Boot, Engine, EngineConfig};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Session, SessionConfig};
-use plimsoll_market::{Action, Asset, Event, Instrument, Price, Symbol, Tag};
+use plimsoll_market::{Action, Asset, Event, Instrument, Price, Symbol, Tag, Time};
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
+use plimsoll_safety::{GateConfig, GuardConfig, LadderConfig};
 use plimsoll_strategy::{Grid, GridConfig};
-use plimsoll_testnet::counter::{Answer, Stream};
+use plimsoll_testnet::Listing;
+use plimsoll_testnet::counter::{Answer, CounterMarkets, Stream};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -21,10 +22,9 @@ pub(crate) use plimsoll_exchange::session::Outputs;
 pub(crate) const KEY: &str = "key";
 pub(crate) const SECRET: &str = "secret";
 pub(crate) const TAG: Tag = Tag(7);
+/// Market data older than this counts as stale.
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(10);
 pub(crate) const RECV_WINDOW: Duration = Duration::from_secs(5);
-/// The most that holding and opening orders of all symbols may be worth, units of 1e-8 USDT.
-pub(crate) const EXPOSURE_MAX: i128 = 50_000 * 100_000_000;
-const ORDER_QUOTE: i128 = 250 * 100_000_000;
 
 /// An input of a session that owns what it carries.
 pub(crate) enum ToSession {
@@ -50,7 +50,7 @@ pub(crate) struct Wire {
     pub(crate) generation: u64,
     pub(crate) stream: Option<Stream>,
     /// Nothing overtakes what was sent before.
-    pub(crate) free_at: plimsoll_market::Time,
+    pub(crate) free_at: Time,
     /// It delivers nothing but pings any more.
     pub(crate) deaf: bool,
     /// A message that so many of the next ones overtake.
@@ -64,6 +64,45 @@ pub(crate) struct Bot {
     pub(crate) account: Account,
     pub(crate) work: VecDeque<Work>,     // tidy: bounded by what one input causes
     pub(crate) wires: Vec<Option<Wire>>, // tidy: bounded by CONNS_MAX
+}
+
+/// The most that holding and opening orders of all symbols may be worth, units of 1e-8 USDT.
+pub(crate) fn exposure_max(options: &Options) -> i128 {
+    i128::from(options.exposure) * 100_000_000
+}
+
+/// What a world stands on, beside what its options say.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    /// The contracts, each with the distance of two levels of its grid.
+    pub(crate) listings: Vec<(Listing, Price)>, // tidy: bounded by a world's symbols
+    /// What a buy may cost, units of 1e-8 USDT.
+    pub(crate) order_quote: i128,
+    pub(crate) markets: CounterMarkets,
+    /// Records that are written as soon as so many wait; without it they wait for the world's seconds, and may become too many.
+    pub(crate) batch: Option<usize>,
+    /// The rules of each symbol.
+    pub(crate) guard: GuardConfig,
+}
+
+impl Ground {
+    /// What drawn worlds stand on. Levels are about 0.07 % of the price apart: a round trip pays its fees and fills are frequent.
+    pub(crate) fn drawn(options: &Options) -> Self {
+        let listings = [(Listing::btcusdt(), 4_000), (Listing::ethusdt(), 200), (Listing::solusdt(), 1_000)];
+        let listings = listings.into_iter().take(options.symbols).map(|(listing, interval)| (listing, Price::from_units(interval)));
+        Self {
+            listings: listings.collect(),
+            order_quote: i128::from(options.order) * 100_000_000,
+            markets: CounterMarkets::MadeUp,
+            batch: None,
+            guard: GuardConfig::OFF,
+        }
+    }
+
+    pub(crate) fn interval(&self, symbol: Symbol) -> Price {
+        let listing = self.listings.iter().find(|(listing, _)| listing.instrument.symbol == symbol);
+        listing.map_or(Price::ZERO, |(_, interval)| *interval)
+    }
 }
 
 pub(crate) fn symbols(options: &Options) -> Vec<Symbol> {
@@ -81,15 +120,25 @@ impl Bot {
             signer: Signer::new(Secret::new(KEY.to_owned())?, &Secret::new(SECRET.to_owned())?),
             recv_window: RECV_WINDOW,
             leverage: Some(options.leverage),
+            candles: 0,
         };
         let session = Session::new(config, run, &mut Grants::detached(&plan))?;
         let quote = Asset::new("USDT")?;
-        let account = AccountConfig { quote, exposure_max: EXPOSURE_MAX, orders_per_10s: 100, drawdown_max_ppm: 1_000_000 };
+        let off = 1_000_000;
+        let account = AccountConfig {
+            quote,
+            exposure_max: exposure_max(options),
+            orders_per_10s: 100,
+            ladder: LadderConfig { yellow: off, orange: off, red: off, smoothing: Duration::ZERO },
+            close_on_red: false,
+            daily_loss: off,
+            monitor: None,
+        };
         Ok(Self {
             session,
             outputs: Outputs::new(Grant::detached(Outputs::line("swarm.outputs", options.symbols))),
             seats: Vec::new(),
-            account: Account::new(account, options.symbols),
+            account: Account::new(account, options.symbols, 0, None, Time::ZERO),
             work: VecDeque::new(),
             wires: Vec::new(),
         })
@@ -108,26 +157,30 @@ impl Bot {
 /// Builds the engine of a symbol, from what is stored.
 pub(crate) fn engine(
     options: &Options,
+    ground: &Ground,
     instrument: Instrument,
     series: u16,
     run: u64,
     placed_before: u64,
     boot: &Boot,
 ) -> anyhow::Result<Engine> {
-    // About 0.07 % of the price: a round trip pays its fees and fills are frequent.
-    let interval = match instrument.symbol.as_str() {
-        "BTCUSDT" => 4_000,
-        "ETHUSDT" => 200,
-        _ => 1_000,
-    };
-    let interval = Price::from_units(interval);
+    let interval = ground.interval(instrument.symbol);
     let (buy_window, sell_window) = options.windows;
-    let grid = Grid::new(GridConfig { interval, order_quote: ORDER_QUOTE, buy_window, sell_window }, 0);
+    let grid = Grid::new(GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window }, 0);
     let recv_window_ms = RECV_WINDOW.as_millis() as u64;
     let config = EngineConfig {
-        position: PositionConfig { tag: TAG, run, series, placed_before, recv_window_ms },
-        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: EXPOSURE_MAX },
+        position: PositionConfig {
+            tag: TAG,
+            run,
+            series,
+            placed_before,
+            recv_window_ms,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: ground.guard },
         interval,
+        countdown: None,
     };
     Ok(Engine::new(instrument, config, Box::new(grid), boot)?)
 }

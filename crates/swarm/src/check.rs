@@ -4,7 +4,8 @@ use crate::bot::TAG;
 use crate::disk::Disk;
 use plimsoll_market::{ClientId, Qty, Side, Symbol, Totals, TradeId};
 use plimsoll_position::invariants::{Broken, Invariant, Truth, agree, agree_out_of_order, no_order_twice, position_agrees};
-use plimsoll_sim::venue::{AccountId, Page, Venue};
+use plimsoll_sim::limits::PAGE_MAX;
+use plimsoll_sim::venue::{AccountId, Page, TradeRow, Venue};
 
 pub(crate) const ACCOUNT: AccountId = AccountId(0);
 
@@ -19,11 +20,32 @@ pub(crate) fn legs(venue: &Venue, symbol: Symbol) -> Result<(), Broken> {
     no_order_twice(&ours_open(venue, symbol))
 }
 
+/// The grid is long: what it sells can only reduce.
+pub(crate) fn only_reduces(venue: &Venue, symbol: Symbol) -> Result<(), Broken> {
+    let open = venue.open_orders(ACCOUNT, Some(symbol)).unwrap_or_default();
+    let ours = open.iter().filter(|row| ClientId::parse(&row.client_id).is_ok_and(|id| id.tag() == TAG));
+    match ours.into_iter().find(|row| row.side == Side::Sell && !row.reduce_only) {
+        Some(row) => Err(Broken::new(Invariant::ReducesOnly, &format_args!("{symbol}: order {} could open", row.client_id))),
+        None => Ok(()),
+    }
+}
+
+/// All executions of a symbol that the venue remembers, after one of them.
+pub(crate) fn executions(venue: &Venue, symbol: Symbol, after: Option<TradeId>) -> Option<Vec<TradeRow>> {
+    let (mut all, mut from) = (Vec::new(), after.map_or(0, |id| id.0 + 1));
+    loop {
+        let page = Page { from_id: Some(from), start: None, end: None, limit: PAGE_MAX };
+        let trades = venue.user_trades(ACCOUNT, symbol, None, page).ok()?;
+        let Some(last) = trades.last() else { return Some(all) };
+        from = last.trade_id + 1;
+        all.extend(trades);
+    }
+}
+
 /// What the venue says of a symbol since trading began there: what was executed before is nobody's to book.
 pub(crate) fn truth(venue: &Venue, symbol: Symbol, began: Option<TradeId>) -> Option<Truth> {
     let position = venue.position(ACCOUNT, symbol).ok()?;
-    let page = Page { from_id: Some(began.map_or(0, |id| id.0 + 1)), start: None, end: None, limit: usize::MAX };
-    let trades = venue.user_trades(ACCOUNT, symbol, None, page).ok()?;
+    let trades = executions(venue, symbol, began)?;
     let sum = |side: Side| trades.iter().filter(|trade| trade.side == side).fold(Qty::ZERO, |sum, trade| sum + trade.qty);
     Some(Truth {
         holding: position.holding,

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Disk {
     pub(crate) state: Option<StateRecord>,
     pub(crate) totals: Option<Totals>,
-    slots: BTreeMap<Leg, SlotRow>, // tidy: bounded by the levels of a world's grid
-    booked: BTreeSet<TradeId>,     // tidy: bounded by the executions of a world
+    slots: BTreeMap<Leg, SlotRow>, // tidy: bounded by the slots of the books
+    booked: BTreeSet<TradeId>,     // tidy: bounded by RECENT_MAX of the books, and RECORDS_WAITING
     waiting: Vec<Record>,          // tidy: bounded by RECORDS_WAITING
     /// Records were refused: nothing more is taken until the engine has been built anew.
     pub(crate) behind: bool,
@@ -38,10 +38,19 @@ impl Disk {
         for record in self.waiting.drain(..records.min(self.waiting.len())) {
             self.totals = Some(record.totals);
             self.booked.extend(record.fill.map(|booked| booked.fill.trade_id));
-            if let Some(slot) = record.slot {
-                self.slots.insert(slot.leg, slot);
+            match record.slot {
+                Some(slot) if slot.held.is_zero() => drop(self.slots.remove(&slot.leg)),
+                Some(slot) => drop(self.slots.insert(slot.leg, slot)),
+                None => {}
             }
         }
+        let watermark = self.totals.and_then(|totals| totals.watermark);
+        self.booked.retain(|id| Some(*id) > watermark);
+    }
+
+    /// Slots and executions that are kept.
+    pub(crate) fn rows(&self) -> usize {
+        self.slots.len() + self.booked.len()
     }
 
     /// What a crash leaves: some of what was on its way is written, the rest never was.
@@ -53,9 +62,8 @@ impl Disk {
 
     /// What an engine begins with.
     pub(crate) fn boot(&self) -> Boot {
-        let slots = self.slots.values().filter(|slot| !slot.held.is_zero()).copied().collect();
-        let watermark = self.totals.and_then(|totals| totals.watermark);
-        let recent = self.booked.iter().filter(|id| Some(**id) > watermark).copied().collect();
+        let slots = self.slots.values().copied().collect();
+        let recent = self.booked.iter().copied().collect();
         Boot { state: self.state, books: Restored { totals: self.totals, slots, recent }, open_orders: 0 }
     }
 }

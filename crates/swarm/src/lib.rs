@@ -6,7 +6,7 @@
 //!
 //! It deliberately has no sockets, threads or clock, so that a seed replays exactly.
 //!
-//! Read [`Options`] and [`run`] first.
+//! Read [`Options`] and [`run`] first; [`script::Script`] is for tests that say what happens.
 //!
 //! ```
 //! use core::time::Duration;
@@ -22,13 +22,16 @@ mod disk;
 pub mod limits;
 mod network;
 mod options;
+pub mod script;
 mod seat;
 mod shrink;
+mod soak;
 mod world;
 
 pub use options::{Fault, Options};
 pub use seat::{Moment, Seat};
 pub use shrink::shrink;
+pub use soak::{Sizes, soak};
 pub use world::Outcome;
 
 /// Lives a world to its end; `trace` keeps what happened last.

@@ -128,14 +128,14 @@ struct Sum {
     seconds: u64,
     fills: u64,
     crashes: u64,
-    faults: [u64; Fault::ALL.len()],
+    faults: Vec<u64>,           // tidy: bounded by the kinds of faults
     failed: Vec<(u64, String)>, // tidy: bounded by the worlds asked for
 }
 
 fn many(args: &Args, first: u64) -> anyhow::Result<Sum> {
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
     let (next, ended) = (AtomicU64::new(first), AtomicBool::new(false));
-    let sum = Mutex::new(Sum::default());
+    let sum = Mutex::new(Sum { faults: vec![0; Fault::ALL.len()], ..Sum::default() });
     let begun = Instant::now();
     println!("{} worlds from seed {first}, {} minutes of trouble each, {threads} threads", args.seeds, args.minutes);
     std::thread::scope(|scope| -> anyhow::Result<()> {
@@ -212,7 +212,7 @@ fn many(args: &Args, first: u64) -> anyhow::Result<Sum> {
         sum.fills,
         sum.crashes
     );
-    let faults: Vec<String> = Fault::ALL.iter().zip(sum.faults).map(|((_, word, _), count)| format!("{word} {count}")).collect();
+    let faults: Vec<String> = Fault::ALL.iter().zip(&sum.faults).map(|((_, word, _), count)| format!("{word} {count}")).collect();
     println!("faults: {}", faults.join(", "));
     Ok(sum)
 }

@@ -1,10 +1,11 @@
 //! What becomes of a message on its way.
 
+use core::time::Duration;
 use plimsoll_testnet::counter::Answer;
 use rand_core::RngCore;
 
 /// What becomes of a request that arrives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
     /// It is answered.
     Plain,
@@ -18,12 +19,25 @@ pub(crate) enum Fate {
     TimeoutAccepted,
     /// It is carried out, and the answer is damaged.
     Mangled,
+    /// It is refused with a status and a code, and not carried out.
+    Refused(u16, i32),
+    /// It is carried out, and answered as if it had come twice.
+    Doubled(u16, i32),
+    /// It is answered so late.
+    Late(Duration),
+    /// It is carried out, and in the answer the second text stands in place of the first.
+    Edited(&'static str, &'static str),
 }
 
 impl Fate {
     /// What the exchange says instead of an answer.
-    pub(crate) fn answer(self) -> Answer {
+    pub(crate) fn answer(&self) -> Answer {
+        let coded;
         let (status, body) = match self {
+            Self::Refused(status, code) | Self::Doubled(status, code) => {
+                coded = format!(r#"{{"code":{code},"msg":"Refused."}}"#);
+                (*status, coded.as_str())
+            }
             Self::TimeoutAccepted => (
                 408,
                 r#"{"code":-1007,"msg":"Timeout waiting for response from backend server. Send status unknown; execution status unknown."}"#,
@@ -31,7 +45,7 @@ impl Fate {
             Self::BusyRefused => {
                 (503, r#"{"code":-1008,"msg":"Server is currently overloaded with other requests. Please try again in a few minutes."}"#)
             }
-            Self::Plain | Self::AnswerLost | Self::BusyAccepted | Self::Mangled => {
+            Self::Plain | Self::AnswerLost | Self::BusyAccepted | Self::Mangled | Self::Late(_) | Self::Edited(..) => {
                 (503, r#"{"code":-1000,"msg":"Unknown error, please check your request or try again later."}"#)
             }
         };

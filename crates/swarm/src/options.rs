@@ -65,11 +65,59 @@ pub enum Fault {
     MemoryShort,
     /// The database is lost with a crash, a crash.
     DiskLost,
+    /// One kind of request is answered with an error for a while, a second.
+    Endpoint,
+    /// A symbol's engine fails and is built anew from what is stored, a second.
+    Rebuilt,
+    /// The exchange closes all of the account by force, a second.
+    Liquidated,
+    /// The exchange takes a part of a position over, a second.
+    Deleveraged,
+    /// -2019: an order is refused for want of margin; this and all below by order placed, and nothing is done.
+    NoMargin,
+    /// -5022: a post-only order would have taken.
+    WouldTake,
+    /// -2022: a reduce-only order has nothing to reduce.
+    NothingToReduce,
+    /// -1111 or -4164: an order breaks a filter that nobody told of.
+    Filter,
+    /// -2025: too many orders are open.
+    TooManyOrders,
+    /// -1015: too many orders were sent.
+    TooFast,
+    /// -4140: the symbol opens no positions now.
+    NotOpen,
+    /// -2023 or -2027: the account may not.
+    Restricted,
+    /// -4116: an order came through, and once more: of the second, told is that its id is taken.
+    Duplicate,
+    /// -2015: the key lacks a permission for a moment.
+    NoPermission,
+    /// -1021: the stamp is refused.
+    Stamp,
+    /// -4411: something that no table knows.
+    Odd,
 }
+
+/// How the exchange refuses an order: the fault, and the codes that it comes with, each with its status.
+pub(crate) const REFUSALS: [(Fault, &[(u16, i32)]); 12] = [
+    (Fault::NoMargin, &[(400, -2019)]),
+    (Fault::WouldTake, &[(400, -5022)]),
+    (Fault::NothingToReduce, &[(400, -2022)]),
+    (Fault::Filter, &[(400, -1111), (400, -4164)]),
+    (Fault::TooManyOrders, &[(400, -2025)]),
+    (Fault::TooFast, &[(429, -1015), (400, -1015)]),
+    (Fault::NotOpen, &[(400, -4140)]),
+    (Fault::Restricted, &[(400, -2023), (400, -2027)]),
+    (Fault::Duplicate, &[(400, -4116)]),
+    (Fault::NoPermission, &[(401, -2015)]),
+    (Fault::Stamp, &[(400, -1021)]),
+    (Fault::Odd, &[(400, -4411)]),
+];
 
 impl Fault {
     /// All of them, in the order of their discriminants, each with its word and the rate that a world draws up to.
-    pub const ALL: [(Self, &'static str, u32); Self::DiskLost as usize + 1] = [
+    pub const ALL: [(Self, &'static str, u32); Self::Odd as usize + 1] = [
         (Self::NotSent, "not-sent", 20_000),
         (Self::Lost, "lost", 20_000),
         (Self::AnswerLost, "answer-lost", 30_000),
@@ -97,6 +145,22 @@ impl Fault {
         (Self::Command, "command", 100_000),
         (Self::MemoryShort, "memory-short", 30_000),
         (Self::DiskLost, "disk-lost", 100_000),
+        (Self::Endpoint, "endpoint", 20_000),
+        (Self::Rebuilt, "rebuilt", 30_000),
+        (Self::Liquidated, "liquidated", 10_000),
+        (Self::Deleveraged, "deleveraged", 50_000),
+        (Self::NoMargin, "no-margin", 50_000),
+        (Self::WouldTake, "would-take", 50_000),
+        (Self::NothingToReduce, "nothing-to-reduce", 50_000),
+        (Self::Filter, "filter", 50_000),
+        (Self::TooManyOrders, "too-many-orders", 50_000),
+        (Self::TooFast, "too-fast", 10_000),
+        (Self::NotOpen, "not-open", 50_000),
+        (Self::Restricted, "restricted", 50_000),
+        (Self::Duplicate, "duplicate", 50_000),
+        (Self::NoPermission, "no-permission", 20_000),
+        (Self::Stamp, "stamp", 50_000),
+        (Self::Odd, "odd", 20_000),
     ];
 
     /// The word of it.
@@ -135,6 +199,16 @@ pub struct Options {
     pub funding_every: Duration,
     /// Request weight a minute that the exchange grants.
     pub weight: u32,
+    /// The most that holding and opening orders of all symbols may be worth, USDT.
+    pub exposure: u32,
+    /// What a buy may cost, USDT.
+    pub order: u32,
+    /// Orders that are open when the bot first starts: those of an earlier life of ours, of which nothing is stored.
+    pub left_open: u8,
+    /// Orders of somebody else that are open when the bot first starts.
+    pub foreign: u8,
+    /// When the process is killed for the first time, before anything but state is on disk; zero when it is not.
+    pub killed_at: Duration,
     /// Rates in millionths, by the number of the fault.
     pub rates: [u32; Fault::ALL.len()],
 }
@@ -149,7 +223,7 @@ impl Options {
             2 => (up_to(u64::from(most)) / 8) as u32,
             _ => up_to(u64::from(most)) as u32,
         });
-        Self {
+        let drawn = Self {
             seed,
             trouble,
             peace: Duration::from_secs(60),
@@ -161,8 +235,16 @@ impl Options {
             leverage: [1, 10, 50][up_to(2) as usize],
             funding_every: Duration::from_secs([60, 300, 28_800][up_to(2) as usize]),
             weight: [2_400, 2_400, 400][up_to(2) as usize],
+            exposure: [50_000, 50_000, 8][up_to(2) as usize],
+            // The larger they are, the more executions each has.
+            order: [250, 250, 5_000][up_to(2) as usize],
+            left_open: [0, 0, 0, 12][up_to(3) as usize],
+            foreign: [0, 0, 0, 5][up_to(3) as usize],
+            killed_at: Duration::from_millis([0, 0, 1, 1][up_to(3) as usize] * (4_000 + up_to(6_000))),
             rates,
-        }
+        };
+        // Where exposure is short it is worth some orders.
+        Self { exposure: if drawn.exposure < 100 { drawn.exposure * drawn.order } else { drawn.exposure }, ..drawn }
     }
 
     /// How often something goes wrong, in millionths.
@@ -188,17 +270,21 @@ impl Options {
 
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, trouble, peace, symbols, speed_milli, latency_us, windows, wallet, leverage, funding_every, weight, rates: _ } =
-            self;
+        let Self { seed, trouble, peace, symbols, speed_milli, latency_us, windows, wallet, leverage, .. } = self;
         write!(
             f,
-            "seed {seed}: {} s of trouble, {} s of peace, {symbols} symbols at speed {}, latency {latency_us} µs, windows {}+{}, {wallet} USDT at leverage {leverage}, \
-             funding every {} s, weight {weight}:",
+            "seed {seed}: {} s of trouble, {} s of peace, {symbols} symbols at speed {}, latency {latency_us} µs, windows {}+{}, {wallet} USDT at leverage {leverage}, ",
             trouble.as_secs_f32(),
             peace.as_secs(),
             f64::from(*speed_milli) / 1_000.0,
             windows.0,
             windows.1,
+        )?;
+        let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, .. } = self;
+        write!(
+            f,
+            "exposure {exposure}, orders of {order}, {left_open} orders of ours and {foreign} of others open before, killed at {} s, funding every {} s, weight {weight}:",
+            killed_at.as_secs_f32(),
             funding_every.as_secs()
         )?;
         self.faults().try_for_each(|(fault, rate)| write!(f, " {}={:.6}", fault.as_str(), f64::from(rate) / 1e6))

@@ -13,10 +13,20 @@ pub enum Moment<'a> {
     Answered(Action),
 }
 
+/// What a check looks at.
+pub(crate) struct Desk<'a> {
+    pub(crate) instrument: Instrument,
+    pub(crate) engine: &'a Engine,
+    /// When the market last told something.
+    pub(crate) heard: Time,
+}
+
 /// One symbol's engine, and what its loop keeps beside it.
 pub struct Seat {
     pub(crate) instrument: Instrument,
     pub(crate) engine: Engine,
+    /// When the market last told something.
+    pub(crate) heard: Time,
     actions: Actions,
     echoes: VecDeque<Event>, // tidy: bounded by the actions of one event
 }
@@ -24,7 +34,11 @@ pub struct Seat {
 impl Seat {
     /// A seat for an engine.
     pub fn new(instrument: Instrument, engine: Engine) -> Self {
-        Self { instrument, engine, actions: Actions::new(), echoes: VecDeque::new() }
+        Self { instrument, engine, heard: Time::ZERO, actions: Actions::new(), echoes: VecDeque::new() }
+    }
+
+    pub(crate) const fn desk(&self) -> Desk<'_> {
+        Desk { instrument: self.instrument, engine: &self.engine, heard: self.heard }
     }
 
     /// The engine.

@@ -47,6 +47,12 @@ fn candidates(options: &Options) -> Vec<Options> {
         smaller.push(Options { trouble: options.trouble / 2, ..options.clone() });
         smaller.push(Options { trouble: options.trouble * 3 / 4, ..options.clone() });
     }
+    if options.killed_at > Duration::ZERO {
+        smaller.push(Options { killed_at: Duration::ZERO, ..options.clone() });
+    }
+    if options.left_open + options.foreign > 0 {
+        smaller.push(Options { left_open: 0, foreign: 0, ..options.clone() });
+    }
     if options.symbols > 1 {
         smaller.push(Options { symbols: 1, ..options.clone() });
     }

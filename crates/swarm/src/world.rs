@@ -1,36 +1,40 @@
 //! One world: the venue, the network, the bot and its disk, moved from one happening to the next.
 
 mod bot_side;
+mod hold;
 mod mischief;
 mod network_side;
+mod scripted;
 
-use crate::bot::{Bot, KEY, RECV_WINDOW, SECRET, ToSession, Wire, Work, engine, symbols};
-use crate::check::{ACCOUNT, Compare, books, legs, ours_open};
+use crate::bot::{Bot, Ground, KEY, RECV_WINDOW, SECRET, STALE_AFTER, TAG, ToSession, Wire, Work, engine, exposure_max, symbols};
+use crate::check::{ACCOUNT, Compare, books, legs, only_reduces, ours_open};
 use crate::disk::Disk;
 use crate::limits::{HANDS_MAX, STEPS_AT_ONCE, TRACE_LINES};
 use crate::network::{Fate, mangle};
-use crate::options::{Fault, Options};
-use crate::seat::{Moment, Seat};
+use crate::options::{Fault, Options, REFUSALS};
+use crate::script::{Asked, Frames, Ordered, Requests};
+use crate::seat::{Desk, Moment, Seat};
 use core::time::Duration;
 use plimsoll_engine::{AccountAction, AccountInput};
 use plimsoll_exchange::session::{Closed, ConnId, HttpRequest, Input, Output, Reply, Sent, Used};
+use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Leg, Link, OrderStatus, OrderType, Phase, Price, Qty, Severity,
-    Side, StopMode, Symbol, Tag, Time,
+    AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Lease, Leg, Link, OrderStatus, OrderType, Phase, Place, Price,
+    Qty, Round, Severity, Side, StopMode, Symbol, Tag, Time,
 };
 use plimsoll_position::SyncState;
 use plimsoll_position::invariants::{self, Broken, Invariant};
 use plimsoll_sim::venue::{ClientText, NewOrder, OrderRef, SelfTrade, Tif};
-use plimsoll_testnet::counter::{Answer, Brought, Counter, CounterConfig};
-use plimsoll_testnet::{AccountConfig, Listing, RateLimits, TestnetConfig};
+use plimsoll_testnet::counter::{Answer, Brought, Counter, CounterConfig, CounterMarkets};
+use plimsoll_testnet::{AccountConfig, RateLimits, TestnetConfig};
 use rand_core::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// How often the world itself looks whether something goes wrong, and checks what must hold.
 const SECOND: Duration = Duration::from_secs(1);
-/// How often the exchange pings its streams.
-const PING_EVERY: u64 = 20;
+/// How often streams are pinged, in seconds: by the exchange, or by a proxy that knows nothing of what is behind it.
+const PING_EVERY: u64 = 5;
 
 /// Something on its way.
 enum Later {
@@ -73,6 +77,8 @@ enum Later {
     /// The bot starts, or begins its boot again.
     Start,
     Boot(u64),
+    /// The process is killed, with all that has not been written.
+    Killed,
     /// The world looks around.
     Second,
     /// Something that lasted is over.
@@ -102,9 +108,22 @@ pub struct Outcome {
     pub trace: Vec<String>, // tidy: bounded by TRACE_LINES
 }
 
+/// When each part of a world has something to do next.
+struct Due {
+    next: Time,
+    venue_at: Option<Time>,
+    session_at: Option<Time>,
+    engine_at: Option<Time>,
+    account_at: Option<Time>,
+    queue_at: Option<Time>,
+}
+
 /// A world.
 pub(crate) struct World {
     options: Options,
+    ground: Ground,
+    /// What a script has ordered, and what it wants to know.
+    script: Option<Box<Ordered>>,
     random: Pcg64Mcg,
     now: Time,
     begun: Time,
@@ -120,33 +139,57 @@ pub(crate) struct World {
     stopping: bool,
     /// Until when all requests are refused, with this status.
     refusing: Option<(Time, u16)>,
+    /// Until when requests with this in their path are answered with an error.
+    failing: Option<(Time, &'static str)>,
     stuck: bool,
     memory_short: bool,
     generation: u64,
-    /// Orders by hand, and those of them that hands have withdrawn.
+    /// Orders by hand.
     hands: Vec<(Symbol, u64)>, // tidy: bounded by HANDS_MAX
-    ids: BTreeSet<ClientId>, // tidy: bounded by the orders of a world
+    /// The newest id of each run and symbol.
+    ids: BTreeMap<(u64, u64), ClientId>, // tidy: bounded by the starts of a world
+    /// What each level buys at.
+    levels: BTreeMap<(usize, Leg), Price>, // tidy: bounded by the levels of a world's grids
+    /// Somebody else has traded on the account: a person, or the exchange by force.
+    others: bool,
     compare: Compare,
     broken: Option<Broken>,
     steps_at_once: u32,
     outcome: Outcome,
     trace: Option<VecDeque<String>>, // tidy: bounded by TRACE_LINES
     seconds: u64,
+    /// Changes of the best prices that engines were told.
+    ticks: u64,
 }
 
 impl World {
     pub(crate) fn new(options: &Options, trace: bool) -> anyhow::Result<Self> {
+        let mut world = Self::on(options, Ground::drawn(options), trace)?;
+        world.open_before()?;
+        world.push(world.now, Later::Start);
+        world.push(world.now + SECOND, Later::Second);
+        if options.killed_at > Duration::ZERO {
+            world.push(world.begun + options.killed_at, Later::Killed);
+        }
+        Ok(world)
+    }
+
+    /// A world on a ground, before its bot has started. Where markets have only orders, a second account makes them.
+    pub(crate) fn on(options: &Options, ground: Ground, trace: bool) -> anyhow::Result<Self> {
         let begun = Time::from_millis(1_800_000_000_000);
-        let account = AccountConfig::new(KEY.to_owned(), SECRET.to_owned(), i128::from(options.wallet) * 100_000_000)?;
-        let mut config = TestnetConfig::new(options.seed, vec![account]);
-        config.listings = [Listing::btcusdt(), Listing::ethusdt(), Listing::solusdt()].into_iter().take(options.symbols).collect();
+        let mut accounts = vec![AccountConfig::new(KEY.to_owned(), SECRET.to_owned(), i128::from(options.wallet) * 100_000_000)?];
+        if ground.markets == CounterMarkets::Orders {
+            accounts.push(AccountConfig::new("market".to_owned(), "secret".to_owned(), 1_000_000_000 * 100_000_000)?);
+        }
+        let mut config = TestnetConfig::new(options.seed, accounts);
+        config.listings = ground.listings.iter().map(|(listing, _)| *listing).collect();
         config.speed_milli = options.speed_milli;
         config.limits = RateLimits { weight_per_minute: options.weight, ..RateLimits::default() };
         config.strict_routes = true;
-        let counter = CounterConfig { funding_every: options.funding_every, leverage: 20 };
+        let counter = CounterConfig { funding_every: options.funding_every, leverage: 20, markets: ground.markets };
         let mut random = Pcg64Mcg::seed_from_u64(options.seed);
         let ahead = Duration::from_millis(random.next_u64() % 10_000);
-        let mut world = Self {
+        Ok(Self {
             random,
             now: begun,
             begun,
@@ -160,11 +203,14 @@ impl World {
             trouble: true,
             stopping: false,
             refusing: None,
+            failing: None,
             stuck: false,
             memory_short: false,
             generation: 0,
             hands: Vec::new(),
-            ids: BTreeSet::new(),
+            ids: BTreeMap::new(),
+            levels: BTreeMap::new(),
+            others: false,
             compare: Compare::All,
             broken: None,
             steps_at_once: 0,
@@ -180,11 +226,11 @@ impl World {
             },
             trace: trace.then(VecDeque::new),
             seconds: 0,
+            ticks: 0,
             options: options.clone(),
-        };
-        world.push(begun, Later::Start);
-        world.push(begun + SECOND, Later::Second);
-        Ok(world)
+            ground,
+            script: None,
+        })
     }
 
     /// Trouble, then peace, then a stop; and then the books are compared.
@@ -207,7 +253,7 @@ impl World {
             let standing = self.standing();
             self.breach(Broken::new(Invariant::Heals, &standing));
         }
-        self.stop();
+        self.stop(StopMode::Cancel);
         let patience = self.now + Duration::from_secs(120);
         while !self.is_drained() && self.now < patience && self.broken.is_none() {
             self.step()?;
@@ -222,99 +268,6 @@ impl World {
         outcome.passed = self.now.since(self.begun);
         outcome.trace = self.trace.into_iter().flatten().collect();
         Ok(outcome)
-    }
-
-    // What must hold ---------------------------------------------------------------------------------------------------
-
-    fn breach(&mut self, broken: Broken) {
-        self.say(|| format!("BROKEN {broken}"));
-        self.broken.get_or_insert(broken);
-    }
-
-    fn hold(&mut self, held: Result<(), Broken>) {
-        if let Err(broken) = held {
-            self.breach(broken);
-        }
-    }
-
-    /// In step and trading, all of them.
-    fn is_well(&self) -> bool {
-        self.bot.as_ref().is_some_and(|bot| {
-            bot.seats.len() == self.options.symbols
-                && bot.seats.iter().all(|seat| {
-                    seat.engine.phase() == Phase::Trading
-                        && seat.engine.position().sync_state() == SyncState::InStep
-                        && seat.engine.closed().is_none()
-                })
-        })
-    }
-
-    fn standing(&self) -> String {
-        let Some(bot) = &self.bot else { return "the bot is down".to_owned() };
-        let seats = bot.seats.iter().map(|seat| {
-            let sync = seat.engine.position().sync_state();
-            let orders = seat.engine.position().view(self.now).orders.len();
-            let closed = seat.engine.closed().map_or("open", |closed| closed.as_str());
-            format!("{} {:?} {sync:?} {closed} {orders} orders", seat.instrument.symbol, seat.engine.phase())
-        });
-        let seats: Vec<String> = seats.collect();
-        if seats.is_empty() { "the session has not booted".to_owned() } else { seats.join(", ") }
-    }
-
-    fn is_drained(&self) -> bool {
-        self.bot.as_ref().is_some_and(|bot| bot.seats.iter().all(|seat| seat.engine.phase() == Phase::Drained))
-    }
-
-    fn compare(&mut self) {
-        for (at, symbol) in symbols(&self.options).into_iter().enumerate() {
-            let all = self.disks.get(at).map_or(0, Disk::waiting);
-            if let Some(disk) = self.disks.get_mut(at) {
-                disk.flush(all);
-            }
-            let left = ours_open(self.counter.venue(), symbol);
-            if !left.is_empty() {
-                self.breach(Broken::new(Invariant::NothingLeftOpen, &format_args!("{symbol}: {left:?}")));
-            }
-            let Some(disk) = self.disks.get(at) else { continue };
-            let held = books(self.counter.venue(), symbol, disk, self.compare);
-            self.hold(held);
-            if let Some(truth) = crate::check::truth(self.counter.venue(), symbol, None) {
-                self.outcome.fills += truth.fills;
-            }
-            let seat = self.bot.as_ref().and_then(|bot| bot.seats.get(at));
-            let alone = self.hands.is_empty() && self.compare != Compare::Position;
-            if let Some(view) = seat.map(|seat| seat.engine.position().view(self.now))
-                && alone
-            {
-                let held = invariants::slots_are_covered(&view);
-                self.hold(held);
-            }
-        }
-        for (symbol, id) in self.hands.clone() {
-            let order = self.counter.venue().order(ACCOUNT, symbol, OrderRef::Id(id));
-            if order.is_ok_and(|order| order.status == OrderStatus::Canceled) {
-                self.breach(Broken::new(Invariant::ForeignUntouched, &format_args!("{symbol}: order {id} by hand was withdrawn")));
-            }
-        }
-    }
-
-    /// The books had to give way to the exchange: right only where they could not know.
-    fn mismatch(&mut self, alert: &Alert) {
-        if alert.text.contains("slots hold") && alert.severity != Severity::Critical {
-            // A crash has lost the slots of a closing; they follow from its execution.
-        } else if alert.severity != Severity::Critical {
-            // What the account held before we ever traded.
-            self.compare = Compare::Position;
-        } else if self.hands.is_empty() && self.compare != Compare::Position {
-            self.breach(Broken::new(Invariant::PositionAgrees, &alert.text));
-        }
-    }
-
-    fn check_orders(&mut self) {
-        for symbol in symbols(&self.options) {
-            let held = legs(self.counter.venue(), symbol);
-            self.hold(held);
-        }
     }
 
     // Chance -----------------------------------------------------------------------------------------------------------
@@ -374,15 +327,21 @@ impl World {
         self.outcome.digest = mixed;
     }
 
-    /// Whatever comes next.
-    fn step(&mut self) -> anyhow::Result<()> {
+    /// When what comes next comes.
+    fn due(&self) -> Option<Due> {
         let venue_at = self.counter.wake_at().map(|at| Time::from_nanos(at.nanos().saturating_sub(self.ahead.as_nanos() as u64)));
         let bot = self.bot.as_ref();
         let session_at = bot.and_then(|bot| bot.session.wake_at());
         let engine_at = bot.and_then(|bot| bot.seats.iter().filter_map(|seat| seat.engine.wake_at()).min());
         let account_at = bot.filter(|bot| !bot.seats.is_empty()).map(|bot| bot.account.wake_at());
         let queue_at = self.queue.first_key_value().map(|((at, _), _)| *at);
-        let Some(next) = [venue_at, session_at, engine_at, account_at, queue_at].into_iter().flatten().min() else {
+        let next = [venue_at, session_at, engine_at, account_at, queue_at].into_iter().flatten().min()?;
+        Some(Due { next, venue_at, session_at, engine_at, account_at, queue_at })
+    }
+
+    /// Whatever comes next.
+    fn step(&mut self) -> anyhow::Result<()> {
+        let Some(Due { next, venue_at, session_at, engine_at, account_at, queue_at }) = self.due() else {
             anyhow::bail!("nothing will ever happen");
         };
         if next > self.now {
@@ -427,7 +386,7 @@ impl World {
 
     fn happen(&mut self, later: Later) -> anyhow::Result<()> {
         match later {
-            Later::Arrive { run, request, fate, sent_at } => self.arrive(run, &request, fate, sent_at),
+            Later::Arrive { run, request, fate, sent_at } => self.arrive(run, &request, &fate, sent_at),
             Later::Session(run, what) if run == self.run => self.with_bot(|_, bot| bot.work.push_back(Work::Session(what)))?,
             Later::Frame { run, conn, generation, text } if run == self.run => {
                 self.with_bot(|_, bot| {
@@ -457,6 +416,12 @@ impl World {
                 self.with_bot(|_, bot| bot.work.push_back(Work::Session(ToSession::Start)))?;
             }
             Later::Boot(_) => {}
+            Later::Killed => {
+                for disk in &mut self.disks {
+                    disk.crash(0);
+                }
+                self.crash();
+            }
             Later::Second => self.second()?,
             Later::Over(fault) => self.over(fault)?,
             Later::Resume(symbol) => self.command(symbol, Command::Resume)?,

@@ -21,6 +21,15 @@ use crate::outbox::{Next, Outbox};
 use crate::rates::{OrderCounts, Rates};
 use crate::start::{account, check};
 
+/// Where the markets of a counter come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CounterMarkets {
+    /// They are made up, as those of the local exchange.
+    MadeUp,
+    /// They have the orders of the accounts and nothing else: for scripts.
+    Orders,
+}
+
 /// What differs from an exchange that people connect to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CounterConfig {
@@ -28,6 +37,8 @@ pub struct CounterConfig {
     pub funding_every: Duration,
     /// Leverage of every symbol until it is set.
     pub leverage: u16,
+    /// Where the markets come from.
+    pub markets: CounterMarkets,
 }
 
 /// The local exchange as a value: requests and stream connections in the exchange's protocol, at a time that the caller says.
@@ -102,12 +113,15 @@ impl Counter {
         let markets = config.listings.iter().zip(0_u64..).map(|(listing, at)| MarketSpec {
             instrument: listing.instrument,
             brackets: Vec::new(),
-            source: SourceSpec::Generator(GeneratorSpec {
-                seed: config.seed.wrapping_add(at),
-                start_price: listing.start,
-                speed_milli: config.speed_milli,
-                history: 0,
-            }),
+            source: match counter.markets {
+                CounterMarkets::MadeUp => SourceSpec::Generator(GeneratorSpec {
+                    seed: config.seed.wrapping_add(at),
+                    start_price: listing.start,
+                    speed_milli: config.speed_milli,
+                    history: 0,
+                }),
+                CounterMarkets::Orders => SourceSpec::Empty,
+            },
         });
         let venue = Venue::new(VenueConfig {
             markets: markets.collect(),

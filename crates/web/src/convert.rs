@@ -171,6 +171,8 @@ impl SummaryDto {
             qty_decimals: instrument.qty_scale,
             phase: status.phase.as_str().to_owned(),
             closed: status.closed.map(str::to_owned),
+            locked_until_ms: status.lock.and_then(|lock| lock.until).map(Time::millis),
+            closing: status.closing,
             price: shown_price(now).map(|p| price(p, instrument)),
             bid: status.top.map(|top| price(top.bid, instrument)),
             ask: status.top.map(|top| price(top.ask, instrument)),
@@ -290,6 +292,7 @@ impl StatusDto {
             totals: TotalsDto::new(symbols.clone(), system.equity),
             symbols: symbols.map(SummaryDto::new).collect(),
             hints: system.hints.clone(),
+            risk: system.risk.clone(),
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct StatusDto {
     pub stopping: bool,
     /// Connections to the exchange.
     pub links: Vec<LinkDto>,
+    /// How the account's rules stand; `null` before its equity is known.
+    pub risk: Option<RiskDto>,
     /// Everything together.
     pub totals: TotalsDto,
     /// Each symbol.
@@ -99,6 +101,27 @@ pub struct PnlDto {
     pub round_trips: String,
 }
 
+/// How the rules of the account stand.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RiskDto {
+    /// Rung of the drawdown ladder: `green`, `yellow`, `orange` or `red`.
+    pub tier: String,
+    /// Fall of the equity from its peak that counts, in percent.
+    pub drawdown_percent: String,
+    /// Highest equity since the last re-arming, in the quote asset.
+    pub peak: String,
+    /// Equity when the day began, UTC, in the quote asset.
+    pub day_start: String,
+    /// The rule that stops opening on all symbols; `null` when there is none.
+    pub stopped_by: Option<String>,
+    /// Whether it has positions closed, too.
+    pub closing: bool,
+    /// What the wallet gained beyond what our books say, in the quote asset; `null` before both are known.
+    pub drift: Option<String>,
+    /// Symbols that the risk monitor finds falling with unusual volume.
+    pub abnormal_symbols: u16,
+}
+
 /// One symbol at a glance.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SummaryDto {
@@ -116,6 +139,10 @@ pub struct SummaryDto {
     pub phase: String,
     /// Why nothing may be opened now; `null` when it may.
     pub closed: Option<String>,
+    /// When a lock by a rule ends by itself; `null` when there is none, or an operator must re-arm.
+    pub locked_until_ms: Option<u64>,
+    /// Whether the position is being closed.
+    pub closing: bool,
     /// Middle of bid and ask, or the mark price without them.
     pub price: Option<String>,
     /// Best bid.

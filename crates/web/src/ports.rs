@@ -8,7 +8,7 @@ use plimsoll_bounded::TaskStatus;
 use plimsoll_market::{Amount, Command, Feed, Instrument, Status, Symbol, Time};
 use thiserror::Error;
 
-use crate::dto::{ChannelDto, EquityPointDto, EventDto, FillDto, OrderDto, PoolDto, SystemDayDto, SystemPointDto};
+use crate::dto::{ChannelDto, EquityPointDto, EventDto, FillDto, OrderDto, PoolDto, RiskDto, SystemDayDto, SystemPointDto};
 
 /// Tells what is the case now. Every answer is a copy of the latest values: no method may wait or do I/O.
 pub trait Source: Send + Sync + 'static {
@@ -199,6 +199,8 @@ pub struct System {
     pub started: Time,
     /// The account's equity, once known.
     pub equity: Option<Amount>,
+    /// How the account's rules stand, once its equity is known.
+    pub risk: Option<RiskDto>,
     /// Connections to the exchange.
     pub links: Vec<LinkNow>, // tidy: bounded by the number of feeds
     /// What a person may want to do next.
@@ -370,8 +372,12 @@ pub enum HistoryError {
 pub enum Verb {
     /// Opens nothing more; closing goes on.
     Pause,
-    /// Lifts a pause.
+    /// Lifts a pause; what a rule has locked stays locked.
     Resume,
+    /// Opens nothing more and tells when nothing is left to sell.
+    Drain,
+    /// Lifts what a rule has locked, and a halt; for all symbols also what the account's rules have latched.
+    Rearm,
     /// Withdraws all our orders and opens nothing more.
     CancelAll,
     /// Withdraws all, closes our position and opens nothing more.
@@ -386,13 +392,16 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, in the order of documentation.
-    pub const ALL: [Self; 7] = [Self::Pause, Self::Resume, Self::CancelAll, Self::Flatten, Self::CleanupSlots, Self::Resync, Self::Stop];
+    pub const ALL: [Self; 9] =
+        [Self::Pause, Self::Resume, Self::Drain, Self::Rearm, Self::CancelAll, Self::Flatten, Self::CleanupSlots, Self::Resync, Self::Stop];
 
     /// The word in paths and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Drain => "drain",
+            Self::Rearm => "rearm",
             Self::CancelAll => "cancel_all",
             Self::Flatten => "flatten",
             Self::CleanupSlots => "cleanup_slots",
@@ -411,6 +420,8 @@ impl Verb {
         match self {
             Self::Pause => Some(Command::Pause),
             Self::Resume => Some(Command::Resume),
+            Self::Drain => Some(Command::Drain),
+            Self::Rearm => Some(Command::Rearm),
             Self::CancelAll => Some(Command::CancelAll),
             Self::Flatten => Some(Command::Flatten),
             Self::CleanupSlots => Some(Command::CleanupSlots),

@@ -3,10 +3,12 @@
 mod alerts;
 pub mod keys;
 mod reader;
+mod risk;
 mod schema;
 
 pub use alerts::AlertsConfig;
 pub use reader::Mistake;
+pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
 
 use crate::limits::JOURNAL_SYMBOL_MIN;
@@ -48,6 +50,8 @@ pub struct SymbolConfig {
     pub buy_window: u8,
     /// Sell orders.
     pub sell_window: u8,
+    /// Rules of its own.
+    pub own: OwnRules,
 }
 
 /// Settings of the local exchange.
@@ -85,21 +89,6 @@ pub struct SecretSource {
     pub env: String,
     /// File, read when the variable is not set.
     pub file: Option<PathBuf>,
-}
-
-/// Limits of risk.
-#[derive(Clone, Copy, Debug)]
-pub struct RiskConfig {
-    /// Highest leverage.
-    pub max_leverage: u16,
-    /// Largest exposure, units of 1e-8.
-    pub max_exposure: i128,
-    /// Drawdown, in millionths.
-    pub max_drawdown_ppm: u32,
-    /// Orders that free margin must carry.
-    pub layers_min: u32,
-    /// Orders in ten seconds.
-    pub orders_per_10s: u16,
 }
 
 /// Settings of the memory manager and the pressure ladder.
@@ -333,6 +322,7 @@ fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake
             order_quote: units(&values, "order_quantity"),
             buy_window: u8::try_from(buy).unwrap_or(0),
             sell_window: u8::try_from(sell).unwrap_or(0),
+            own: risk::own_rules(&values),
         });
     }
     symbols
@@ -398,6 +388,7 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
             ),
         });
     }
+    let risk = risk::read_risk(values, &symbols, mistakes);
     let journal = JournalConfig {
         enabled: text(values, "journal.enabled") == "true",
         segment_bytes: int(values, "journal.segment_size").unsigned_abs(),
@@ -443,14 +434,7 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
         slot_cleanup: duration(values, "trading.slot_cleanup_interval"),
         stale_after: duration(values, "trading.stale_after"),
         symbols,
-        risk: RiskConfig {
-            max_leverage: u16::try_from(int(values, "risk_control.max_leverage")).unwrap_or(1),
-            max_exposure: units(values, "risk_control.max_exposure"),
-            // Percent at 1e-8 to millionths: 30 % is 300,000.
-            max_drawdown_ppm: u32::try_from(units(values, "risk_control.max_drawdown_percent") / 10_000).unwrap_or(0),
-            layers_min: u32::try_from(int(values, "risk_control.position_safety_check")).unwrap_or(0),
-            orders_per_10s: u16::try_from(int(values, "risk_control.orders_per_10s")).unwrap_or(1),
-        },
+        risk,
         storage_url: optional(values, "storage.url"),
         storage_url_env: text(values, "storage.url_env"),
         batch_size: usize::try_from(int(values, "storage.batch_size")).unwrap_or(1),

@@ -21,7 +21,7 @@ fn defaults_fill_what_is_not_written() {
     let config = Config::parse(GOOD, Path::new("test.yaml")).unwrap();
     assert_eq!(config.exchange, Exchange::Local);
     assert_eq!(config.symbols[0].interval, 60 * 100_000_000);
-    assert_eq!(config.risk.max_drawdown_ppm, 300_000);
+    assert_eq!(config.risk.ladder.red, 300_000);
     assert_eq!(config.local.speed_ppm, 1_000_000);
     assert_eq!(config.slot_cleanup, Duration::from_secs(3_600));
     assert_eq!(config.memory_budget, None);
@@ -72,6 +72,41 @@ web: 3
         assert!(got.iter().any(|g| g == line), "missing: {line}\ngot: {got:#?}");
     }
     assert_eq!(got.len(), expected.len(), "{got:#?}");
+}
+
+#[test]
+fn contradictory_limits_of_risk_are_named() {
+    let yaml = GOOD.replacen(
+        "trading:",
+        "risk_control: { drawdown_yellow_percent: 20, drawdown_orange_percent: 20, trailing_percent: 1, stoploss_guard_trades: 2, \
+         max_exposure: 10, monitor_symbols: [NOPEUSDT] }\ntrading:",
+        1,
+    );
+    let got = mistakes(&yaml);
+    for expected in [
+        "risk_control.drawdown_yellow_percent: must be below drawdown_orange_percent, or 100 to turn it off",
+        "trailing_percent: trails nothing: take_profit_percent is 0",
+        "risk_control.stoploss_guard_trades: counts stop-losses, but no symbol has stop_loss_percent",
+        "order_quantity: is above this symbol's share of risk_control.max_exposure: nothing could ever be bought",
+        "risk_control.monitor_symbols: NOPEUSDT is not in trading.symbols: only symbols that are traded can be watched",
+    ] {
+        assert!(got.iter().any(|line| line.contains(expected)), "{expected}: {got:#?}");
+    }
+}
+
+#[test]
+fn rules_of_a_symbol_go_before_the_common_ones() {
+    let yaml = GOOD.replacen("trading:", "risk_control: { stop_loss_percent: 5, max_layers: 7 }\ntrading:", 1).replacen(
+        "price_interval:",
+        "stop_loss_percent: 8, price_interval:",
+        1,
+    );
+    let config = Config::parse(&yaml, Path::new("test.yaml")).unwrap();
+    let guard = config.risk.guard_of(&config.symbols[0]);
+    assert_eq!((guard.stop_loss, guard.layers_max, guard.stop_loss_pause), (80_000, 7, None));
+    // Told in time whatever its number of symbols is: a third of what the exchange waits.
+    let countdown = config.risk.countdown.unwrap();
+    assert_eq!((countdown.after.as_secs(), countdown.every.as_secs(), countdown.foreign), (120, 40, false));
 }
 
 #[test]

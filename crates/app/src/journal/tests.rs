@@ -12,7 +12,7 @@ use plimsoll_journal::{
 use plimsoll_market::*;
 use plimsoll_monitor::{Exporter, ExporterGrants};
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
+use plimsoll_safety::{GateConfig, GuardConfig};
 use plimsoll_strategy::{Grid, GridConfig};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -25,9 +25,18 @@ const QUOTE: i128 = 200 * 100_000_000;
 
 fn config() -> EngineConfig {
     EngineConfig {
-        position: PositionConfig { tag: Tag(7), run: 100, series: 0, placed_before: 0, recv_window_ms: 5_000 },
-        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000 },
+        position: PositionConfig {
+            tag: Tag(7),
+            run: 100,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: 5_000,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
         interval: Price::from_units(10_000),
+        countdown: None,
     }
 }
 
@@ -132,7 +141,12 @@ impl Rig {
     }
 
     fn lease(&self) -> Event {
-        Event::Lease(Lease { exposure_max: 100_000 * 100_000_000, orders_per_10s: 100, until: self.now + Duration::from_secs(60) })
+        Event::Lease(Lease {
+            exposure_max: 100_000 * 100_000_000,
+            orders_per_10s: 100,
+            until: self.now + Duration::from_secs(60),
+            demand: None,
+        })
     }
 
     fn top(&self) -> Event {
@@ -198,7 +212,7 @@ impl Rig {
                     let snapshot = self.snapshot();
                     self.waiting.push(snapshot);
                 }
-                Action::Query { .. } | Action::Record(_) | Action::Alert(_) => {}
+                Action::Query { .. } | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => {}
             }
         }
     }

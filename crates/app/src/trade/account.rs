@@ -1,12 +1,13 @@
 //! The loop of an account: equity, drawdown, and the leases it renews.
 
 use super::inbox::{Control, Inlet};
+use super::keeper::KeeperRequest;
 use super::sink::LinkState;
 use crate::alerts::Alerts;
-use plimsoll_bounded::{Receiver, Task, WatchSender};
+use plimsoll_bounded::{Receiver, Sender, Task, WatchSender};
 use plimsoll_engine::{Account, AccountAction, AccountInput, Equity};
 use plimsoll_gateway::Clock;
-use plimsoll_market::{Event, Feed, Name, Time};
+use plimsoll_market::{Candle, Event, Feed, Name, Time};
 use plimsoll_monitor::AccountMetrics;
 use plimsoll_storage::EquityPoint;
 use std::sync::Arc;
@@ -20,10 +21,28 @@ const STORE_EVERY: Duration = Duration::from_secs(5);
 pub enum Feedback {
     /// Something happened.
     Input(AccountInput),
+    /// A candle of a symbol closed.
+    Candle {
+        /// Its number.
+        symbol: u16,
+        /// Start of the candle.
+        open_time: Time,
+        /// Price of its last trade, in the symbol's units.
+        close: i64,
+        /// Base quantity traded, in the symbol's units.
+        volume: u64,
+    },
     /// Data of a feed was lost.
     Gap(Feed),
     /// An order was answered after so long.
     Answered(Duration),
+}
+
+impl Feedback {
+    /// What the risk monitor needs of a candle.
+    pub const fn candle(symbol: u16, candle: &Candle) -> Self {
+        Self::Candle { symbol, open_time: candle.open_time, close: candle.close.units(), volume: candle.volume.units() }
+    }
 }
 
 /// The account's worth, for display.
@@ -37,6 +56,10 @@ pub struct EquityView {
 pub struct AccountLoop {
     /// The account.
     pub account: Account,
+    /// Numbers of the symbols that the risk monitor watches, in its order.
+    pub watched: Vec<u16>, // tidy: bounded by MONITORED_MAX, fixed at the start
+    /// Where state goes.
+    pub keeper: Sender<KeeperRequest>,
     /// Its name.
     pub name: Name,
     /// Ways to the symbols.
@@ -69,6 +92,11 @@ impl AccountLoop {
                 () = task.stop.stopped() => return,
                 got = lane.recv() => match got {
                     Some(Feedback::Input(input)) => self.input(&input),
+                    Some(Feedback::Candle { symbol, open_time, close, volume }) => {
+                        if let Some(place) = self.watched.iter().position(|watched| *watched == symbol) {
+                            self.input(&AccountInput::Candle { watched: place as u16, open_time, close, volume });
+                        }
+                    }
                     Some(Feedback::Gap(feed)) => self.metrics.gap(feed),
                     Some(Feedback::Answered(took)) => self.metrics.request(took),
                     None => return,
@@ -83,6 +111,7 @@ impl AccountLoop {
             if let Some(wallet) = equity.wallet {
                 self.metrics.worth(wallet, equity.total());
             }
+            self.metrics.risk(equity.drawdown, equity.tier as u8, equity.demand.is_some(), equity.drift, equity.abnormal);
             self.view.put(EquityView { equity: Some(equity) });
             let now = self.clock.now();
             if let Some(wallet) = equity.wallet
@@ -96,7 +125,7 @@ impl AccountLoop {
 
     fn input(&mut self, input: &AccountInput) {
         let now = self.clock.now();
-        let (inlets, alerts, name) = (&self.inlets, &self.alerts, self.name);
+        let (inlets, alerts, name, keeper) = (&self.inlets, &self.alerts, self.name, &self.keeper);
         self.account.on_input(now, input, |action| match action {
             AccountAction::Lease { symbol, lease } => {
                 // A lane without room gets the next lease; without one the symbol opens nothing.
@@ -104,6 +133,12 @@ impl AccountLoop {
                     && inlet.control(Control::Event(Event::Lease(lease))).is_err()
                 {
                     tracing::debug!(symbol, "lease found no room");
+                }
+            }
+            AccountAction::Commit(record) => {
+                // What found no room is committed with the next change, a peak at the latest within a minute.
+                if keeper.try_send(KeeperRequest::Account { record }).is_err() {
+                    tracing::error!("the account's state found no room to be stored");
                 }
             }
             AccountAction::Alert(alert) => {

@@ -2,7 +2,7 @@
 
 use super::inbox::{Control, Inlet, Refusal};
 use plimsoll_bounded::{Receiver, Task};
-use plimsoll_market::{Event, StateRecord};
+use plimsoll_market::{AccountRecord, Event, Name, StateRecord};
 use plimsoll_storage::{Key, Store, Stored};
 use std::time::Duration;
 
@@ -15,6 +15,11 @@ pub enum KeeperRequest {
         symbol: usize,
         /// The state.
         record: Box<StateRecord>,
+    },
+    /// Commit what the account's rules must remember; not answered.
+    Account {
+        /// What they must remember.
+        record: AccountRecord,
     },
     /// Read what is stored; answered with [`Control::Rebuild`].
     Load {
@@ -30,6 +35,8 @@ const RETRY: Duration = Duration::from_millis(500);
 pub struct Keeper {
     /// Storage.
     pub store: Store,
+    /// The account's name.
+    pub account: Name,
     /// Key and way back of each symbol.
     pub symbols: Vec<(Key, Inlet)>, // tidy: bounded by SYMBOLS_MAX, fixed at the start
 }
@@ -40,7 +47,7 @@ impl Keeper {
         while let Some(request) = task.stop.or(requests.recv()).await.flatten() {
             task.pulse.beat();
             // bounded: by the stop; each turn waits for storage and then half a second.
-            let (symbol, answer) = loop {
+            let answer = loop {
                 match self.serve(&request).await {
                     Ok(answer) => break answer,
                     Err(error) => tracing::error!(%error, "state could not be stored; trying again"),
@@ -49,6 +56,7 @@ impl Keeper {
                     return;
                 }
             };
+            let Some((symbol, answer)) = answer else { continue };
             let Some((_, inlet)) = self.symbols.get(symbol) else { continue };
             // The loop waits for this answer: a lane that is full now has room soon.
             let mut answer = Some(answer);
@@ -66,7 +74,7 @@ impl Keeper {
         }
     }
 
-    async fn serve(&self, request: &KeeperRequest) -> Result<(usize, Control), plimsoll_storage::StoreError> {
+    async fn serve(&self, request: &KeeperRequest) -> Result<Option<(usize, Control)>, plimsoll_storage::StoreError> {
         match request {
             KeeperRequest::Commit { symbol, record } => {
                 if let Some((key, _)) = self.symbols.get(*symbol) {
@@ -75,7 +83,11 @@ impl Keeper {
                     self.store.flush().await?;
                     self.store.commit(*key, **record).await?;
                 }
-                Ok((*symbol, Control::Event(Event::Committed { version: record.version })))
+                Ok(Some((*symbol, Control::Event(Event::Committed { version: record.version }))))
+            }
+            KeeperRequest::Account { record } => {
+                self.store.commit_account(self.account, *record).await?;
+                Ok(None)
             }
             KeeperRequest::Load { symbol } => {
                 let nothing = Stored { state: None, totals: None, slots: Vec::new(), recent: Vec::new(), open_orders: Vec::new() };
@@ -83,7 +95,7 @@ impl Keeper {
                     Some((key, _)) => self.store.load(key).await?,
                     None => nothing,
                 };
-                Ok((*symbol, Control::Rebuild(Box::new(stored))))
+                Ok(Some((*symbol, Control::Rebuild(Box::new(stored)))))
             }
         }
     }

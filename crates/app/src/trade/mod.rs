@@ -10,4 +10,4 @@ pub use account::{AccountLoop, EquityView, Feedback};
 pub use inbox::{Control, Inbox, Inlet, Refusal, lanes, plan as plan_inbox};
 pub use keeper::{Keeper, KeeperRequest};
 pub use sink::{LinkState, Router};
-pub use symbol::{SymbolLoop, SymbolParts, boot};
+pub use symbol::{Prospects, SymbolLoop, SymbolParts, boot};

@@ -91,6 +91,9 @@ impl Sink for Router {
         if let Event::Gap(feed) = &event {
             self.tell(Feedback::Gap(*feed));
         }
+        if let Event::Candle(candle) = &event {
+            self.tell(Feedback::candle(symbol.0, candle));
+        }
         if let Some(inlet) = self.inlets.get(symbol.usize()) {
             inlet.deliver(event);
         }

@@ -12,10 +12,12 @@ use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError, She
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Cancel, ClientId, Event, Feed, Instrument, Phase, Request, Severity, Source, StopMode, Time,
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Source, StopMode,
+    Time, Top,
 };
 use plimsoll_monitor::SymbolMetrics;
 use plimsoll_position::Restored;
+use plimsoll_safety::outlook::{Objection, Outlook, Prospect, look_ahead};
 use plimsoll_storage::{Recorder, Stored};
 use plimsoll_strategy::{Grid, GridConfig};
 use plimsoll_web::{FillTape, SymbolNow};
@@ -39,6 +41,8 @@ pub struct SymbolParts {
     pub engine: EngineConfig,
     /// The strategy's settings.
     pub grid: GridConfig,
+    /// What its grid can come to, but for the price.
+    pub prospect: Prospects,
     /// Where orders go.
     pub orders: OrderSender,
     /// Where records go.
@@ -69,6 +73,44 @@ pub struct SymbolParts {
     pub clock: Clock,
 }
 
+/// What is known of a symbol's worst case before its first price.
+#[derive(Clone, Copy, Debug)]
+pub struct Prospects {
+    /// The symbol's share of the largest exposure, units of 1e-8 of the quote asset.
+    pub exposure_max: i128,
+    /// Levels that may be filled; zero for no limit.
+    pub layers_max: u32,
+    /// Free margin, units of 1e-8 of the quote asset.
+    pub margin: i128,
+    /// Leverage.
+    pub leverage: u16,
+    /// Whether the margin is isolated.
+    pub isolated: bool,
+    /// Stop-loss, in millionths.
+    pub stop_loss: u32,
+    /// Whether a liquidation before the last level is accepted.
+    pub accept_liquidation: bool,
+}
+
+impl Prospects {
+    fn look_ahead(&self, instrument: &Instrument, grid: &GridConfig, top: Top) -> (Outlook, Vec<String>) {
+        let prospect = Prospect {
+            top,
+            interval: grid.interval,
+            order_quote: grid.order_quote,
+            exposure_max: self.exposure_max,
+            layers_max: self.layers_max,
+            margin: self.margin,
+            leverage: self.leverage,
+            isolated: self.isolated,
+            stop_loss: self.stop_loss,
+        };
+        let (outlook, objections) = look_ahead(instrument, &prospect);
+        let counts = |objection: &Objection| !(self.accept_liquidation && matches!(objection, Objection::Liquidated { .. }));
+        (outlook, objections.into_iter().filter(counts).map(|objection| objection.to_string()).collect())
+    }
+}
+
 /// Drives an [`Engine`].
 pub struct SymbolLoop {
     parts: SymbolParts,
@@ -88,6 +130,8 @@ pub struct SymbolLoop {
     memory_short: bool,
     /// Empty slots dropped, when last shown.
     cleaned: u64,
+    /// Something is the case that must never be, and was told.
+    broken: bool,
 }
 
 impl SymbolLoop {
@@ -111,6 +155,7 @@ impl SymbolLoop {
             stopping: None,
             memory_short: false,
             cleaned: 0,
+            broken: false,
         })
     }
 
@@ -223,12 +268,21 @@ impl SymbolLoop {
             && let Event::Top(top) = top
         {
             self.checked = true;
-            if let Err(error) = self.parts.grid.check(&self.parts.instrument, top.bid) {
-                let text = error.to_string();
+            let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, &self.parts.grid, *top);
+            tracing::info!(symbol = %self.parts.instrument.symbol, "{outlook}");
+            let grid = self.parts.grid.check(&self.parts.instrument, top.bid).err().map(|error| error.to_string());
+            let against: Vec<String> = grid.into_iter().chain(objections).collect();
+            if !against.is_empty() {
+                let text = against.join("; ");
                 let alert = Alert::new(Severity::Critical, AlertCode::GridImpossible, self.parts.clock.now(), &text);
                 self.alert(alert);
-                if self.parts.refusal.set(text).is_err() {
-                    tracing::debug!("refusal was told before");
+                if self.engine.position().view(self.parts.clock.now()).totals.holding.is_flat() {
+                    if self.parts.refusal.set(text).is_err() {
+                        tracing::debug!("refusal was told before");
+                    }
+                } else {
+                    // What is held must be sold: only opening stops, until an operator has looked at it.
+                    self.feed(&Event::Command(Command::Pause));
                 }
             }
         }
@@ -298,7 +352,7 @@ impl SymbolLoop {
                 Action::Place(place) => Some((place.id, Request::Place)),
                 Action::Cancel(cancel) => Some((cancel.id, Request::Cancel)),
                 Action::Query { id } => Some((*id, Request::Query)),
-                Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) => None,
+                Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => None,
             };
             match action {
                 Action::Place(_) | Action::Cancel(_) | Action::Query { .. } => {
@@ -316,6 +370,12 @@ impl SymbolLoop {
                 Action::Resync { .. } => {
                     if self.parts.orders.try_send(self.parts.index, action).is_err() {
                         self.echoes.push_back(Event::ResyncFailed);
+                    }
+                }
+                Action::Countdown { .. } => {
+                    // The engine tells it again in its time; until then the exchange counts on.
+                    if self.parts.orders.try_send(self.parts.index, action).is_err() {
+                        tracing::warn!(symbol = %self.parts.instrument.symbol, "the exchange's switch was not told for want of room");
                     }
                 }
                 Action::Commit(record) => {
@@ -406,11 +466,24 @@ impl SymbolLoop {
         self.parts.journal.tick(now);
         // What ended by a catch-up leaves the mirror here.
         let view = self.engine.position().view(now);
+        let books = if self.faulted { Ok(()) } else { plimsoll_position::invariants::books(&view) };
         if !self.faulted {
             self.parts.mirror.retain(|(id, _)| view.orders.find(*id).is_some());
         }
+        if let Err(broken) = books {
+            self.parts.metrics.invariant_broken();
+            // Told once until it is mended: the channels repeat by themselves.
+            if !std::mem::replace(&mut self.broken, true) {
+                let text = format_args!("{}: {broken}; look at the journal", self.parts.instrument.symbol);
+                self.alert(Alert::new(Severity::Critical, AlertCode::Invariant, now, &text));
+            }
+        } else {
+            self.broken = false;
+        }
         let status = self.engine.status(now);
-        let input = AccountInput::Unrealized { symbol: self.parts.index.0, units: status.pnl.unrealized };
+        let pnl = &status.pnl;
+        let booked = pnl.realized - pnl.fees + pnl.funding;
+        let input = AccountInput::Figures { symbol: self.parts.index.0, unrealized: pnl.unrealized, booked };
         self.feed_back(Feedback::Input(input));
         self.parts.metrics.observe(&status, &self.parts.instrument);
         if status.slots_cleaned > self.cleaned {

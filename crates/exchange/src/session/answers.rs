@@ -171,6 +171,8 @@ impl Session {
             Job::ListenKey | Job::KeepAlive => self.listen_answered(now, pending.job, answer, out),
             Job::Income(_) => self.income_answered(now, answer, out),
             Job::BookSnapshot => self.book_answered(now, symbol, answer, out),
+            Job::Countdown(after) => self.armed(now, symbol, after, &answer),
+            Job::Candles(_) => self.candles_answered(now, symbol, answer, out),
             Job::Baseline
             | Job::Trades(_)
             | Job::OrdersFrom(_)

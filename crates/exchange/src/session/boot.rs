@@ -341,6 +341,8 @@ impl SymbolState {
             symbol,
             book,
             book_fetch: Fetch::None,
+            arming: None,
+            candles: Fetch::None,
             book_backoff: Backoff::default(),
             book_synced_at: None,
             top: None,

@@ -25,11 +25,14 @@ pub struct SessionConfig {
     pub recv_window: Duration,
     /// The leverage that every symbol must have; `None` leaves it as it is.
     pub leverage: Option<u16>,
+    /// Closed candles of a minute that each symbol is told when its market data begins, at most [`super::limits::CANDLES_MAX`];
+    /// zero for none.
+    pub candles: u16,
 }
 
 impl core::fmt::Debug for SessionConfig {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { symbols, tag, routing, recv_window, leverage, signer: _ } = self;
-        write!(f, "SessionConfig({symbols:?}, {tag:?}, {routing:?}, {recv_window:?}, leverage {leverage:?})")
+        let Self { symbols, tag, routing, recv_window, leverage, candles, signer: _ } = self;
+        write!(f, "SessionConfig({symbols:?}, {tag:?}, {routing:?}, {recv_window:?}, leverage {leverage:?}, candles {candles})")
     }
 }

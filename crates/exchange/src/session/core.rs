@@ -15,6 +15,7 @@ use super::offset::Offset;
 use super::random::Random;
 use super::report::SessionStats;
 use super::resync_state::{PAGE_BYTES, Page, Resync, Stage};
+use super::side::Arming;
 use super::user::{Funding, ListenKey};
 use crate::binance::book_sync::BookSync;
 use crate::binance::decode::DepthUpdate;
@@ -128,6 +129,10 @@ pub(super) struct SymbolState {
     pub(super) isolated: bool,
     /// Funding payments up to this time have been told.
     pub(super) funding_after: Time,
+    /// What the exchange's switch is still to be told.
+    pub(super) arming: Option<Arming>,
+    /// Candles of the past.
+    pub(super) candles: Fetch,
 }
 
 /// A book's snapshot.
@@ -386,7 +391,8 @@ impl Session {
             (Lane::Reconcile, Phase::Running) if self.offset.due_at().is_some_and(|at| at <= now) => Some((Job::Clock, SymbolIndex::ANY)),
             (Lane::Reconcile, _) => {
                 let query = self.lanes.queries.first().map(|w| (Job::Query(w.what), w.symbol));
-                query.or_else(|| if running { self.next_user_job(now).or_else(|| self.next_resync(now)) } else { None })
+                let own = || self.next_user_job(now).or_else(|| self.next_arming(now)).or_else(|| self.next_resync(now));
+                query.or_else(|| if running { own() } else { None })
             }
             (Lane::Info, Phase::Booting) => self.next_boot(now),
             (Lane::Info, Phase::Running) => self.next_info(now),
@@ -398,7 +404,7 @@ impl Session {
         if due(self.balances_at) {
             return Some((Job::Balances, SymbolIndex::ANY));
         }
-        if let Some(job) = self.next_book(now) {
+        if let Some(job) = self.next_book(now).or_else(|| self.next_candles(now)) {
             return Some(job);
         }
         if due(self.refresh_at) {
@@ -425,6 +431,7 @@ impl Session {
                     state.book_fetch = Fetch::InFlight;
                 }
             }
+            Job::Countdown(_) | Job::Candles(_) => self.side_started(job, symbol),
             Job::Baseline
             | Job::Trades(_)
             | Job::OrdersFrom(_)
@@ -591,6 +598,10 @@ impl Session {
             if let Fetch::Wanted(at) = state.book_fetch {
                 add(Some(at));
             }
+            if let Fetch::Wanted(at) = state.candles {
+                add(Some(at));
+            }
+            add(state.arming.and_then(|arming| arming.due_at()));
             if state.resync.stage != Stage::Idle {
                 add(Some(state.resync.not_before));
             }

@@ -35,6 +35,10 @@ pub(crate) enum Job {
     BookSnapshot,
     /// Funding payments from this time on.
     Income(Time),
+    /// The exchange withdraws the symbol's orders unless it is told again within this time.
+    Countdown(Duration),
+    /// The newest so many candles.
+    Candles(u16),
 }
 
 impl Job {
@@ -60,7 +64,8 @@ impl Job {
             | Self::OpenOrders
             | Self::AllPositions
             | Self::AllOpenOrders
-            | Self::Income(_) => Lane::Reconcile,
+            | Self::Income(_)
+            | Self::Countdown(_) => Lane::Reconcile,
             Self::ExchangeInfo
             | Self::PositionMode
             | Self::MultiAssets
@@ -68,6 +73,7 @@ impl Job {
             | Self::SymbolConfig
             | Self::Fees
             | Self::Leverage(_)
+            | Self::Candles(_)
             | Self::BookSnapshot => Lane::Info,
         }
     }
@@ -84,6 +90,14 @@ impl Job {
             | Self::KeepAlive
             | Self::OrderById(_)
             | Self::OpenOrders => 1,
+            Self::Countdown(_) => 10,
+            Self::Candles(limit) => {
+                if limit < 100 {
+                    1
+                } else {
+                    2
+                }
+            }
             Self::Balances
             | Self::SymbolConfig
             | Self::Baseline
@@ -128,9 +142,16 @@ impl Job {
             | Self::KeepAlive
             | Self::Baseline
             | Self::OrderById(_)
+            | Self::Countdown(_)
             | Self::Position => 64 << 10,
             // A thousand elements of at most 600 bytes.
-            Self::Balances | Self::Trades(_) | Self::OrdersFrom(_) | Self::OpenOrders | Self::BookSnapshot | Self::Income(_) => 1 << 20,
+            Self::Balances
+            | Self::Trades(_)
+            | Self::OrdersFrom(_)
+            | Self::OpenOrders
+            | Self::BookSnapshot
+            | Self::Income(_)
+            | Self::Candles(_) => 1 << 20,
             Self::SymbolConfig | Self::AllPositions | Self::AllOpenOrders => 4 << 20,
             Self::ExchangeInfo => 16 << 20,
         }
@@ -158,6 +179,8 @@ impl Job {
             Self::OpenOrders | Self::AllOpenOrders => "open orders",
             Self::BookSnapshot => "book snapshot",
             Self::Income(_) => "funding payments",
+            Self::Countdown(_) => "countdown",
+            Self::Candles(_) => "candles",
         }
     }
 }

@@ -175,7 +175,14 @@ pub const STOP_WAIT: Duration = Duration::from_secs(3);
 ///
 /// All requests that can be on their way, a thousand fills in pages of a hundred, an account's balances and positions, and a
 /// handful more.
-pub const OUTPUTS_BASE: usize = REQUESTS_MAX + TRADES_PAGE as usize / 100 + 1 + 2 * BALANCES_MAX + 16;
+pub const OUTPUTS_BASE: usize = REQUESTS_MAX + TRADES_PAGE as usize / 100 + 1 + 3 * BALANCES_MAX + 16;
+const _: () = assert!(OUTPUTS_BASE > REQUESTS_MAX + CANDLES_MAX as usize + 16);
+
+/// Candles of the past that are fetched at most: as many as cost a weight of 1.
+pub const CANDLES_MAX: u16 = 98;
+
+/// Pause before a request for candles or for the exchange's switch is repeated.
+pub const SIDE_RETRY: Duration = Duration::from_secs(5);
 
 /// Outputs one input may cause for each symbol: all its queued requests answered at a stop, and links, gaps and snapshots.
 pub const OUTPUTS_PER_SYMBOL: usize = CANCELS_WAITING + 2 * PLACES_WAITING + QUERIES_WAITING + 8;

@@ -74,14 +74,14 @@ impl Session {
                 }
                 let whole = self.conns.iter().filter(|c| c.role.shard() == Some(shard)).all(|c| c.is_open());
                 if whole {
-                    self.market_link(shard, true, out);
+                    self.market_link(now, shard, true, out);
                 }
             }
         }
     }
 
     /// Tells a shard's symbols that their market data comes or does not.
-    fn market_link(&mut self, shard: u8, up: bool, out: &mut Outputs) {
+    fn market_link(&mut self, now: Time, shard: u8, up: bool, out: &mut Outputs) {
         let link = Link { feed: Feed::Market, up };
         let mut changed = false;
         for n in self.shard(shard) {
@@ -90,6 +90,9 @@ impl Session {
             {
                 state.market_up = up;
                 changed = true;
+                if up && self.config.candles > 0 && state.candles == Fetch::None {
+                    state.candles = Fetch::Wanted(now);
+                }
                 out.event(SymbolIndex(n as u16), Event::Link(link));
             }
         }
@@ -123,12 +126,12 @@ impl Session {
     }
 
     /// A connection that was open is so no more.
-    fn down(&mut self, role: Role, out: &mut Outputs) {
+    fn down(&mut self, now: Time, role: Role, out: &mut Outputs) {
         self.stats.disconnects += 1;
         self.lost(role, out);
         match role.shard() {
             None => self.link(Feed::Account, false, out),
-            Some(shard) => self.market_link(shard, false, out),
+            Some(shard) => self.market_link(now, shard, false, out),
         }
     }
 
@@ -156,15 +159,15 @@ impl Session {
         };
         conn.state = ConnState::Down(None);
         if before == ConnState::Open {
-            self.down(role, out);
+            self.down(now, role, out);
         } else if matches!(before, ConnState::Opening(_)) {
             self.stats.disconnects += 1;
         }
-        self.reopen_at(id, retry_at);
+        self.reopen_at(now, id, retry_at, out);
     }
 
     /// Plans the next opening of a connection that is gone. The user stream goes by a key that was just given or extended.
-    fn reopen_at(&mut self, id: ConnId, at: Time) {
+    fn reopen_at(&mut self, now: Time, id: ConnId, at: Time, out: &mut Outputs) {
         if self.phase != Phase::Running {
             return;
         }
@@ -175,6 +178,9 @@ impl Session {
                 ListenKey::Asking | ListenKey::Wanted(_) => {}
                 ListenKey::None | ListenKey::Held { .. } => self.listen = ListenKey::Wanted(at),
             }
+        } else if at <= now {
+            // Its end took longer than the pause: no timer would come for what is due already.
+            self.connect(now, id.usize(), out);
         } else {
             conn.state = ConnState::Down(Some(at));
         }
@@ -189,7 +195,7 @@ impl Session {
         conn.state = ConnState::Closing(at);
         out.push(Output::Close { conn: id });
         if was_open {
-            self.down(role, out);
+            self.down(now, role, out);
         }
         if role == Role::User && !matches!(self.listen, ListenKey::Wanted(_) | ListenKey::Asking) {
             self.listen = ListenKey::Wanted(at);

@@ -26,6 +26,7 @@ mod report;
 mod requests;
 mod resync;
 mod resync_state;
+mod side;
 mod user;
 
 pub use self::core::Session;

@@ -21,6 +21,7 @@ impl Session {
             Action::Cancel(cancel) => self.cancel(now, symbol, cancel.id, out),
             Action::Query { id } => self.query(now, symbol, *id, out),
             Action::Resync { after } => self.ask_resync(symbol, *after),
+            Action::Countdown { after } => self.arm(now, symbol, *after),
             Action::Commit(_) | Action::Record(_) | Action::Alert(_) => self.stats.actions_ignored += 1,
         }
     }
@@ -32,6 +33,8 @@ impl Session {
             Action::Cancel(cancel) => self.not_sent(symbol, cancel.id, Request::Cancel, out),
             Action::Query { id } => self.not_sent(symbol, *id, Request::Query, out),
             Action::Resync { .. } => out.event(symbol, Event::ResyncFailed),
+            // Told again in its time, like everything of a dead man's switch.
+            Action::Countdown { .. } => {}
             Action::Commit(_) | Action::Record(_) | Action::Alert(_) => self.stats.actions_ignored += 1,
         }
     }

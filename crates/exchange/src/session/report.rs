@@ -97,6 +97,8 @@ pub struct SessionStats {
     pub places_unknown: u64,
     /// Cancels that left.
     pub cancels: u64,
+    /// Times that the exchange's switch could not be told.
+    pub countdowns_failed: u64,
     /// Actions that are not for the exchange.
     pub actions_ignored: u64,
     /// Catch-ups complete.

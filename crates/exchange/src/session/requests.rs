@@ -105,6 +105,9 @@ fn symbol_request(query: &mut String, job: Job, instrument: &plimsoll_market::In
         Job::Position => encode::position_risk(query, Some(symbol)),
         Job::OpenOrders => encode::open_orders(query, Some(symbol)),
         Job::BookSnapshot => encode::depth(query, symbol, BOOK_SNAPSHOT_LEVELS),
+        Job::Countdown(after) => encode::countdown_cancel_all(query, symbol, after),
+        // One more than asked for: the newest is not closed yet.
+        Job::Candles(count) => encode::klines(query, symbol, Interval::M1, count + 1, None, None),
         Job::Clock
         | Job::ExchangeInfo
         | Job::PositionMode
@@ -143,6 +146,8 @@ fn account_request(query: &mut String, job: Job) -> RequestSpec {
         | Job::OrderById(_)
         | Job::Position
         | Job::OpenOrders
+        | Job::Countdown(_)
+        | Job::Candles(_)
         // bug of ours: jobs of a symbol are queued with their symbol only.
         | Job::BookSnapshot => unreachable!("{} is asked for symbols in use only", job.name()),
     }

@@ -10,7 +10,7 @@ use super::limits::{FUNDING_ATTEMPTS, FUNDING_DELAY, LISTEN_KEY_ATTEMPTS, LISTEN
 use crate::SymbolIndex;
 use crate::binance::decode::{self, AccountConfig, AccountReason, AccountUpdate, IncomeKind, OrderUpdate};
 use core::time::Duration;
-use plimsoll_market::{AccountEvent, Balance, Event, FundingPayment, PositionReport, Time};
+use plimsoll_market::{AccountEvent, Amount, Balance, Event, FundingPayment, PositionReport, Time};
 
 /// The lease that the user stream lives by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,6 +144,12 @@ impl Session {
     pub(super) fn account_update(&mut self, now: Time, update: &AccountUpdate, out: &mut Outputs) {
         use super::io::Output;
         let room = super::limits::BALANCES_MAX;
+        // First, what is neither profit nor loss: the balance that follows has it already.
+        let moved = matches!(update.reason, AccountReason::Deposit | AccountReason::Withdraw | AccountReason::Transfer);
+        for change in update.balances.iter().take(room).filter(|change| moved && change.change != 0) {
+            let amount = Amount::new(change.asset, change.change);
+            out.push(Output::Account(AccountEvent::Transfer { amount }));
+        }
         for change in update.balances.iter().take(room) {
             let balance = Balance { asset: change.asset, wallet: change.wallet, available: None, time: update.time };
             out.push(Output::Account(AccountEvent::Balance(balance)));

@@ -30,8 +30,8 @@ impl Position {
                 });
                 self.drop_order(at);
                 out.push(Action::Record(Box::new(self.record(order, None, None))));
-                // A post-only order that would have taken is the market's ordinary course.
-                if reason != Reject::WouldTake && refusals <= 1 {
+                // A post-only order that would have taken is the market's ordinary course; want of margin is told once for all legs.
+                if !matches!(reason, Reject::WouldTake | Reject::Margin) && refusals <= 1 {
                     out.push(Action::Alert(Box::new(Alert::new(
                         Severity::Warning,
                         AlertCode::OrderRefused,

@@ -19,6 +19,10 @@ impl Position {
 
     pub(super) fn on_report(&mut self, now: Time, report: &OrderReport, out: &mut Actions) -> Changes {
         let Some(id) = self.is_ours(report.id) else {
+            // Until the next snapshot counts them.
+            if !report.status.is_final() {
+                self.foreign_orders = self.foreign_orders.max(1);
+            }
             return match report.fill {
                 Some(fill) => self.on_stream_fill(now, &fill, None, out),
                 None => Changes::NONE,
@@ -52,6 +56,8 @@ impl Position {
             changes.add(self.settle(now, at));
         } else if let Some(fill) = report.fill {
             changes.add(self.on_stream_fill(now, &fill, Some((id, report)), out));
+        } else if !report.status.is_final() && self.is_anothers(id, report) {
+            changes.add(Changes::WRITER);
         } else if !report.status.is_final() && report.source == Source::Query {
             changes.add(self.adopt(now, id, report, out));
         }

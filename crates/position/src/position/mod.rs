@@ -27,8 +27,6 @@ const RESYNC_PAUSE_MAX: Duration = Duration::from_secs(30);
 const REFUSAL_PAUSE: Duration = Duration::from_millis(500);
 /// Longest such pause.
 const REFUSAL_PAUSE_MAX: Duration = Duration::from_secs(60);
-/// Pause between routine comparisons with the exchange.
-const COMPARE_EVERY: Duration = Duration::from_secs(60);
 
 /// Orders that a symbol can place in one run: 2^28, or eight a second for a year. Of the 37 bits of a generation the rest tells
 /// the symbol.
@@ -50,6 +48,16 @@ pub struct PositionConfig {
     /// How long the exchange may still take a request after it was stamped, milliseconds: until then "no such order"
     /// is no proof that an order will not appear.
     pub recv_window_ms: u64,
+    /// Pause between routine comparisons with the exchange.
+    pub compare_every: Duration,
+    /// Whether a position that the account held before us, and of which the books know nothing, is taken over; else nothing is
+    /// traded until it is gone.
+    pub accept_position: bool,
+}
+
+impl PositionConfig {
+    /// Pause between routine comparisons when nothing else is wanted.
+    pub const COMPARE_EVERY: Duration = Duration::from_secs(60);
 }
 
 /// What storage brings back at boot.
@@ -96,6 +104,22 @@ pub enum PlaceError {
     Full,
 }
 
+/// How far books and exchange are apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Drift {
+    /// What the exchange holds beyond our books, base quantity; zero while they agree.
+    pub units: i64,
+    /// Since when they are apart.
+    pub since: Option<Time>,
+    /// Comparisons in a row that did not agree.
+    pub rounds: u8,
+    /// How long the last divergence took to end; zero before the first.
+    pub healed_in: Duration,
+    /// Times that the exchange's position was taken over.
+    pub taken_over: u32,
+}
+
 /// The books of one symbol.
 ///
 /// # Bounds
@@ -118,6 +142,9 @@ pub struct Position {
     first_generation: u64,
     inventory_epoch: u64,
     mismatch: Option<(Holding, u8)>,
+    drift: Drift,
+    /// Orders with our mark that are placed later than this, by the exchange's time, are placed by us.
+    trades_from: Option<Time>,
     foreign_orders: u32,
     /// Books and exchange have agreed once.
     compared: bool,
@@ -158,6 +185,8 @@ impl Position {
             first_generation,
             inventory_epoch: 0,
             mismatch: None,
+            drift: Drift::default(),
+            trades_from: None,
             foreign_orders: 0,
             compared: false,
             compare_at: Time::ZERO,
@@ -184,6 +213,16 @@ impl Position {
     /// Whether our books are in step with the exchange.
     pub const fn sync_state(&self) -> SyncState {
         self.sync.state
+    }
+
+    /// Learns that trading begins, at a time of the exchange: whatever is placed with our mark from now on is placed by us.
+    pub fn trades_from(&mut self, time: Time) {
+        self.trades_from.get_or_insert(time);
+    }
+
+    /// How far books and exchange were apart, and how long it took to bring them together.
+    pub const fn drift(&self) -> Drift {
+        self.drift
     }
 
     /// Where the books begin: nothing up to it is ours to book. `None` before the exchange has told.
@@ -402,7 +441,7 @@ impl Position {
         if matches!(state, SyncState::InStep | SyncState::Settling) {
             self.sync.state = state;
         }
-        self.compare_at = now + COMPARE_EVERY;
+        self.compare_at = now + self.cfg.compare_every;
     }
 
     fn resync(&mut self, now: Time, out: &mut Actions) {

@@ -1,7 +1,7 @@
 //! How the books are compared with what the exchange holds, and brought in step.
 
-use super::{COMPARE_EVERY, Position};
-use crate::limits::MISMATCH_READINGS;
+use super::Position;
+use crate::limits::{DIVERGENCE_ROUNDS, FOREIGN_PAUSE, MISMATCH_READINGS, WRITER_GRACE};
 use crate::orders::{WorkState, Working};
 use crate::sync::SyncState;
 use crate::view::Changes;
@@ -36,6 +36,7 @@ impl Position {
                 }
                 // While executions are still being fetched it is not known which of its fills are booked; the next snapshot
                 // takes it over.
+                None if self.is_anothers(id, report) => changes.add(Changes::WRITER),
                 None if matches!(self.sync.state, SyncState::Lost | SyncState::Fetching) => {}
                 None => changes.add(self.adopt(now, id, report, out)),
             }
@@ -61,11 +62,12 @@ impl Position {
     pub(super) fn compare(&mut self, now: Time, snapshot: &Snapshot, out: &mut Actions) -> Changes {
         let theirs = snapshot.position.holding;
         if theirs == self.totals.holding {
+            self.agreed(now);
             self.mismatch = None;
             self.sync.state = SyncState::InStep;
             self.sync.failures = 0;
             self.sync.ask_at = None;
-            self.compare_at = now + COMPARE_EVERY;
+            self.compare_at = now + self.cfg.compare_every;
             let settled = self.settle_short(now);
             let trimmed = self.trim_slots(now, out);
             self.compared = true;
@@ -79,9 +81,22 @@ impl Position {
             _ => 1,
         };
         self.mismatch = Some((theirs, readings));
+        if !first {
+            self.drift.units = theirs.units() - self.totals.holding.units();
+            self.drift.since.get_or_insert(now);
+            self.drift.rounds = self.drift.rounds.saturating_add(1);
+        }
+        if first && !self.cfg.accept_position {
+            // Looked at again like everything: once it is gone, trading begins.
+            (self.sync.asked, self.sync.ask_at) = (false, Some(now + self.cfg.compare_every.min(FOREIGN_PAUSE)));
+            return Changes::FOREIGN;
+        }
         if !first && readings < MISMATCH_READINGS {
             self.ask_again(now);
-            return Changes::NONE;
+            return if self.drift.rounds >= DIVERGENCE_ROUNDS { Changes::DIVERGED } else { Changes::NONE };
+        }
+        if !first {
+            self.drift.taken_over += 1;
         }
         out.push(Action::Alert(Box::new(Alert::new(
             if first { Severity::Warning } else { Severity::Critical },
@@ -94,6 +109,7 @@ impl Position {
                 self.instrument.show_holding(self.totals.holding)
             ),
         ))));
+        self.agreed(now);
         self.totals.holding = theirs;
         let entry = self.instrument.price_of_ref(snapshot.position.entry, Round::Nearest).unwrap_or(Price::ZERO);
         self.totals.cost = entry * theirs;
@@ -102,9 +118,23 @@ impl Position {
         self.sync.state = SyncState::InStep;
         self.sync.ask_at = None;
         self.sync.failures = 0;
-        self.compare_at = now + COMPARE_EVERY;
+        self.compare_at = now + self.cfg.compare_every;
         out.push(Action::Record(Box::new(self.record(None, None, None))));
         self.trim_slots(now, out).and(Changes::INVENTORY)
+    }
+
+    /// Books and exchange agree again.
+    fn agreed(&mut self, now: Time) {
+        if let Some(since) = self.drift.since.take() {
+            self.drift.healed_in = now.since(since);
+        }
+        (self.drift.units, self.drift.rounds) = (0, 0);
+    }
+
+    /// Whether an open order with our mark, which the books do not know, was placed by another instance: neither our run nor one
+    /// before it can have placed it, because it is younger than our first order.
+    pub(super) fn is_anothers(&self, id: ClientId, report: &OrderReport) -> bool {
+        id.run() != self.cfg.run && report.filled.is_zero() && self.trades_from.is_some_and(|began| report.time > began + WRITER_GRACE)
     }
 
     /// The positions agree and every execution up to the catch-up is booked: an order that still seems short of one was

@@ -4,7 +4,7 @@
 //! opening buys filled, and with all opening sells filled, divided by the leverage.
 
 use core::fmt::Write;
-use plimsoll_market::{Bps, Instrument, Notional, OrderStatus, OrderType, Price, RefPrice, Round, Side, Time};
+use plimsoll_market::{Bps, Instrument, Notional, OrderStatus, OrderType, Price, Qty, RefPrice, Round, Side, Symbol, Time};
 
 use super::types::{
     AccountEvent, AccountId, BalanceRow, Bracket, ClientText, Execution, IncomeKind, OrderRow, Origin, PositionRow, Reason, SelfTrade,
@@ -81,6 +81,15 @@ fn money(instrument: &Instrument, notional: Notional) -> i128 {
 fn value_at(instrument: &Instrument, price: RefPrice, units: i64) -> i128 {
     let product = i128::from(price.units()) * i128::from(units);
     plimsoll_market::rescale(product, instrument.qty_scale, 0, Round::Nearest).unwrap_or(0)
+}
+
+/// Why a position is closed by force.
+#[derive(Clone, Copy)]
+enum Force {
+    /// Its account ran out of margin: all of it goes to the market.
+    Liquidate,
+    /// Somebody else's bankruptcy needs it: so much of it, past the market.
+    Deleverage(Qty),
 }
 
 impl Venue {
@@ -225,7 +234,7 @@ impl Venue {
         }
         for market in 0..self.markets.len() {
             self.cancel_all_of(account, market);
-            self.close_by_force(account, market, out);
+            self.close_by_force(account, market, Force::Liquidate, out);
         }
         let Some(held) = self.account_mut(account) else { return };
         held.liquidating = false;
@@ -239,16 +248,51 @@ impl Venue {
         }
     }
 
-    fn close_by_force(&mut self, account: AccountId, market: usize, out: &mut Sink<'_>) {
+    /// Closes an account's whole holdings by force, as when its margin runs out.
+    ///
+    /// # Errors
+    /// An account that is not there.
+    pub fn liquidate_now(&mut self, now: Time, account: AccountId, out: &mut Sink<'_>) -> Result<(), VenueError> {
+        self.run_to(now, out);
+        self.account(account).ok_or(VenueError::UnknownAccount)?;
+        self.liquidate(account, out);
+        for market in 0..self.markets.len() {
+            self.settle(market, out);
+        }
+        Ok(())
+    }
+
+    /// Takes up to `qty` of a position over at the mark price, as when the insurance fund cannot bear somebody else's loss.
+    /// Without a position nothing happens.
+    ///
+    /// # Errors
+    /// An account or symbol that is not there.
+    pub fn deleverage(&mut self, now: Time, account: AccountId, symbol: Symbol, qty: Qty, out: &mut Sink<'_>) -> Result<(), VenueError> {
+        self.run_to(now, out);
+        let market = self.find(symbol)?;
+        self.account(account).ok_or(VenueError::UnknownAccount)?;
+        self.close_by_force(account, market, Force::Deleverage(qty), out);
+        self.settle(market, out);
+        Ok(())
+    }
+
+    fn close_by_force(&mut self, account: AccountId, market: usize, force: Force, out: &mut Sink<'_>) {
         let (Some(held), Some(m)) = (self.account(account), self.markets.get(market)) else { return };
         let Some(position) = held.positions.get(market) else { return };
         let Some(side) = position.holding.side().map(Side::opposite) else { return };
-        let (qty, symbol, now) = (position.holding.qty(), m.instrument.symbol, self.now);
+        let (all, symbol, now) = (position.holding.qty(), m.instrument.symbol, self.now);
+        let (qty, origin, name) = match force {
+            Force::Liquidate => (all, Origin::Liquidation, "autoclose"),
+            Force::Deleverage(qty) => (all.min(qty), Origin::Adl, "adl_autoclose"),
+        };
+        if qty.is_zero() {
+            return;
+        }
         let mark = m.instrument.price_of_ref(m.valuation(), Round::Nearest).unwrap_or(Price::ZERO);
         let order_id = self.next_id();
         let mut client_id = ClientText::new();
-        // 10 letters and at most 20 digits always fit.
-        if write!(client_id, "autoclose-{order_id}").is_err() {
+        // 14 letters and at most 20 digits always fit.
+        if write!(client_id, "{name}-{order_id}").is_err() {
             client_id.clear();
         }
         let row = OrderRow {
@@ -261,13 +305,13 @@ impl Venue {
             tif: Tif::Ioc,
             price: Price::ZERO,
             qty,
-            filled: plimsoll_market::Qty::ZERO,
+            filled: Qty::ZERO,
             cost: Notional::ZERO,
             reduce_only: true,
             self_trade: SelfTrade::ExpireMaker,
             status: OrderStatus::New,
             in_match: false,
-            origin: Origin::Liquidation,
+            origin,
             amends: 0,
             created: now,
             updated: now,
@@ -276,10 +320,13 @@ impl Venue {
             return; // The venue is full of orders; the next look, a second later, tries again.
         }
         self.tell_order(order_id, Execution::New, None);
-        self.take(market, side, qty, None, Some(order_id), out);
-        let left = self.open.get(&order_id).map_or(plimsoll_market::Qty::ZERO, OrderRow::remaining);
+        if origin == Origin::Liquidation {
+            self.take(market, side, qty, None, Some(order_id), out);
+        }
+        let left = self.open.get(&order_id).map_or(Qty::ZERO, OrderRow::remaining);
         if !left.is_zero() && !mark.is_zero() {
-            // What the book cannot take the insurance fund takes over at the mark price; it is no trade of the market.
+            // What the book cannot take the insurance fund takes over at the mark price, and deleveraging the bankrupt account:
+            // it is no trade of the market.
             let trade_id = self.next_trade_id(market);
             self.fill(market, order_id, super::matching::Fill { price: mark, qty: left, maker: false, trade_id });
         }
@@ -325,7 +372,7 @@ impl Venue {
         &mut self,
         now: Time,
         account: AccountId,
-        symbol: plimsoll_market::Symbol,
+        symbol: Symbol,
         leverage: u16,
         out: &mut Sink<'_>,
     ) -> Result<i128, VenueError> {
@@ -368,7 +415,7 @@ impl Venue {
         &mut self,
         now: Time,
         account: AccountId,
-        symbol: plimsoll_market::Symbol,
+        symbol: Symbol,
         margin: super::MarginType,
         out: &mut Sink<'_>,
     ) -> Result<(), VenueError> {

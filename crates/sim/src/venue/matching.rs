@@ -203,7 +203,7 @@ impl Venue {
         self.tell(row.account, AccountEvent::Account { reason: Reason::Order, wallet, change: 0, position, time: now });
         let kind = match row.origin {
             Origin::Client => Execution::Trade,
-            Origin::Liquidation => Execution::Calculated,
+            Origin::Liquidation | Origin::Adl => Execution::Calculated,
         };
         self.tell_order(order_id, kind, Some(trade));
         if row.status == OrderStatus::Filled {

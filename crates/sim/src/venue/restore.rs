@@ -35,7 +35,7 @@ impl Venue {
             self_trade: row.self_trade.as_str().to_owned(),
             status: row.status.as_str().to_owned(),
             in_match: row.in_match,
-            liquidation: row.origin == Origin::Liquidation,
+            liquidation: row.origin != Origin::Client,
             amends: row.amends,
             created: row.created.nanos(),
             updated: row.updated.nanos(),

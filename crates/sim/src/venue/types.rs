@@ -187,6 +187,8 @@ pub enum Origin {
     Client,
     /// Placed by the venue to close a position that ran out of margin.
     Liquidation,
+    /// Placed by the venue to take a position over that somebody else's bankruptcy needs.
+    Adl,
 }
 
 /// An order as the venue knows it.

@@ -4,7 +4,7 @@
 use plimsoll_engine::{Boot, Engine, EngineConfig};
 use plimsoll_market::*;
 use plimsoll_position::{PositionConfig, Restored};
-use plimsoll_safety::GateConfig;
+use plimsoll_safety::{GateConfig, GuardConfig};
 use plimsoll_sim::generator::GeneratorSpec;
 use plimsoll_sim::venue::{
     self, AccountId, AccountSpec, Journal, MarketEvent, MarketSpec, NewOrder, OrderRef, OrderRow, Page, SelfTrade, SourceSpec, Tif,
@@ -197,6 +197,8 @@ impl World {
         for action in actions {
             match action {
                 Action::Record(record) => self.disk.waiting.push(*record),
+                // These engines have no switch.
+                Action::Countdown { .. } => {}
                 Action::Alert(alert) => self.told.push(format!("{:?} {} {}", self.now, alert.code.as_str(), alert.text)),
                 Action::Commit(state) => {
                     let all = self.disk.waiting.len();
@@ -289,7 +291,7 @@ impl World {
                 self.resync(after, asked_at);
                 return;
             }
-            Action::Commit(_) | Action::Record(_) | Action::Alert(_) => unreachable!(),
+            Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => unreachable!(),
         };
         self.tell(heard);
         let (event, asked) = answer;
@@ -371,7 +373,8 @@ impl World {
     }
 
     pub fn lend(&mut self) {
-        let lease = Lease { exposure_max: 50_000 * 100_000_000, orders_per_10s: 100, until: self.now + Duration::from_secs(100_000) };
+        let lease =
+            Lease { exposure_max: 50_000 * 100_000_000, orders_per_10s: 100, until: self.now + Duration::from_secs(100_000), demand: None };
         self.later(Event::Lease(lease));
     }
 
@@ -406,9 +409,18 @@ pub fn engine(btc: Instrument, run: u64, disk: &Disk) -> Engine {
     let interval = btc.parse_price("40", Round::Exact).unwrap();
     let grid = Grid::new(GridConfig { interval, order_quote: 250 * 100_000_000, buy_window: 8, sell_window: 8 }, 0);
     let cfg = EngineConfig {
-        position: PositionConfig { tag: Tag(7), run, series: 0, placed_before: 0, recv_window_ms: RECV_WINDOW_MS },
-        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 50_000 * 100_000_000 },
+        position: PositionConfig {
+            tag: Tag(7),
+            run,
+            series: 0,
+            placed_before: 0,
+            recv_window_ms: RECV_WINDOW_MS,
+            compare_every: PositionConfig::COMPARE_EVERY,
+            accept_position: true,
+        },
+        gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 50_000 * 100_000_000, guard: GuardConfig::OFF },
         interval,
+        countdown: None,
     };
     Engine::new(btc, cfg, Box::new(grid), &disk.boot()).unwrap()
 }

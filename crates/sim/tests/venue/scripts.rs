@@ -384,6 +384,42 @@ fn whoever_runs_out_of_margin_is_liquidated() {
 }
 
 #[test]
+fn positions_are_taken_over_and_closed_on_demand() {
+    let mut world = World::new();
+    for line in ["b sell 100 @ 60000 b1", "a buy 30 @ 60000 a1", "a sell 5 @ 61000 ro a2", "b buy 50 @ 59000 b2"] {
+        world.line(line);
+    }
+    let (a, symbol) = (AccountId(0), btc().symbol);
+    let heard = &mut world.heard;
+    world.venue.deleverage(world.now, a, symbol, Qty::from_units(10), &mut |event| heard.take(event)).unwrap();
+    world.check();
+    assert_eq!(world.venue.position(a, symbol).unwrap().holding.units(), 20);
+    let last = world.venue.all_orders(a, symbol, plimsoll_sim::venue::Page::latest(1)).unwrap()[0];
+    assert!(last.client_id.starts_with("adl_autoclose-"), "{last:?}");
+    assert_eq!((last.filled, world.venue.open_orders(a, None).unwrap().len()), (Qty::from_units(10), 1), "a resting order stays");
+    let heard = &mut world.heard;
+    world.venue.liquidate_now(world.now, a, &mut |event| heard.take(event)).unwrap();
+    world.check();
+    let log: Vec<&str> = world.heard.log.iter().map(String::as_str).filter(|l| l.starts_with("a ") && !l.contains("position")).collect();
+    let taken_over = log.iter().position(|l| l.contains("adl_")).unwrap();
+    assert_eq!(
+        log[taken_over..],
+        [
+            "a NEW adl_autoclose-5 new 0/10",
+            "a CALCULATED adl_autoclose-5 filled 10/10 10@60000 taker",
+            "a CANCELED a2 canceled 0/5",
+            "a NEW auto new 0/20",
+            "a CALCULATED auto filled 20/20 20@59000 taker"
+        ]
+    );
+    assert!(world.venue.position(a, symbol).unwrap().holding.is_flat());
+    // With nothing left there is nothing to take over.
+    let heard = &mut world.heard;
+    world.venue.deleverage(world.now, a, symbol, Qty::from_units(10), &mut |event| heard.take(event)).unwrap();
+    assert_eq!(world.heard.log.last().map(String::as_str).filter(|l| l.contains("adl")), None);
+}
+
+#[test]
 fn queries_find_open_and_finished_orders() {
     let mut world = World::new();
     for line in ["a buy 10 @ 60000 x", "a cancel x", "a buy 11 @ 60000 x", "a buy 12 @ 60000 y", "b sell 11 @ 60000 z"] {

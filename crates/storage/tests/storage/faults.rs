@@ -6,8 +6,16 @@ use crate::common::{Place, all_fills, check_prefix, everywhere, key, open, recor
 use plimsoll_market::{Price, StateRecord, Time, Totals};
 use plimsoll_storage::{ErrorClass, Health, Holder, RawStoreConfig, RecordRefused, Store, StoreError};
 
-const STATE: StateRecord =
-    StateRecord { version: 1, anchor: None, interval: Price::from_units(100), baseline: None, paused: false, halted: false };
+const STATE: StateRecord = StateRecord {
+    version: 1,
+    anchor: None,
+    interval: Price::from_units(100),
+    baseline: None,
+    paused: false,
+    halted: false,
+    lock: None,
+    closing: false,
+};
 
 /// Waits until storage says so.
 async fn health(store: &Store, wanted: impl Fn(&Health) -> bool) -> Health {
@@ -51,7 +59,7 @@ async fn newer_schema_is_refused_and_left_alone() {
         place.meddle("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)").await;
         let error = open(place.config()).await.unwrap_err();
         let StoreError::SchemaNewer { found, known, .. } = &error else { panic!("{error}") };
-        assert_eq!((found.as_str(), known.as_str()), ("m9999_future", "m0003_baseline"));
+        assert_eq!((found.as_str(), known.as_str()), ("m9999_future", "m0004_risk"));
         assert!(error.to_string().contains("start the newer version"), "{error}");
         place.meddle("DELETE FROM seaql_migrations WHERE version = 'm9999_future'").await;
         place.open().await.stop(Duration::from_secs(10)).await.unwrap();

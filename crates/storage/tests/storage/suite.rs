@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::common::{all_fills, check_prefix, everywhere, key, open, record, records};
 use plimsoll_bounded::{Grant, Tasks};
 use plimsoll_market::{
-    Alert, AlertCode, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Name, Notional, Order, OrderId, OrderStatus, Price, Qty, Record,
-    Severity, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId,
+    AccountRecord, Alert, AlertCode, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Lock, Name, Notional, Order, OrderId,
+    OrderStatus, Price, Qty, Record, Rule, Severity, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId,
 };
 use plimsoll_storage::limits::{HISTORY_QUEUE, RANGE_MAX, ROWS_MAX};
 use plimsoll_storage::{
@@ -24,7 +24,33 @@ fn state(version: u64) -> StateRecord {
         baseline: anchor.map(|_| TradeId(9)),
         paused: version > 2,
         halted: version > 3,
+        lock: match version {
+            0..=2 => None,
+            3 => Some(Lock { rule: Rule::StopLoss, until: None }),
+            _ => Some(Lock { rule: Rule::LossGuard, until: Some(Time::from_millis(version)) }),
+        },
+        closing: version == 4,
     }
+}
+
+#[tokio::test]
+async fn what_an_accounts_rules_remember_is_there_after_a_restart() {
+    everywhere("account", async |place| {
+        let store = place.open().await;
+        let (main, other) = (Name::new("main").unwrap(), Name::new("other").unwrap());
+        let wide = AccountRecord { peak: i128::MAX, latched: Some(Rule::Drawdown), day: u32::MAX, day_start: -1, day_lost: true };
+        assert_eq!(store.load_account(&main).await.unwrap(), None);
+        store.commit_account(main, wide).await.unwrap();
+        store.commit_account(other, AccountRecord::default()).await.unwrap();
+        store.stop(DEADLINE).await.unwrap();
+        let store = place.open().await;
+        assert_eq!(store.load_account(&main).await.unwrap(), Some(wide));
+        store.commit_account(main, AccountRecord { latched: None, ..wide }).await.unwrap();
+        assert_eq!(store.load_account(&main).await.unwrap(), Some(AccountRecord { latched: None, ..wide }));
+        assert_eq!(store.load_account(&other).await.unwrap(), Some(AccountRecord::default()));
+        store.stop(DEADLINE).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]

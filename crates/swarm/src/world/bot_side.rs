@@ -1,9 +1,10 @@
 //! The process of a world: its start and death, what it is told, and what it does.
 
 use super::*;
+use crate::limits::RECORDS_BATCH;
 
 impl World {
-    pub(super) fn start(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         self.run += 1;
         let run = self.run;
         self.say(|| format!("start, run {run}"));
@@ -13,6 +14,16 @@ impl World {
 
     /// The process dies: what it knew is gone, what it sent is not.
     pub(super) fn crash(&mut self) {
+        if self.bot.is_none() {
+            return;
+        }
+        self.kill();
+        let pause = self.up_to(Duration::from_secs(3));
+        self.push(self.now + pause, Later::Start);
+    }
+
+    /// The same, and nobody starts it again.
+    pub(crate) fn kill(&mut self) {
         let Some(bot) = self.bot.take() else { return };
         self.outcome.crashes += 1;
         self.say(|| "killed".to_owned());
@@ -30,10 +41,9 @@ impl World {
         if self.goes_wrong(Fault::DiskLost) {
             self.say(|| "the database is lost".to_owned());
             self.disks.fill(Disk::default());
+            self.levels.clear();
             self.compare = Compare::Position;
         }
-        let pause = self.up_to(Duration::from_secs(3));
-        self.push(self.now + pause, Later::Start);
     }
 
     /// Lets something happen to the bot, if it lives, and carries out all that follows before the next moment.
@@ -104,10 +114,12 @@ impl World {
                 Output::Connect { conn, target } => {
                     self.generation += 1;
                     let (run, generation, at) = (self.run, self.generation, self.now + self.delay());
+                    self.say(|| format!("connection {} is opened", conn.0));
                     *bot.wire(conn) = Some(Wire { generation, stream: None, free_at: at, deaf: false, held: None });
                     self.push(at, Later::Dial { run, conn, generation, target });
                 }
                 Output::Close { conn } => {
+                    self.say(|| format!("connection {} is given up", conn.0));
                     if let Some(stream) = bot.wire(conn).take().and_then(|wire| wire.stream) {
                         self.counter.close(&stream);
                     }
@@ -129,7 +141,7 @@ impl World {
                         let at = symbol.index.usize();
                         let boot = self.disks.get(at).map(Disk::boot).unwrap_or_default();
                         self.say(|| format!("{} begins with {:?}", symbol.instrument.symbol, boot.books));
-                        let engine = engine(&self.options, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
+                        let engine = engine(&self.options, &self.ground, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
                         bot.seats.push(Seat::new(symbol.instrument, engine));
                         if self.memory_short {
                             bot.work.push_back(Work::Engine(at, Event::MemoryShort(true)));
@@ -152,9 +164,14 @@ impl World {
 
     pub(super) fn account(&mut self, bot: &mut Bot, input: &AccountInput) {
         let work = &mut bot.work;
+        let demand = self.script.as_ref().and_then(|script| script.demand);
         bot.account.on_input(self.now, input, |action| match action {
-            AccountAction::Lease { symbol, lease } => work.push_back(Work::Engine(usize::from(symbol), Event::Lease(lease))),
-            AccountAction::Alert(_) => {}
+            AccountAction::Lease { symbol, lease } => {
+                let lease = Lease { demand: demand.or(lease.demand), ..lease };
+                work.push_back(Work::Engine(usize::from(symbol), Event::Lease(lease)));
+            }
+            // No rule of the account is on in these worlds.
+            AccountAction::Alert(_) | AccountAction::Commit(_) => {}
         });
     }
 
@@ -162,7 +179,12 @@ impl World {
         let Bot { seats, work, .. } = bot;
         // Before the boot nobody is there to hear.
         let Some(seat) = seats.get_mut(at) else { return Ok(()) };
-        let symbol = seat.instrument.symbol;
+        let (symbol, instrument) = (seat.instrument.symbol, seat.instrument);
+        if matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_)) {
+            seat.heard = self.now;
+        }
+        let heard = seat.heard;
+        self.ticks += u64::from(matches!(event, Event::Top(_)));
         seat.tell(self.now, event, |engine, moment| match moment {
             Moment::Told(event) => {
                 if !matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_) | Event::Candle(_)) {
@@ -171,11 +193,10 @@ impl World {
                 self.mark(at as u64);
                 None
             }
-            Moment::Answered(action) => self.carry_out(work, (at, symbol), engine.closed(), action),
+            Moment::Answered(action) => self.carry_out(work, at, &Desk { instrument, engine, heard }, action),
         });
         if self.outcome.events.is_multiple_of(16) {
-            let held = invariants::books(&seat.engine.position().view(self.now));
-            self.hold(held);
+            self.check_books(at, &seat.desk());
         }
         if seat.engine.position().late_fills() > 0 && self.compare == Compare::All {
             self.compare = Compare::OutOfOrder;
@@ -184,27 +205,16 @@ impl World {
     }
 
     /// Does what an engine wants done; what could not be done is told to it at once.
-    fn carry_out(
-        &mut self,
-        work: &mut VecDeque<Work>,
-        (at, symbol): (usize, Symbol),
-        closed: Option<plimsoll_safety::Closed>,
-        action: Action,
-    ) -> Option<Event> {
+    fn carry_out(&mut self, work: &mut VecDeque<Work>, at: usize, desk: &Desk<'_>, action: Action) -> Option<Event> {
         let index = plimsoll_exchange::SymbolIndex(at as u16);
+        let symbol = desk.instrument.symbol;
         match action {
             Action::Place(place) => {
                 self.say(|| format!("{symbol} {place:?} {:?}", place.id));
-                if let Some(closed) = closed.filter(|_| !place.reduce_only) {
-                    let broken = Broken::new(Invariant::ClosedOpensNothing, &format_args!("{symbol}: {place:?} while {}", closed.as_str()));
-                    self.broken.get_or_insert(broken);
-                }
-                if !self.ids.insert(place.id) {
-                    self.broken.get_or_insert(Broken::new(Invariant::IdsAreUnique, &format_args!("{symbol}: {:?} again", place.id)));
-                }
+                self.check_place(at, desk, &place);
                 work.push_back(Work::Session(ToSession::Order(index, action)));
             }
-            Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } => {
+            Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } | Action::Countdown { .. } => {
                 self.say(|| format!("{symbol} {action:?}"));
                 work.push_back(Work::Session(ToSession::Order(index, action)));
             }
@@ -217,33 +227,40 @@ impl World {
                 }
             }
             Action::Record(record) => {
-                if let Some(disk) = self.disks.get_mut(at) {
-                    // As the program's recorder does: only the first refusal is told.
-                    let told = disk.behind;
-                    if !disk.push(*record) && !told {
-                        return Some(Event::RecordsFull(true));
-                    }
+                let (batch, stuck) = (self.ground.batch.unwrap_or(RECORDS_BATCH), self.stuck);
+                let disk = self.disks.get_mut(at)?;
+                // As the program's recorder does: only the first refusal is told.
+                let told = disk.behind;
+                if !disk.push(*record) && !told {
+                    return Some(Event::RecordsFull(true));
+                }
+                if !stuck && disk.waiting() >= batch {
+                    let all = disk.waiting();
+                    disk.flush(all);
                 }
             }
             Action::Alert(alert) => {
                 self.say(|| format!("{symbol} alert {}: {}", alert.code.as_str(), alert.text));
+                if let Some(script) = &mut self.script {
+                    script.alerts.push((*alert).clone());
+                }
                 if alert.code == AlertCode::PositionMismatch {
-                    self.mismatch(&alert);
+                    self.mismatch(desk, &alert);
                 }
             }
         }
         None
     }
 
-    pub(super) fn command(&mut self, symbol: usize, command: Command) -> anyhow::Result<()> {
+    pub(crate) fn command(&mut self, symbol: usize, command: Command) -> anyhow::Result<()> {
         self.with_bot(|_, bot| bot.work.push_back(Work::Engine(symbol, Event::Command(command))))
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self, mode: StopMode) {
         self.stopping = true;
         let stopped = self.with_bot(|_, bot| {
             for at in 0..bot.seats.len() {
-                bot.work.push_back(Work::Engine(at, Event::Shutdown(StopMode::Cancel)));
+                bot.work.push_back(Work::Engine(at, Event::Shutdown(mode)));
             }
         });
         debug_assert!(stopped.is_ok());

@@ -16,13 +16,17 @@ impl World {
         self.recover_records()?;
         // In peace an operator sees to it that nothing stays paused.
         if !self.trouble && !self.stopping && self.seconds.is_multiple_of(10) {
-            (0..self.options.symbols).try_for_each(|symbol| self.command(symbol, Command::Resume))?;
+            for symbol in 0..self.options.symbols {
+                self.command(symbol, Command::Resume)?;
+                self.command(symbol, Command::Rearm)?;
+            }
         }
         self.with_bot(|world, bot| {
             for at in 0..bot.seats.len() {
                 let Some(seat) = bot.seats.get(at) else { continue };
-                let units = seat.engine.position().unrealized();
-                world.account(bot, &AccountInput::Unrealized { symbol: at as u16, units });
+                let (books, totals) = (seat.engine.position(), seat.engine.position().view(world.now).totals);
+                let (unrealized, booked) = (books.unrealized(), totals.realized - totals.fees + totals.funding);
+                world.account(bot, &AccountInput::Figures { symbol: at as u16, unrealized, booked });
             }
             for at in 0..bot.wires.len() {
                 let conn = ConnId(at as u8);
@@ -72,6 +76,47 @@ impl World {
         if self.goes_wrong(Fault::HandTrade) {
             self.by_hand(OrderType::Market);
         }
+        if self.goes_wrong(Fault::Liquidated) {
+            let at = self.exchange_now();
+            let done = self.counter.by_hand(at, |venue, sink| venue.liquidate_now(at, ACCOUNT, sink));
+            self.say(|| format!("liquidated: {done:?}"));
+            // Everybody's orders are withdrawn with it.
+            self.hands.clear();
+            self.others = true;
+            self.carry_streams();
+        }
+        if self.goes_wrong(Fault::Deleveraged) {
+            let all = symbols(&self.options);
+            let symbol = all[(self.random.next_u64() % all.len() as u64) as usize];
+            let held = self.counter.venue().position(ACCOUNT, symbol).map_or(0, |position| position.holding.qty().units());
+            let (at, qty) = (self.exchange_now(), Qty::from_units(self.random.next_u64() % (held + 1)));
+            let done = self.counter.by_hand(at, |venue, sink| venue.deleverage(at, ACCOUNT, symbol, qty, sink));
+            self.say(|| format!("{symbol}: {qty:?} of {held} deleveraged: {done:?}"));
+            self.others = true;
+            self.carry_streams();
+        }
+        if self.goes_wrong(Fault::Endpoint) {
+            const PATHS: [&str; 6] = [
+                "/fapi/v3/positionRisk",
+                "/fapi/v1/openOrders",
+                "/fapi/v1/userTrades",
+                "/fapi/v1/order?",
+                "/fapi/v1/listenKey",
+                "/fapi/v1/depth",
+            ];
+            let path = PATHS[(self.random.next_u64() % PATHS.len() as u64) as usize];
+            let until = self.now + SECOND + self.up_to(Duration::from_secs(30));
+            self.say(|| format!("{path} fails"));
+            self.failing = Some((until, path));
+        }
+        if self.goes_wrong(Fault::Rebuilt) && !self.stuck {
+            let at = (self.random.next_u64() % self.options.symbols as u64) as usize;
+            self.say(|| format!("the engine of symbol {at} is built anew"));
+            if let Some(disk) = self.disks.get_mut(at) {
+                disk.behind = true;
+            }
+            self.recover_records()?;
+        }
         if self.goes_wrong(Fault::DiskStuck) && !self.stuck {
             self.stuck = true;
             let until = self.now + self.up_to(Duration::from_secs(20));
@@ -89,6 +134,55 @@ impl World {
             self.command(symbol, command)?;
             let until = self.now + self.up_to(Duration::from_secs(20));
             self.push(until, Later::Resume(symbol));
+        }
+        Ok(())
+    }
+
+    /// Opens what is open before the bot first starts.
+    pub(super) fn open_before(&mut self) -> anyhow::Result<()> {
+        let all = symbols(&self.options);
+        // A market that has just opened has no prices.
+        for _ in 0..20 {
+            self.now = self.now + Duration::from_millis(100);
+            let at = self.exchange_now();
+            self.counter.step(at);
+        }
+        // With something open a lower leverage is refused: whoever opened it has set ours.
+        let leverage = self.options.leverage;
+        for symbol in all.iter().copied().filter(|_| self.options.foreign + self.options.left_open > 0) {
+            let at = self.exchange_now();
+            self.counter.by_hand(at, |venue, sink| venue.set_leverage(at, ACCOUNT, symbol, leverage, sink))?;
+        }
+        for _ in 0..self.options.foreign {
+            self.by_hand(OrderType::Limit);
+        }
+        for n in 0..self.options.left_open {
+            // An earlier life of ours had a grid whose place nobody knows any more.
+            self.run = 1;
+            self.compare = Compare::Position;
+            let symbol = all[usize::from(n) % all.len()];
+            let Ok(Some((_, top))) = self.counter.venue().top(symbol) else { anyhow::bail!("{symbol} has no price") };
+            let instrument = *self.counter.venue().instrument(symbol)?;
+            let level = i32::from(n) + 1;
+            let Some(leg) = Leg::new(0, -level) else { continue };
+            let below = top.bid.units() - i64::from(level) * self.ground.interval(symbol).units() - instrument.tick.units();
+            let text = ClientId::new(TAG, self.run, leg, Side::Buy, u64::from(n) + 1).text();
+            // One in three has filled.
+            let market = n % 3 == 2;
+            let order = NewOrder {
+                symbol,
+                client_id: ClientText::from(&text).ok(),
+                side: Side::Buy,
+                kind: if market { OrderType::Market } else { OrderType::Limit },
+                tif: Tif::Gtc,
+                price: if market { Price::ZERO } else { Price::from_units(below) },
+                qty: instrument.qty_for(self.ground.order_quote, top.bid),
+                reduce_only: false,
+                self_trade: SelfTrade::ExpireMaker,
+            };
+            let at = self.exchange_now();
+            let placed = self.counter.by_hand(at, |venue, sink| venue.place(at, ACCOUNT, order, sink));
+            self.say(|| format!("open before: {order:?}: {placed:?}"));
         }
         Ok(())
     }
@@ -128,6 +222,7 @@ impl World {
         self.say(|| format!("by hand: {order:?}: {placed:?}"));
         if let Ok(row) = placed {
             self.hands.push((symbol, row.order_id));
+            self.others = true;
         }
         self.carry_streams();
     }
@@ -176,12 +271,12 @@ impl World {
             let all = disk.waiting();
             disk.flush(all);
             let boot = disk.boot();
-            let (run, options) = (self.run, self.options.clone());
+            let (run, options, ground) = (self.run, self.options.clone(), self.ground.clone());
             let Some(bot) = self.bot.as_mut() else { continue };
             let up = bot.session.stats().conns_open > 0 && bot.wire(ConnId::USER).is_some();
             let Some(seat) = bot.seats.get_mut(at) else { continue };
             let placed_before = seat.engine.position().placed_in_run();
-            seat.engine = engine(&options, seat.instrument, at as u16, run, placed_before, &boot)?;
+            seat.engine = engine(&options, &ground, seat.instrument, at as u16, run, placed_before, &boot)?;
             let short = self.memory_short;
             self.with_bot(|_, bot| {
                 if up {
@@ -200,5 +295,6 @@ impl World {
         self.say(|| "peace".to_owned());
         self.trouble = false;
         self.refusing = None;
+        self.failing = None;
     }
 }

@@ -12,7 +12,19 @@ impl World {
             return self.push(at, Later::Session(run, ToSession::Failed(id, Sent::No)));
         }
         let mut at = self.now + self.delay();
-        let fate = if self.goes_wrong(Fault::Lost) {
+        let refused = self.refusal(&request);
+        let ordered = self.ordered(&request);
+        if ordered == Some(Requests::Lose) {
+            return self.push(self.now + request.timeout, Later::Session(run, ToSession::Failed(id, Sent::Maybe)));
+        }
+        let fate = if let Some(ordered) = ordered {
+            match ordered {
+                Requests::Lose | Requests::LoseAnswer => Fate::AnswerLost,
+                Requests::Late(by) => Fate::Late(by),
+                Requests::Refuse(status, code) => Fate::Refused(status, code),
+                Requests::Edit(from, to) => Fate::Edited(from, to),
+            }
+        } else if self.goes_wrong(Fault::Lost) {
             let late = self.up_to(request.timeout);
             return self.push(self.now + late, Later::Session(run, ToSession::Failed(id, Sent::Maybe)));
         } else if self.goes_wrong(Fault::TooSlow) {
@@ -29,20 +41,42 @@ impl World {
         } else if self.goes_wrong(Fault::AnswerMangled) {
             Fate::Mangled
         } else {
-            Fate::Plain
+            refused.unwrap_or(Fate::Plain)
         };
         self.push(at, Later::Arrive { run, request: Box::new(request), fate, sent_at });
     }
 
+    /// Whether an order is refused, and how.
+    fn refusal(&mut self, request: &HttpRequest) -> Option<Fate> {
+        if request.method.as_str() != "POST" || !request.target.starts_with("/fapi/v1/order?") {
+            return None;
+        }
+        // A reduce-only order needs no margin, and no other has nothing to reduce.
+        let reduces = request.target.contains("reduceOnly=true");
+        let (fault, codes) = REFUSALS.into_iter().find(|(fault, _)| {
+            let fits = match fault {
+                Fault::NoMargin | Fault::NotOpen => !reduces,
+                Fault::NothingToReduce => reduces,
+                _ => true,
+            };
+            fits && self.goes_wrong(*fault)
+        })?;
+        let (status, code) = codes.get(self.random.next_u64() as usize % codes.len()).copied()?;
+        Some(if fault == Fault::Duplicate { Fate::Doubled(status, code) } else { Fate::Refused(status, code) })
+    }
+
     /// A request at the exchange: carried out whether the sender still lives or not.
-    pub(super) fn arrive(&mut self, run: u64, request: &HttpRequest, fate: Fate, sent_at: Time) {
+    pub(super) fn arrive(&mut self, run: u64, request: &HttpRequest, fate: &Fate, sent_at: Time) {
         let at = self.exchange_now();
         let refusing = self.refusing.filter(|(until, _)| *until > self.now);
-        let answer = if let Some((until, status)) = refusing {
+        let failing = self.failing.filter(|(until, path)| *until > self.now && request.target.starts_with(path));
+        let answer = if failing.is_some() {
+            Fate::Refused(500, -1000).answer()
+        } else if let Some((until, status)) = refusing {
             let (body, left) =
                 (r#"{"code":-1003,"msg":"Too many requests; current limit of IP is 2400 requests per minute."}"#, until.since(self.now));
             Answer { status, body: body.to_owned(), weight: 2_400, orders: None, retry_after_s: Some(left.as_secs() + 1) }
-        } else if fate == Fate::BusyRefused {
+        } else if matches!(fate, Fate::BusyRefused | Fate::Refused(..)) {
             fate.answer()
         } else {
             let key = request.api_key.then_some(KEY);
@@ -52,17 +86,29 @@ impl World {
             self.check_orders();
         }
         self.carry_streams();
-        let due = self.now + self.delay();
+        let mut due = self.now + self.delay();
+        if let Fate::Late(by) = fate {
+            due = due + *by;
+        }
         let late = sent_at + request.timeout;
         let what = match fate {
             Fate::AnswerLost => ToSession::Failed(request.id, Sent::Maybe),
             _ if due > late => ToSession::Failed(request.id, Sent::Maybe),
-            Fate::BusyAccepted | Fate::TimeoutAccepted if refusing.is_none() => ToSession::Reply(request.id, Box::new(fate.answer())),
+            Fate::BusyAccepted | Fate::TimeoutAccepted | Fate::Doubled(..) if refusing.is_none() && failing.is_none() => {
+                ToSession::Reply(request.id, Box::new(fate.answer()))
+            }
             Fate::Mangled => {
                 let body = mangle(&answer.body, &mut self.random);
                 ToSession::Reply(request.id, Box::new(Answer { body, ..answer }))
             }
-            Fate::Plain | Fate::BusyRefused | Fate::BusyAccepted | Fate::TimeoutAccepted => ToSession::Reply(request.id, Box::new(answer)),
+            Fate::Edited(from, to) => {
+                let body = answer.body.replace(from, to);
+                ToSession::Reply(request.id, Box::new(Answer { body, ..answer }))
+            }
+            Fate::Late(_) => ToSession::Reply(request.id, Box::new(answer)),
+            Fate::Plain | Fate::BusyRefused | Fate::BusyAccepted | Fate::TimeoutAccepted | Fate::Refused(..) | Fate::Doubled(..) => {
+                ToSession::Reply(request.id, Box::new(answer))
+            }
         };
         self.push(due.min(late.max(self.now)), Later::Session(run, what));
     }
@@ -119,6 +165,15 @@ impl World {
                         if user && wire.held.is_none() && self.goes_wrong(Fault::Swapped) {
                             wire.held = Some((text, 1 + (self.random.next_u64() % 8) as u8));
                             continue;
+                        }
+                        match self.ordered_frame(user, &text) {
+                            Some(Frames::Drop) => continue,
+                            Some(Frames::Late(by)) => {
+                                self.push(due + by, frame(text));
+                                continue;
+                            }
+                            Some(Frames::Twice) => self.push(due, frame(text.clone())),
+                            None => {}
                         }
                         if let Some((_, left)) = &mut wire.held {
                             *left -= 1;

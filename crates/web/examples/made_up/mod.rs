@@ -337,6 +337,12 @@ impl Market {
             symbol: self.instrument.symbol,
             phase: Phase::Trading,
             closed: self.paused.then_some("paused by the operator"),
+            lock: None,
+            closing: false,
+            drift: Holding::FLAT,
+            healed_in: Duration::ZERO,
+            taken_over: 0,
+            late_fills: 0,
             top: Some(top),
             mark: Some(MarkPrice { mark, index: mark, funding: None, next_funding: Time::ZERO, time: now }),
             holding: Holding::from_units(self.holding),
@@ -392,6 +398,7 @@ impl Source for MadeUp {
             started: world.started,
             equity: Some(Amount::new(Asset::new("USDT").unwrap(), 100_000 * 100_000_000 + net)),
             links: vec![link(Feed::Market), link(Feed::Account), link(Feed::Requests)],
+            risk: None,
             hints: vec!["This market is made up by the example: nothing here is real.".to_owned()],
             stopping: world.stopping,
         }
@@ -609,9 +616,9 @@ impl Control for MadeUp {
         for market in &mut world.markets {
             if symbol.is_none_or(|symbol| symbol == market.instrument.symbol) {
                 match verb {
-                    Verb::Pause => market.paused = true,
+                    Verb::Pause | Verb::Drain => market.paused = true,
                     Verb::Resume => market.paused = false,
-                    Verb::CancelAll | Verb::Flatten | Verb::CleanupSlots | Verb::Resync | Verb::Stop => {}
+                    Verb::Rearm | Verb::CancelAll | Verb::Flatten | Verb::CleanupSlots | Verb::Resync | Verb::Stop => {}
                 }
                 symbols.push(market.instrument.symbol);
             }

@@ -5,6 +5,7 @@ mod catch_up;
 mod chaos;
 mod orders;
 mod rates;
+mod side;
 mod streams;
 
 use super::*;
@@ -56,6 +57,8 @@ struct World {
     refused: Vec<u8>,
     /// Leaves connections without an answer.
     mute: bool,
+    /// Connections that are to be closed take their time.
+    lingering: bool,
     log: Vec<String>,
     requests: Vec<HttpRequest>,
     reports: Vec<BootReport>,
@@ -80,6 +83,7 @@ fn config(symbols: &[&'static str], routing: Routing) -> SessionConfig {
         signer: Signer::new(secret("key"), &secret("secret")),
         recv_window: Duration::from_secs(5),
         leverage: Some(5),
+        candles: 0,
     }
 }
 
@@ -96,6 +100,7 @@ impl World {
             rules: Vec::new(),
             refused: Vec::new(),
             mute: false,
+            lingering: false,
             log: Vec::new(),
             requests: Vec::new(),
             reports: Vec::new(),
@@ -190,6 +195,9 @@ impl World {
                 }
                 Output::Close { conn } => {
                     self.log.push(format!("close {}", conn.0));
+                    if self.lingering {
+                        continue;
+                    }
                     self.session.on_input(self.now, Input::Closed { conn, why: Closed::Local }, &mut self.out);
                 }
                 Output::Request(request) => self.answer(&request),
@@ -428,6 +436,7 @@ fn show_account(event: &AccountEvent) -> String {
     match event {
         AccountEvent::Balance(balance) => format!("balance {} {}", balance.asset, balance.wallet),
         AccountEvent::Position { symbol, position } => format!("position {symbol} {}", position.holding.units()),
+        AccountEvent::Transfer { amount } => format!("transfer {amount}"),
         AccountEvent::MarginCall => "margin call".into(),
         AccountEvent::Leverage { symbol, leverage } => format!("leverage {symbol} {leverage}"),
         AccountEvent::Link(link) => format!("link {:?} {}", link.feed, if link.up { "up" } else { "down" }),

@@ -150,6 +150,24 @@ fn silence_counts_as_loss() {
 }
 
 #[test]
+fn a_connection_whose_end_takes_long_is_opened_again() {
+    let mut world = World::running(&["BTCUSDT"]);
+    world.connects.clear();
+    world.lingering = true;
+    world.advance(limits::MARKET_SILENCE_MAX + Duration::from_millis(1));
+    assert_eq!(world.connects.len(), 0);
+    // Longer than the first pause, less than what the gateway has for it.
+    world.now = world.now + limits::BACKOFF_FIRST * 2;
+    world.lingering = false;
+    for conn in [BOOKS, TAPE] {
+        world.input(Input::Closed { conn: ConnId(conn), why: Closed::Local });
+    }
+    world.advance(Duration::from_millis(1));
+    assert_eq!(world.connects.iter().map(|(_, conn, _)| *conn).collect::<Vec<_>>(), [BOOKS, TAPE]);
+    assert!(world.log.contains(&"0 link Market up".to_owned()), "{:?}", world.log);
+}
+
+#[test]
 fn a_connection_that_does_not_open_is_given_up() {
     let mut world = World::new(&["BTCUSDT"], Routing::Routed);
     world.mute = true;
@@ -294,4 +312,15 @@ fn a_user_stream_that_does_not_tell_what_an_answer_told_is_given_up() {
     world.advance_alive(limits::USER_ECHO_MAX + Duration::from_secs(6));
     let told: Vec<_> = world.log.iter().filter(|l| l.contains("Account") || l.starts_with("close")).map(String::as_str).collect();
     assert_eq!(told[..3], ["close 0", "0 gap Account", "account link Account down"], "{:?}", world.log);
+}
+
+#[test]
+fn money_that_comes_by_a_transfer_is_told_as_such_before_the_balance() {
+    let mut world = World::running(&["BTCUSDT"]);
+    for reason in ["DEPOSIT", "ORDER"] {
+        let update =
+            r#"{"e":"ACCOUNT_UPDATE","E":5,"T":5,"a":{"m":"REASON","B":[{"a":"USDT","wb":"1001","cw":"1001","bc":"100"}],"P":[]}}"#;
+        world.frame(0, &update.replace("REASON", reason));
+    }
+    world.expect(&["account transfer 100.00000000 USDT", "account balance USDT 100100000000", "account balance USDT 100100000000"]);
 }

@@ -18,6 +18,7 @@ mod profiles;
 mod run;
 mod screen;
 mod secret;
+mod signals;
 mod testnet;
 mod threads;
 mod trade;

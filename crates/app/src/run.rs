@@ -11,6 +11,7 @@ use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
 use crate::preflight::{findings, free, price};
 use crate::profiles::{LeakProfiles, Profiles};
+use crate::signals::Signals;
 use crate::threads::{Trading, edge};
 use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
@@ -124,8 +125,18 @@ async fn run(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
     }
     let stopper = Arc::new(Stopper::new());
     let left = Arc::new(OnceLock::new());
-    let running = start(config, fresh, clock, Arc::clone(&stopper), Arc::clone(&left)).await?;
-    wait(&stopper).await;
+    // Caught before anything trades: from then on every end is in order.
+    let mut signals = Signals::catch();
+    let running = tokio::select! {
+        biased;
+        // A start that is done has loops that trade: it is stopped like any other.
+        running = start(config, fresh, clock, Arc::clone(&stopper), Arc::clone(&left)) => running?,
+        () = signals.wait() => {
+            screen::say("stopped before it began to trade");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    wait(&mut signals, &stopper).await;
     let code = stop(running).await?;
     // Whoever restarts processes must know that this one did not end because it was asked to.
     Ok(if left.get().is_some() && code == ExitCode::SUCCESS { ExitCode::from(EXIT_MEMORY) } else { code })
@@ -650,37 +661,13 @@ async fn serve(
 }
 
 /// Waits for a signal or an operator's stop.
-async fn wait(stopper: &Stopper) {
+async fn wait(signals: &mut Signals, stopper: &Stopper) {
     let stop = stopper.stop_token();
     tokio::select! {
         biased;
         // Whoever comes first; both mean the same.
-        () = wait_for_signal() => {}
+        () = signals.wait() => {}
         () = stop.stopped() => {}
-    }
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-pub async fn wait_for_signal() {
-    #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be caught");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        biased;
-        // Whoever comes first; both mean the same.
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }
 

@@ -109,10 +109,11 @@ pub fn main(args: TestnetArgs) -> anyhow::Result<ExitCode> {
         if !faults.is_none() {
             crate::screen::say(&faults.to_string());
         }
+        let mut signals = crate::signals::Signals::catch();
         tokio::select! {
             biased;
             // A signal, or a fault that ended it.
-            () = crate::run::wait_for_signal() => {}
+            () = signals.wait() => {}
             exit = handle.ended() => anyhow::bail!("the exchange ended by itself: {exit}"),
         }
         handle.stop(STOP).await?;

@@ -143,6 +143,32 @@ fn says_what_to_do_when_it_cannot_start() {
 }
 
 #[test]
+fn a_stop_during_the_start_ends_it_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    // An exchange that takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let file =
+        config(folder.path(), free_port(), &format!("binance: {{ rest_url: \"http://{address}\", websocket_url: \"ws://{address}\" }}\n"));
+    let text = std::fs::read_to_string(&file).unwrap().replace("exchange: local", "exchange: binance");
+    std::fs::write(&file, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    command.args(["run", "--config", &file]).env("PLIMSOLL_BINANCE_API_KEY", "key").env("PLIMSOLL_BINANCE_API_SECRET", "secret");
+    let mut bot = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    // Its first question shows that it is in the middle of its start.
+    drop(silent.accept().unwrap());
+    let asked = silent.accept().unwrap();
+    assert!(Command::new("kill").args(["-TERM", &bot.id().to_string()]).status().unwrap().success());
+    let mut exit = None;
+    until(Duration::from_secs(20), "the end", || {
+        exit = bot.try_wait().unwrap();
+        exit.is_some()
+    });
+    drop(asked);
+    assert_eq!(exit.and_then(|status| status.code()), Some(0), "a signal must not end it where it stands");
+}
+
+#[test]
 fn a_grid_that_cannot_earn_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let web = free_port();

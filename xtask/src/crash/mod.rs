@@ -521,7 +521,23 @@ impl<'a> Run<'a> {
         life.bot.signal("TERM")?;
         let exit = life.bot.wait(STOP_MAX)?.and_then(|status| status.code());
         let open = Open::ask(self.address)?.0.len();
-        Ok(End { wrong: round.wrong, exit, open, fills, stored: told })
+        let segments = self.replay(&mut round)?;
+        Ok(End { wrong: round.wrong, exit, open, fills, stored: told, segments })
+    }
+
+    /// Tells the engines of all lives again what they were told; returns how many segments of the journal answer the same.
+    fn replay(&self, round: &mut Round) -> Result<usize> {
+        let journal = self.watchdog.folder().join("data/journal");
+        let output = Command::new(self.binary).arg("replay").arg(&journal).output().context("cannot start the replay")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            let bad: Vec<&str> = text.lines().filter(|line| line.contains("DIFFERENT") || line.contains("DAMAGED")).take(3).collect();
+            round.wrong.push(format!("the journal does not replay ({}): {}", output.status, bad.join("; ")));
+            let mut copy = Command::new("cp");
+            copy.arg("-r").arg(&journal).arg(self.out);
+            ensure!(works(copy), "could not keep the journal");
+        }
+        Ok(text.lines().filter(|line| line.trim() == "identical").count())
     }
 }
 

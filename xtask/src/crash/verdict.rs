@@ -110,6 +110,8 @@ pub(crate) struct End {
     /// Executions at the exchange, and of these in the bot's database.
     pub(crate) fills: u64,
     pub(crate) stored: u64,
+    /// Segments of the journal that replay to the same actions; what does not is in `wrong`.
+    pub(crate) segments: usize,
 }
 
 /// Everything that was seen.
@@ -175,13 +177,14 @@ impl Seen {
         let (good, text) = match &self.end {
             None => (false, "it did not come to an end".to_owned()),
             Some(end) => (
-                end.wrong.is_empty() && end.exit == Some(0) && end.open == 0 && end.fills == end.stored,
+                end.wrong.is_empty() && end.exit == Some(0) && end.open == 0 && end.fills == end.stored && end.segments > 0,
                 format!(
-                    "SIGTERM: exit code {}, {} orders open; {} fills at the exchange, {} in the database{}{}",
+                    "SIGTERM: exit code {}, {} orders open; {} fills at the exchange, {} in the database; {} segments of the journal replay{}{}",
                     end.exit.map_or("none".to_owned(), |code| code.to_string()),
                     end.open,
                     end.fills,
                     end.stored,
+                    end.segments,
                     if end.wrong.is_empty() { "" } else { "; " },
                     end.wrong.join("; ")
                 ),
@@ -283,7 +286,7 @@ mod tests {
             rounds: vec![round(1), Round { struck: vec!["reorder".into()], ..round(2) }, struck],
             samples: 9,
             faults: BTreeMap::from([("delay".to_owned(), 5)]),
-            end: Some(End { wrong: Vec::new(), exit: Some(0), open: 0, fills: 30, stored: 30 }),
+            end: Some(End { wrong: Vec::new(), exit: Some(0), open: 0, fills: 30, stored: 30, segments: 8 }),
         }
     }
 
@@ -322,6 +325,7 @@ mod tests {
         check(|seen| seen.faults.clear(), &["faults struck"]);
         check(|seen| seen.end = None, &["the end"]);
         check(|seen| seen.end.iter_mut().for_each(|end| end.stored = 29), &["the end"]);
+        check(|seen| seen.end.iter_mut().for_each(|end| end.segments = 0), &["the end"]);
         check(|seen| seen.end.iter_mut().for_each(|end| end.open = 1), &["the end"]);
     }
 

@@ -9,7 +9,7 @@ use crate::local::Local;
 use crate::memory::{Memory, exchange_name, plan};
 use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
-use crate::preflight::{findings, free, price};
+use crate::preflight::{check_key, findings, free, price};
 use crate::profiles::{LeakProfiles, Profiles};
 use crate::signals::Signals;
 use crate::threads::{Trading, edge};
@@ -291,7 +291,11 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let owner = format!("{exchange}:{}", config.account);
     let gateway_config = GatewayConfig::new(&owner, &venue.rest, &venue.websocket, &venue.key)
         .map_err(|mistakes| anyhow::anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
-    let session = Session::new(session_config(&config, &venue, tag)?, run, &mut gateway)?;
+    let session = session_config(&config, &venue, tag)?;
+    if config.exchange == Exchange::Binance {
+        check_key(&config, &venue.key, &session.signer, clock, venue.recv_window).await?;
+    }
+    let session = Session::new(session, run, &mut gateway)?;
     let gateway = trading.within(|| Gateway::spawn(&gateway_config, session, router, clock, &trading_tasks, &mut gateway))?;
     let report = match report.wait(BOOT_TIMEOUT).await {
         Ok(Ok(report)) => report,

@@ -22,9 +22,11 @@ mod driver;
 mod gateway;
 mod http;
 pub mod limits;
+mod once;
 mod sockets;
 mod work;
 
 pub use clock::Clock;
 pub use config::{ConfigError, Endpoint, GatewayConfig};
 pub use gateway::{Gateway, GatewayError, GatewayHandle, GatewayStats, OrderRefused, OrderSender, Report, Sink};
+pub use once::{AskError, ask_once};

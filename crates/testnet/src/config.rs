@@ -91,6 +91,8 @@ pub struct AccountConfig {
     signer: Arc<Signer>,
     /// What it begins with, units of 1e-8 USDT.
     pub wallet: i128,
+    /// Whether its key says that it may withdraw; nothing can be withdrawn here.
+    pub withdraw: bool,
 }
 
 impl AccountConfig {
@@ -100,23 +102,28 @@ impl AccountConfig {
     /// Key or secret cannot be one.
     pub fn new(key: String, secret: String, wallet: i128) -> Result<Self, SecretError> {
         let signer = Arc::new(Signer::new(Secret::new(key)?, &Secret::new(secret)?));
-        Ok(Self { signer, wallet })
+        Ok(Self { signer, wallet, withdraw: false })
     }
 
-    /// Reads `KEY:SECRET:USDT`.
+    /// Reads `KEY:SECRET:USDT`, or `KEY:SECRET:USDT:withdraw` for a key that says it may withdraw.
     ///
     /// # Errors
     /// Says what is wrong with it, without repeating the secret.
     pub fn parse(text: &str) -> Result<Self, AccountTextError> {
         let mut parts = text.split(':');
-        let (Some(key), Some(secret), Some(usdt), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(key), Some(secret), Some(usdt)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(AccountTextError::Form);
+        };
+        let withdraw = match (parts.next(), parts.next()) {
+            (None, _) => false,
+            (Some("withdraw"), None) => true,
+            (Some(_), _) => return Err(AccountTextError::Form),
         };
         let wallet = match parse_units(usdt, 8, Round::Exact) {
             Ok(wallet) if wallet > 0 => wallet,
             _ => return Err(AccountTextError::Wallet(usdt.to_owned())),
         };
-        Ok(Self::new(key.to_owned(), secret.to_owned(), wallet)?)
+        Ok(Self { withdraw, ..Self::new(key.to_owned(), secret.to_owned(), wallet)? })
     }
 
     /// The API key that names it.

@@ -210,6 +210,7 @@ impl Desk {
             E::LeverageBracket => self.leverage_bracket(params),
             E::SymbolConfig => self.symbol_config(owner()?, params),
             E::AccountConfig => self.account_config(owner()?),
+            E::KeyRights => Ok(self.key_rights(owner()?)),
             E::CommissionRate => self.commission_rate(params),
             E::GetMultiAssets => self.get_multi_assets(owner()?),
             E::SetMultiAssets => self.set_multi_assets(now, owner()?, params),

@@ -55,6 +55,11 @@ impl Keys {
         u16::try_from(at).map(AccountId).map_err(|_| ApiError::key_refused())
     }
 
+    /// Whether the account's key may withdraw.
+    pub(crate) fn may_withdraw(&self, account: AccountId) -> bool {
+        self.entries.get(usize::from(account.0)).is_some_and(|entry| entry.account.withdraw)
+    }
+
     pub(crate) fn signer(&self, account: AccountId) -> Result<&Signer, ApiError> {
         self.entries.get(usize::from(account.0)).map(|entry| entry.account.signer()).ok_or_else(ApiError::key_refused)
     }

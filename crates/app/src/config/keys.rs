@@ -117,6 +117,18 @@ pub const KEYS: &[Key] = &[
         Some("routed"),
         "Form of stream addresses: /public, /market and /private, or the older single one.",
     ),
+    key(
+        "binance.permissions_url",
+        Kind::Url(&["http://", "https://"]),
+        Some(""),
+        "Address that tells what the key may do; without it https://api.binance.com for the real exchange, and rest_url for others.",
+    ),
+    key(
+        "binance.accept_withdrawals",
+        Kind::Choice(&["true", "false"]),
+        Some("false"),
+        "Whether a key that may withdraw is accepted: whoever steals it has the money.",
+    ),
     key("binance.api_key_env", Kind::Text { max: 100 }, Some("PLIMSOLL_BINANCE_API_KEY"), "Environment variable that holds the API key."),
     key(
         "binance.api_secret_env",

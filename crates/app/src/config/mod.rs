@@ -74,6 +74,10 @@ pub struct BinanceConfig {
     pub websocket_url: String,
     /// Whether streams use the routed form.
     pub routed: bool,
+    /// Address that tells what the key may do.
+    pub permissions_url: String,
+    /// Whether a key that may withdraw is accepted.
+    pub accept_withdrawals: bool,
     /// Variable or file of the key.
     pub key: SecretSource,
     /// Variable or file of the secret.
@@ -426,6 +430,11 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
             rest_url: text(values, "binance.rest_url"),
             websocket_url: text(values, "binance.websocket_url"),
             routed: text(values, "binance.routes") == "routed",
+            permissions_url: optional(values, "binance.permissions_url").unwrap_or_else(|| {
+                let rest = text(values, "binance.rest_url");
+                if rest.trim_end_matches('/') == "https://fapi.binance.com" { "https://api.binance.com".to_owned() } else { rest }
+            }),
+            accept_withdrawals: text(values, "binance.accept_withdrawals") == "true",
             key: secret("key"),
             secret: secret("secret"),
             recv_window: duration(values, "binance.recv_window"),

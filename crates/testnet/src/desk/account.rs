@@ -1,6 +1,7 @@
 use plimsoll_exchange::binance::server::{
     AccountRow, ApiError, Bracket, IncomeRow, List, Object, Params, PositionRow, write_account_config, write_account_v2, write_account_v3,
-    write_assets_mode_update, write_balances, write_brackets, write_income, write_positions_v2, write_positions_v3, write_symbol_config,
+    write_api_restrictions, write_assets_mode_update, write_balances, write_brackets, write_income, write_positions_v2, write_positions_v3,
+    write_symbol_config,
 };
 use plimsoll_market::{Asset, Instrument, Time, format_units};
 use plimsoll_sim::VenueError;
@@ -114,6 +115,12 @@ impl Desk {
         let mut out = String::new();
         write_account_config(&mut out, self.entry(account)?.multi_assets);
         Ok(out)
+    }
+
+    pub(super) fn key_rights(&self, account: AccountId) -> String {
+        let mut out = String::new();
+        write_api_restrictions(&mut out, self.keys.may_withdraw(account));
+        out
     }
 
     pub(super) fn commission_rate(&self, params: &Params) -> Result<String, ApiError> {

@@ -17,10 +17,10 @@ mod user_stream;
 mod ws_api;
 
 pub use account::{
-    AccountInfo, AccountSettings, AdlQuantile, AssetBalance, Bracket, Brackets, CommissionRate, Countdown, Income, IncomeKind, LeverageSet,
-    ListenKey, MarginChange, MarginMoved, PositionInfo, SymbolConfig, account, account_settings, adl_quantiles, balances, commission_rate,
-    countdown, done, fee_burn, hedge_mode, income, leverage_brackets, leverage_set, listen_key, margin_changes, margin_moved, multi_assets,
-    positions, symbol_configs,
+    AccountInfo, AccountSettings, AdlQuantile, AssetBalance, Bracket, Brackets, CommissionRate, Countdown, Income, IncomeKind, KeyRights,
+    LeverageSet, ListenKey, MarginChange, MarginMoved, PositionInfo, SymbolConfig, account, account_settings, adl_quantiles,
+    api_restrictions, balances, commission_rate, countdown, done, fee_burn, hedge_mode, income, leverage_brackets, leverage_set,
+    listen_key, margin_changes, margin_moved, multi_assets, positions, symbol_configs,
 };
 pub use commands::{Command, Reply, ReplyId, command};
 pub use depth_stream::DepthUpdate;

@@ -528,6 +528,12 @@ pub fn account_config(query: &mut String) -> RequestSpec {
     signed(Method::Get, "/fapi/v1/accountConfig", 5)
 }
 
+/// Asks what the key may do. It is not of the futures' address: `api.binance.com` has it.
+pub fn api_restrictions(query: &mut String) -> RequestSpec {
+    query.clear();
+    signed(Method::Get, "/sapi/v1/account/apiRestrictions", 1)
+}
+
 /// Asks for money movements (`kind` in the exchange's word, `FUNDING_FEE` say), oldest first; at most 1,000.
 pub fn income(query: &mut String, symbol: Option<&Symbol>, kind: Option<&'static str>, from: Option<Time>, limit: u16) -> RequestSpec {
     query.clear();
@@ -632,6 +638,7 @@ mod tests {
             |q| set_margin_type(q, &btc, MarginType::Isolated),
             "POST /fapi/v1/marginType?symbol=BTCUSDT&marginType=ISOLATED w1 o0 Signed",
         );
+        check(api_restrictions, "GET /sapi/v1/account/apiRestrictions? w1 o0 Signed");
         check(hedge_mode, "GET /fapi/v1/positionSide/dual? w30 o0 Signed");
         check(|q| set_hedge_mode(q, false), "POST /fapi/v1/positionSide/dual?dualSidePosition=false w1 o0 Signed");
         check(multi_assets_margin, "GET /fapi/v1/multiAssetsMargin? w30 o0 Signed");

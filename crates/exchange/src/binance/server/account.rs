@@ -329,6 +329,22 @@ pub fn write_account_config(out: &mut String, multi_assets: bool) {
         .end();
 }
 
+/// Writes what a key may do (`apiRestrictions`).
+pub fn write_api_restrictions(out: &mut String, withdraw: bool) {
+    Object::new(out)
+        .bare("ipRestrict", false)
+        .bare("createTime", 0)
+        .bare("enableReading", true)
+        .bare("enableWithdrawals", withdraw)
+        .bare("enableInternalTransfer", false)
+        .bare("enableMargin", false)
+        .bare("enableFutures", true)
+        .bare("permitsUniversalTransfer", false)
+        .bare("enableVanillaOptions", false)
+        .bare("enableSpotAndMarginTrading", false)
+        .end();
+}
+
 /// Money that came or went.
 #[derive(Clone, Copy, Debug)]
 pub struct IncomeRow<'a> {

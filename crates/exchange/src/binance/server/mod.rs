@@ -18,8 +18,8 @@ mod stream;
 mod wsapi;
 
 pub use account::{
-    AccountRow, BalanceRow, IncomeRow, PositionRow, write_account_config, write_account_v2, write_account_v3, write_balances, write_income,
-    write_positions_v2, write_positions_v3, write_symbol_config,
+    AccountRow, BalanceRow, IncomeRow, PositionRow, write_account_config, write_account_v2, write_account_v3, write_api_restrictions,
+    write_balances, write_income, write_positions_v2, write_positions_v3, write_symbol_config,
 };
 pub use error::ApiError;
 pub use events::{

@@ -104,6 +104,8 @@ pub enum Endpoint {
     LeverageBracket,
     SymbolConfig,
     AccountConfig,
+    /// What a key may do.
+    KeyRights,
     CommissionRate,
     GetMultiAssets,
     SetMultiAssets,
@@ -214,6 +216,8 @@ pub const ROUTES: &[Route] = &[
     signed("GET", "/fapi/v1/leverageBracket", 1, E::LeverageBracket),
     signed("GET", "/fapi/v1/symbolConfig", 5, E::SymbolConfig),
     signed("GET", "/fapi/v1/accountConfig", 5, E::AccountConfig),
+    // Of another address at the real exchange.
+    signed("GET", "/sapi/v1/account/apiRestrictions", 1, E::KeyRights),
     signed("GET", "/fapi/v1/commissionRate", 20, E::CommissionRate),
     signed("GET", "/fapi/v1/multiAssetsMargin", 30, E::GetMultiAssets),
     signed("POST", "/fapi/v1/multiAssetsMargin", 1, E::SetMultiAssets),

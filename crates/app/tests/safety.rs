@@ -163,3 +163,20 @@ fn a_stop_loss_closes_the_position_and_stays_latched_over_a_kill_until_it_is_rea
     desk.wait_for("orders after the re-arming", |s| s["orders_placed"].as_u64().unwrap() > 0);
     assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
 }
+
+#[test]
+fn a_key_that_may_withdraw_is_refused_unless_it_is_accepted() {
+    let account = format!("{KEY}:{SECRET}:100000:withdraw");
+    let exchange = Running::start(&["testnet", "--listen", "127.0.0.1:0", "--account", &account], &[]);
+    let address = exchange.first_line.trim_start_matches("http://").to_owned();
+    let desk = Desk { exchange, address, ..Desk::new("1") };
+    desk.bot("", "", "").wait(Duration::from_secs(20));
+    let refused = Command::new(env!("CARGO_BIN_EXE_plimsoll")).args(["run", "--config", &desk.file()]).envs(KEYS).output().unwrap();
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("may withdraw") && told.contains("accept_withdrawals"), "{told}");
+    let text = std::fs::read_to_string(desk.file()).unwrap().replace("binance: {", "binance: { accept_withdrawals: true,");
+    std::fs::write(desk.file(), text).unwrap();
+    let mut bot = Running::start(&["run", "--config", &desk.file()], &KEYS);
+    desk.wait_for("trading", |s| s["phase"] == json!("trading"));
+    assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
+}

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, schema};
 use crate::screen::LogLines;
-use crate::{ctl, decode, journal, memory, run, testnet};
+use crate::{ctl, decode, journal, memory, rebuild, run, testnet};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +39,10 @@ enum Command {
     ///
     /// Exit code 0: they answer the same; 1: they do not, and the first difference is shown; 2: a file is damaged.
     Replay(journal::ReplayArgs),
+    /// Compare what is stored with the exchange's history, and have the next start book it anew.
+    ///
+    /// Exit code 0: they agree, or it was written; 1: they differ and nothing was changed.
+    Rebuild(rebuild::RebuildArgs),
     /// Send a test message over a channel of the configuration.
     Alert {
         #[command(subcommand)]
@@ -115,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Ctl(args) => ctl::main(args),
         Command::Decode(args) => decode::main(&args),
         Command::Replay(args) => journal::main(&args),
+        Command::Rebuild(args) => rebuild::main(&args),
         Command::Config { command: ConfigCommand::Check(args) } => load(&args).map(|config| {
             crate::screen::say(&format!("{} is right: {} symbols on {:?}", args.config.display(), config.symbols.len(), config.exchange));
             ExitCode::SUCCESS

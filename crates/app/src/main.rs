@@ -15,6 +15,7 @@ mod metrics;
 mod ports;
 mod preflight;
 mod profiles;
+mod rebuild;
 mod run;
 mod screen;
 mod secret;

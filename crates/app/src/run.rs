@@ -43,9 +43,9 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// How long the exchange may take to tell all that a start needs.
-const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long storage, gateway and web may each take to stop.
-const PART_TIMEOUT: Duration = Duration::from_secs(5);
+pub const PART_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a stop looks whether the loops are done.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 
@@ -189,8 +189,9 @@ async fn forget(config: &Config) -> anyhow::Result<()> {
 const WITHOUT_KEYS: &str = "a real exchange wants keys; to try without them set `exchange: local`";
 
 /// Where to trade, and with what keys.
-struct Venue {
-    rest: String,
+pub struct Venue {
+    /// Address of REST.
+    pub rest: String,
     websocket: String,
     routing: Routing,
     key: Zeroizing<String>,
@@ -198,7 +199,11 @@ struct Venue {
     recv_window: Duration,
 }
 
-async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: &Tasks) -> anyhow::Result<(Venue, Option<Local>)> {
+/// Where to trade; starts the local exchange when it is that.
+///
+/// # Errors
+/// Missing keys, or a local exchange that does not start.
+pub async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: &Tasks) -> anyhow::Result<(Venue, Option<Local>)> {
     match config.exchange {
         Exchange::Local => {
             let grants = grants.context("the local exchange was not planned")?;
@@ -229,7 +234,7 @@ async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: &Tas
 }
 
 /// The mark of this account in every client id: 16 bits of FNV-1a over exchange and account.
-fn tag(exchange: &str, account: &Name) -> Tag {
+pub fn tag(exchange: &str, account: &Name) -> Tag {
     let hash = exchange
         .bytes()
         .chain([b':'])
@@ -288,9 +293,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     }
     let (booted, report) = reply();
     let router = Router::new(inlets, account_in.clone(), Arc::clone(&links), booted);
-    let owner = format!("{exchange}:{}", config.account);
-    let gateway_config = GatewayConfig::new(&owner, &venue.rest, &venue.websocket, &venue.key)
-        .map_err(|mistakes| anyhow::anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+    let gateway_config = gateway_config(&config, &venue)?;
     let session = session_config(&config, &venue, tag)?;
     if config.exchange == Exchange::Binance {
         check_key(&config, &venue.key, &session.signer, clock, venue.recv_window).await?;
@@ -564,7 +567,21 @@ struct Seat {
     grants: Grants,
 }
 
-fn session_config(config: &Config, venue: &Venue, tag: Tag) -> anyhow::Result<SessionConfig> {
+/// Where the exchange is connected to.
+///
+/// # Errors
+/// Addresses that cannot be ones.
+pub fn gateway_config(config: &Config, venue: &Venue) -> anyhow::Result<GatewayConfig> {
+    let owner = format!("{}:{}", exchange_name(config), config.account);
+    GatewayConfig::new(&owner, &venue.rest, &venue.websocket, &venue.key)
+        .map_err(|mistakes| anyhow::anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
+}
+
+/// How the exchange is dealt with.
+///
+/// # Errors
+/// Keys that cannot be ones.
+pub fn session_config(config: &Config, venue: &Venue, tag: Tag) -> anyhow::Result<SessionConfig> {
     let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
     let symbols = config.symbols.iter().map(|s| s.symbol).collect();
     let (routing, recv_window) = (venue.routing, venue.recv_window);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_market::{AccountRecord, Booked, Name, Order, Record, SlotRow, StateRecord, Time, Totals};
+use plimsoll_market::{AccountRecord, Booked, Name, Order, Record, SlotRow, StateRecord, Time, Totals, TradeId};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
@@ -138,6 +138,20 @@ pub(crate) async fn account(db: &Db, name: &Name, record: &AccountRecord) -> Res
         let changing = [C::Peak, C::Latched, C::Day, C::DayStart, C::DayLost];
         let known = OnConflict::column(C::Account).update_columns(changing).to_owned();
         account_state::Entity::insert(account_state_row(name, record)).on_conflict(known).exec_without_returning(to).await.map(drop)
+    })
+    .await
+}
+
+/// Forgets the executions of a symbol after one, its slots and totals; durable.
+pub(crate) async fn forget_books(db: &Db, key: &Key, after: TradeId) -> Result<(), StoreError> {
+    durable(db, "storage.forget", async |to| {
+        let (account, symbol) = (key.account.as_str(), key.symbol.as_str());
+        let fills = fills::Entity::delete_many().filter(fills::Column::Account.eq(account)).filter(fills::Column::Symbol.eq(symbol));
+        fills.filter(fills::Column::TradeId.gt(after.0 as i64)).exec(to).await?;
+        let slots = slots::Entity::delete_many().filter(slots::Column::Account.eq(account)).filter(slots::Column::Symbol.eq(symbol));
+        slots.exec(to).await?;
+        let totals = totals::Entity::delete_many().filter(totals::Column::Account.eq(account)).filter(totals::Column::Symbol.eq(symbol));
+        totals.exec(to).await.map(drop)
     })
     .await
 }

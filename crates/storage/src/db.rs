@@ -106,6 +106,15 @@ impl Db {
         sqlx::raw_sql(sql).execute(&mut **held).await.map(drop).map_err(lift)
     }
 
+    /// Writes a copy of the whole database to a file that is not there yet.
+    pub(crate) async fn copy_to(&self, path: &std::path::Path) -> Result<(), StoreError> {
+        let pool = self.connection.get_sqlite_connection_pool();
+        let lift = |error: sqlx::Error| self.error(DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))));
+        let mut held = self.pool.acquire("storage.backup", async { pool.acquire().await.map_err(lift) }).await?;
+        let query = sqlx::query("VACUUM INTO ?").bind(path.to_string_lossy().into_owned());
+        query.execute(&mut **held).await.map(drop).map_err(lift)
+    }
+
     /// Takes a connection to read with. All that is read through it is of one instant in SQLite.
     ///
     /// It is given back when dropped; there is nothing to commit.

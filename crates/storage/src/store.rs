@@ -8,7 +8,7 @@ use plimsoll_bounded::{
     Batch, BatchSpec, Class, Closed, Gauge, Grant, Ledger, LedgerError, Line, NoReply, Open, ReplyReceiver, Sender, TaskSpec, Tasks,
     WatchReceiver, WhenFull, channel, lossy, reply, watch,
 };
-use plimsoll_market::{AccountRecord, Name, StateRecord, Symbol, Time};
+use plimsoll_market::{AccountRecord, Name, StateRecord, Symbol, Time, TradeId};
 use sea_orm_migration::MigratorTrait;
 use tokio::time::Instant;
 
@@ -268,6 +268,37 @@ impl Store {
     pub async fn commit_account(&self, name: Name, record: AccountRecord) -> Result<(), StoreError> {
         let (reply, answer) = reply();
         self.ask(Command::Account { name, record, reply }).await?;
+        self.wait(answer).await
+    }
+
+    /// Forgets the executions of a symbol after one, its slots and totals, in one transaction: the next start books them anew.
+    ///
+    /// # Errors
+    /// When it could not be done; nothing is changed then.
+    ///
+    /// # Cancel safety
+    /// Given up, it may or may not be done.
+    pub async fn forget_books(&self, key: Key, after: TradeId) -> Result<(), StoreError> {
+        let (reply, answer) = reply();
+        self.ask(Command::Forget { key, after, reply }).await?;
+        self.wait(answer).await
+    }
+
+    /// Copies a SQLite database, with everything accepted so far, to a file that is not there yet.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    ///
+    /// # Panics
+    /// For a database of PostgreSQL: its own tools make backups.
+    ///
+    /// # Cancel safety
+    /// Given up, the file may be incomplete.
+    pub async fn backup(&self, to: &std::path::Path) -> Result<(), StoreError> {
+        assert!(self.inner.config.path().is_some(), "only a database in a file is copied");
+        self.flush().await?;
+        let (reply, answer) = reply();
+        self.ask(Command::Backup { to: to.to_owned(), reply }).await?;
         self.wait(answer).await
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use plimsoll_bounded::{
     Batch, FixedState, LossyReceiver, LossySender, Receiver, ReplySender, SendError, Sender, Task, WatchReceiver, WatchSender,
 };
-use plimsoll_market::{AccountRecord, Name, Record, StateRecord, Time};
+use plimsoll_market::{AccountRecord, Name, Record, StateRecord, Time, TradeId};
 use tokio::time::Instant;
 
 use crate::commit::{self, Cut, Item};
@@ -33,6 +33,10 @@ pub(crate) enum Command {
     NextRun { now: Time, reply: ReplySender<Result<u64, StoreError>> },
     /// Stores what the rules of an account must remember.
     Account { name: Name, record: AccountRecord, reply: ReplySender<Result<(), StoreError>> },
+    /// Forgets the executions of a symbol after one, its slots and totals.
+    Forget { key: Key, after: TradeId, reply: ReplySender<Result<(), StoreError>> },
+    /// Copies the database to a file.
+    Backup { to: PathBuf, reply: ReplySender<Result<(), StoreError>> },
     /// Commits everything accepted so far.
     Flush { reply: ReplySender<Result<(), StoreError>> },
     /// Deletes one step of old rows.
@@ -367,6 +371,8 @@ impl Writer {
         match command {
             Command::NextRun { now, reply } => drop(reply.send(commit::next_run(&self.db, now).await)),
             Command::Account { name, record, reply } => drop(reply.send(commit::account(&self.db, &name, &record).await)),
+            Command::Forget { key, after, reply } => drop(reply.send(commit::forget_books(&self.db, &key, after).await)),
+            Command::Backup { to, reply } => drop(reply.send(self.db.copy_to(&to).await)),
             Command::Flush { reply } => drop(reply.send(self.flush().await)),
             Command::Retain { table, cut, reply } => drop(reply.send(commit::retain(&self.db, table, cut).await)),
             Command::RollUp { today, cut, reply } => drop(reply.send(rollup::step(&self.db, today, cut).await)),

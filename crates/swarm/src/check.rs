@@ -70,9 +70,9 @@ pub(crate) enum Compare {
 }
 
 /// What is stored against the venue.
-pub(crate) fn books(venue: &Venue, symbol: Symbol, disk: &Disk, compare: Compare) -> Result<(), Broken> {
+pub(crate) fn books(venue: &Venue, symbol: Symbol, disk: &Disk, began: Option<TradeId>, compare: Compare) -> Result<(), Broken> {
     let totals = disk.totals.unwrap_or(Totals::EMPTY);
-    let Some(truth) = truth(venue, symbol, disk.state.and_then(|state| state.baseline)) else {
+    let Some(truth) = truth(venue, symbol, began) else {
         return Err(Broken::new(Invariant::PositionAgrees, &"the venue does not know the symbol"));
     };
     match compare {

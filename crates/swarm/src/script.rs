@@ -433,7 +433,7 @@ impl Script {
 
     /// What the exchange says of everything since trading began.
     pub fn truth(&self) -> Option<Truth> {
-        truth(self.world.venue(), self.symbol(), self.world.disk(0)?.state?.baseline)
+        truth(self.world.venue(), self.symbol(), self.world.began(0))
     }
 
     /// What is stored of the totals, when all that waits is written.

@@ -92,7 +92,7 @@ pub fn soak(span: Duration, every: Duration, mut look: impl FnMut(&Sizes)) -> an
     world.live_until(world.now() + Duration::from_secs(5))?;
     let bot = world.bot().ok_or_else(|| anyhow::anyhow!("nobody trades"))?;
     let seat = bot.seats.first().ok_or_else(|| anyhow::anyhow!("the session has not booted"))?;
-    let baseline = world.disk(0).and_then(|disk| disk.state).and_then(|state| state.baseline);
+    let baseline = world.began(0);
     let truth = truth(world.venue(), seat.instrument.symbol, baseline).ok_or_else(|| anyhow::anyhow!("no such symbol"))?;
     let totals = *seat.engine.position().view(world.now()).totals;
     // The exchange keeps only so many executions: then the position is left to compare.

@@ -15,12 +15,12 @@ use crate::options::{Fault, Options, REFUSALS};
 use crate::script::{Asked, Frames, Ordered, Requests};
 use crate::seat::{Desk, Moment, Seat};
 use core::time::Duration;
-use plimsoll_engine::{AccountAction, AccountInput};
+use plimsoll_engine::{AccountAction, AccountInput, Boot};
 use plimsoll_exchange::session::{Closed, ConnId, HttpRequest, Input, Output, Reply, Sent, Used};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
     AccountEvent, Action, Alert, AlertCode, ClientId, Command, Event, Feed, Lease, Leg, Link, OrderStatus, OrderType, Phase, Place, Price,
-    Qty, Round, Severity, Side, StopMode, Symbol, Tag, Time,
+    Qty, Round, Severity, Side, StopMode, Symbol, Tag, Time, TradeId,
 };
 use plimsoll_position::SyncState;
 use plimsoll_position::invariants::{self, Broken, Invariant};
@@ -135,6 +135,8 @@ pub(crate) struct World {
     bot: Option<Box<Bot>>,
     run: u64,
     disks: Vec<Disk>, // tidy: bounded by a world's symbols
+    /// Where the books of each symbol begin: as the first engine said that began with nothing stored.
+    began: Vec<Option<TradeId>>, // tidy: bounded by a world's symbols
     trouble: bool,
     stopping: bool,
     /// Until when all requests are refused, with this status.
@@ -200,6 +202,7 @@ impl World {
             bot: None,
             run: 0,
             disks: vec![Disk::default(); options.symbols],
+            began: vec![None; options.symbols],
             trouble: true,
             stopping: false,
             refusing: None,

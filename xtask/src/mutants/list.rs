@@ -210,32 +210,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         changes: &[(SNAPSHOT, "if !first && readings < MISMATCH_READINGS {", "if !first && readings < MISMATCH_READINGS - 2 {")],
     },
     Mutant {
-        name: "a position that is not told counts as flat",
-        changes: &[(
-            "crates/exchange/src/session/resync.rs",
-            "            (_, Err(trouble)) => Err(trouble),\n",
-            "            (Job::Position, Err(_)) => self.resync_read(now, Job::Position, symbol, b\"[]\", out),\n            (_, Err(trouble)) => Err(trouble),\n",
-        )],
-    },
-    Mutant {
         name: "what only reduces is sent so that it can open",
         changes: &[(
             "crates/exchange/src/binance/encode/requests.rs",
             "    if place.reduce_only {\n",
             "    if place.reduce_only && place.price.is_zero() {\n",
         )],
-    },
-    Mutant {
-        name: "an order that was taken over is booked from nothing again",
-        changes: &[
-            (
-                SNAPSHOT,
-                "            booked,\n            base: booked,\n",
-                "            booked: Qty::ZERO,\n            base: Qty::ZERO,\n",
-            ),
-            (SNAPSHOT, "        let booked = report.filled;\n", ""),
-            (SNAPSHOT, "                order.booked = order.reported;\n", ""),
-        ],
     },
     Mutant {
         name: "a silent market counts as fresh",
@@ -256,38 +236,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "self.lease.map_or(self.cfg.exposure_max, |l| l.exposure_max.min(self.cfg.exposure_max))",
             "self.cfg.exposure_max",
         )],
-    },
-    Mutant {
-        name: "a connection whose end took long stays closed",
-        changes: &[("crates/exchange/src/session/market.rs", "        } else if at <= now {", "        } else if at < Time::ZERO {")],
-    },
-    Mutant {
-        name: "a gap in a book goes unnoticed",
-        changes: &[(
-            "crates/exchange/src/session/market.rs",
-            "            BookStep::Gap(_) => self.book_gap(now, symbol, out),",
-            "            BookStep::Gap(_) => {}",
-        )],
-    },
-    Mutant {
-        name: "a lost stream of the account is no gap",
-        changes: &[
-            (
-                POSITION,
-                "                    (Feed::Account, false) => {\n                        self.account_up = false;\n                        self.sync.lose();\n",
-                "                    (Feed::Account, false) => {\n                        self.account_up = false;\n",
-            ),
-            (
-                POSITION,
-                "                    (Feed::Account, true) => {\n                        self.account_up = true;\n                        self.sync.lose();\n                        self.resync(now, out);\n",
-                "                    (Feed::Account, true) if self.account_up || self.sync.watermark.is_some() => self.account_up = true,\n                    (Feed::Account, true) => {\n                        self.account_up = true;\n                        self.sync.lose();\n                        self.resync(now, out);\n",
-            ),
-            (
-                POSITION,
-                "                if self.account_up {\n                    self.sync.lose();\n                    self.resync(now, out);\n                }\n                Changes::GATE\n            }\n            Event::Gap(Feed::Requests)",
-                "                Changes::GATE\n            }\n            Event::Gap(Feed::Requests)",
-            ),
-        ],
     },
 ];
 

@@ -46,6 +46,15 @@ impl World {
         }
     }
 
+    /// An engine begins: with nothing stored its books begin anew.
+    pub(super) fn begins(&mut self, at: usize, boot: &Boot) {
+        if boot.books.totals.is_none()
+            && let Some(began) = self.began.get_mut(at)
+        {
+            *began = boot.state.and_then(|state| state.baseline);
+        }
+    }
+
     /// Lets something happen to the bot, if it lives, and carries out all that follows before the next moment.
     pub(super) fn with_bot(&mut self, act: impl FnOnce(&mut Self, &mut Bot)) -> anyhow::Result<()> {
         let Some(mut bot) = self.bot.take() else { return Ok(()) };
@@ -140,6 +149,7 @@ impl World {
                     for symbol in &report.symbols {
                         let at = symbol.index.usize();
                         let boot = self.disks.get(at).map(Disk::boot).unwrap_or_default();
+                        self.begins(at, &boot);
                         self.say(|| format!("{} begins with {:?}", symbol.instrument.symbol, boot.books));
                         let engine = engine(&self.options, &self.ground, symbol.instrument, symbol.index.0, self.run, 0, &boot)?;
                         bot.seats.push(Seat::new(symbol.instrument, engine));
@@ -197,6 +207,9 @@ impl World {
         });
         if self.outcome.events.is_multiple_of(16) {
             self.check_books(at, &seat.desk());
+        }
+        if let Some(began) = self.began.get_mut(at).filter(|began| began.is_none()) {
+            *began = seat.engine.position().baseline();
         }
         if seat.engine.position().late_fills() > 0 && self.compare == Compare::All {
             self.compare = Compare::OutOfOrder;

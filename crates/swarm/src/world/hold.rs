@@ -53,7 +53,8 @@ impl World {
                 self.breach(Broken::new(Invariant::NothingLeftOpen, &format_args!("{symbol}: {left:?}")));
             }
             let Some(disk) = self.disks.get(at) else { continue };
-            let held = books(self.counter.venue(), symbol, disk, self.compare);
+            let began = self.began.get(at).copied().flatten();
+            let held = books(self.counter.venue(), symbol, disk, began, self.compare);
             self.hold(held);
             if let Some(truth) = crate::check::truth(self.counter.venue(), symbol, None) {
                 self.outcome.fills += truth.fills;
@@ -115,11 +116,13 @@ impl World {
         if silence > STALE_AFTER {
             self.breach(Broken::new(Invariant::ClosedOpensNothing, &format_args!("{symbol}: {place:?} after {silence:?} of silence")));
         }
+        // Orders that are left from a grid that nobody remembers are worth something else than what its levels want.
+        let known = self.compare != Compare::Position;
         let scale = seat.instrument.price_scale + seat.instrument.qty_scale;
         let share = exposure_max(&self.options) / self.options.symbols as i128;
         let share = plimsoll_market::rescale(share, MONEY_SCALE, scale, Round::Down).unwrap_or(0);
         let held = invariants::within_exposure(&seat.engine.position().view(self.now), share);
-        self.hold(held);
+        self.hold(if known { held } else { Ok(()) });
         let price = *self.levels.entry((at, place.id.leg())).or_insert(place.price);
         if price != place.price {
             let (new, old) = (seat.instrument.show_price(place.price), seat.instrument.show_price(price));

@@ -271,6 +271,7 @@ impl World {
             let all = disk.waiting();
             disk.flush(all);
             let boot = disk.boot();
+            self.begins(at, &boot);
             let (run, options, ground) = (self.run, self.options.clone(), self.ground.clone());
             let Some(bot) = self.bot.as_mut() else { continue };
             let up = bot.session.stats().conns_open > 0 && bot.wire(ConnId::USER).is_some();

@@ -67,6 +67,10 @@ impl World {
         self.disks.get(at)
     }
 
+    pub(crate) fn began(&self, at: usize) -> Option<TradeId> {
+        self.began.get(at).copied().flatten()
+    }
+
     pub(crate) const fn ticks(&self) -> u64 {
         self.ticks
     }

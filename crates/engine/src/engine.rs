@@ -474,7 +474,7 @@ impl Engine {
                 AlertCode::PositionMismatch,
                 now,
                 &format_args!(
-                    "{symbol}: the account holds a position that is not of this bot; nothing is traded: close it, or set trading.accept_positions: true"
+                    "{symbol}: the account holds a position that is not of this bot; nothing is traded: close it, set trading.accept_positions: true, or after a lost database run plimsoll rebuild --write"
                 ),
             ))));
             self.judge_anew(now, out);

@@ -47,6 +47,27 @@ pub fn findings(config: &Config, settings: &SymbolConfig, symbol: &SymbolReport,
     findings
 }
 
+/// Share of the exchange's request weight that comparisons and the dead man's switch may plan for, in percent: the rest is for
+/// catch-ups, queries and whoever else uses the address.
+const PLANNED_WEIGHT_PERCENT: u64 = 60;
+
+/// Looks whether what is asked of the exchange every minute, whatever happens, leaves enough of its request weight; else a sentence
+/// with what to change.
+pub fn check_weight(config: &Config, report: &BootReport) -> Option<String> {
+    let symbols = report.symbols.len() as u64;
+    // Executions of each symbol, then positions and open orders: one by one for a few, all at once for many.
+    let comparison = if symbols <= 5 { symbols * 11 } else { symbols * 5 + 45 };
+    let a_minute = |cost: u64, every: Duration| cost * 60_000 / (every.as_millis() as u64).max(1);
+    let compared = a_minute(comparison, config.risk.reconcile_every);
+    let switch = config.risk.countdown.map_or(0, |countdown| a_minute(symbols * 10, countdown.every));
+    let (planned, limit) = (compared + switch, u64::from(report.limits.weight_1m));
+    (planned * 100 > limit * PLANNED_WEIGHT_PERCENT).then(|| {
+        format!(
+            "{symbols} symbols would use a request weight of {planned} a minute ({compared} for comparisons, {switch} for the countdown), above {PLANNED_WEIGHT_PERCENT} % of the exchange's {limit}; lengthen trading.reconcile_interval or trading.countdown, or trade fewer symbols"
+        )
+    })
+}
+
 /// How long the question about the key's rights may take: a start waits for it.
 const RIGHTS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer.
@@ -84,5 +105,41 @@ pub async fn check_key(config: &Config, key: &str, signer: &Signer, clock: Clock
             tracing::warn!(why, "what the API key may do is not known: see to it that it cannot withdraw");
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_exchange::SymbolIndex;
+    use plimsoll_exchange::session::RateLimits;
+    use plimsoll_market::{Instrument, Time};
+
+    fn told(symbols: usize, interval: &str) -> Option<String> {
+        let yaml = format!(
+            "exchange: local\ntrading:\n  reconcile_interval: {interval}\n  symbols:\n    - {{ symbol: BTCUSDT, price_interval: 60, order_quantity: 200 }}\n"
+        );
+        let config = Config::parse(&yaml, std::path::Path::new("test.yaml")).unwrap();
+        let symbol = SymbolReport { index: SymbolIndex(0), instrument: Instrument::example_btcusdt(), leverage: 10, isolated: false };
+        let report = BootReport {
+            symbols: vec![symbol; symbols],
+            unknown: Vec::new(),
+            position_mode: PositionMode::OneWay,
+            multi_assets: false,
+            balances: Vec::new(),
+            limits: RateLimits::default(),
+            clock_offset_ms: 0,
+            round_trip: Duration::ZERO,
+            at: Time::ZERO,
+        };
+        check_weight(&config, &report)
+    }
+
+    #[test]
+    fn what_is_asked_every_minute_must_leave_room() {
+        assert_eq!(told(1, "60s"), None);
+        assert_eq!(told(50, "60s"), None);
+        let text = told(50, "10s").unwrap();
+        assert!(text.contains("1770 for comparisons") && text.contains("reconcile_interval"), "{text}");
     }
 }

@@ -9,7 +9,7 @@ use crate::local::Local;
 use crate::memory::{Memory, exchange_name, plan};
 use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
-use crate::preflight::{check_key, findings, free, price};
+use crate::preflight::{check_key, check_weight, findings, free, price};
 use crate::profiles::{LeakProfiles, Profiles};
 use crate::signals::Signals;
 use crate::threads::{Trading, edge};
@@ -308,6 +308,10 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         }
     };
     // 4. Who may trade.
+    if let Some(weight) = check_weight(&config, &report) {
+        gateway.stop(PART_TIMEOUT).await;
+        bail!("{weight}");
+    }
     let mut refused: Vec<String> = report.unknown.iter().map(|s| format!("{s}: {exchange} has no such contract")).collect();
     let reader = store.reader();
     let (keeper_in, keeper_lane) = channel::<KeeperRequest>(common.take("app.keeper")?);

@@ -23,8 +23,6 @@ struct Found {
     has_order: u64,
     /// Quotes whose order is what they want.
     served: u64,
-    /// Orders of the quotes in `has_order`.
-    matched: u64,
     /// Orders of the quotes in `served`.
     keep: u64,
 }
@@ -37,7 +35,6 @@ fn find(quotes: &[Quote], slots: &Slots, orders: &Orders, now: Time) -> Found {
             Some(Slot { order: Some(at), order_side, .. }) => {
                 if *order_side == quote.side {
                     found.has_order |= bit;
-                    found.matched |= 1 << at;
                     if orders.get(*at).is_some_and(|order| serves(order, quote)) {
                         found.served |= bit;
                         found.keep |= 1 << at;
@@ -77,7 +74,8 @@ pub(crate) fn reconcile(
             qty: quote.qty,
             works: found.has_order & 1 << i != 0,
         });
-        let cleared = gate.clear(wanted, found.matched, &view);
+        // An order that does not serve its quote counts at its own worth until it is gone, and its quote besides.
+        let cleared = gate.clear(wanted, found.keep, &view);
         place = if current { found.fresh & cleared.allowed } else { 0 };
         let mut keep = found.keep;
         for i in bits(found.served & !cleared.tolerated) {

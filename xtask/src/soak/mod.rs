@@ -266,7 +266,8 @@ fn configuration(folder: &Path, exchange: SocketAddr, dashboard: SocketAddr) -> 
     let folder: PathBuf = folder.join("data");
     let mut text = format!(
         "exchange: binance\ndata_dir: {}\non_stop: cancel\nbinance:\n  rest_url: http://{exchange}\n  websocket_url: ws://{exchange}\n\
-         risk_control:\n  orders_per_10s: 300\nstorage:\n  flush_interval: 1s\nweb:\n  listen: {dashboard}\nlog:\n  level: warn\n\
+         risk_control:\n  orders_per_10s: 300\n  enabled: false\n  max_daily_loss_percent: 100\n  drawdown_yellow_percent: 100\n  \
+         drawdown_orange_percent: 100\n  max_drawdown_percent: 100\n  max_cancels_per_minute: 0\nstorage:\n  flush_interval: 1s\nweb:\n  listen: {dashboard}\nlog:\n  level: warn\n\
          trading:\n  slot_cleanup_interval: 10s\n  symbols:\n",
         folder.display()
     );

@@ -251,6 +251,7 @@ async fn write(
             halted: old.is_some_and(|s| s.halted),
             lock: old.and_then(|s| s.lock),
             closing: old.is_some_and(|s| s.closing),
+            idle: old.is_some_and(|s| s.idle),
         };
         store.commit(key, state).await?;
         screen::say(&format!("{name}: funding before today is not among executions and cannot be known any more; it counts from now on"));

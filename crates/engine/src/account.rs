@@ -7,6 +7,12 @@ use plimsoll_safety::{Alarm, DailyLoss, Drawdown, LadderConfig, MonitorConfig, R
 const LEASE: Duration = Duration::from_secs(30);
 /// How long nothing is opened after the exchange's last warning of margin.
 const MARGIN_CALL: Duration = Duration::from_secs(600);
+/// How long after a change of the wallet the symbols' figures may be older than it.
+const SETTLING: Duration = Duration::from_secs(1);
+/// How long the account is not judged while a symbol has no price, or wallet and books are apart.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Beyond this share of the wallet (a two-hundredth) a difference between wallet and books is money that moved.
+const MOVED_SHARE: i128 = 200;
 /// A new peak is stored this often at most; what latches is stored at once.
 const STORE_EVERY: Duration = Duration::from_secs(60);
 
@@ -129,6 +135,12 @@ pub struct Account {
     daily: DailyLoss,
     monitor: Option<RiskMonitor>,
     margin_call_until: Option<Time>,
+    /// When the wallet changed first since it was last judged.
+    changed_at: Option<Time>,
+    /// Since when a symbol has no price.
+    unknown_since: Option<Time>,
+    /// Since when wallet and books are apart.
+    apart_since: Option<Time>,
     demand: Option<Demand>,
     /// What the wallet would be without what our books say.
     basis: Option<i128>,
@@ -154,8 +166,11 @@ impl Account {
             daily: DailyLoss::new(cfg.daily_loss, stored.day, stored.day_start, stored.day_lost),
             monitor: cfg.monitor.map(|monitor| RiskMonitor::new(monitor, watched, now)),
             margin_call_until: None,
+            changed_at: None,
+            unknown_since: None,
+            apart_since: None,
             demand: None,
-            basis: None,
+            basis: stored.basis,
             drift: None,
             stored,
             stored_at: Time::ZERO,
@@ -195,6 +210,7 @@ impl Account {
                     for known in &mut self.symbols {
                         known.stale = known.booked.is_some();
                     }
+                    self.changed_at.get_or_insert(now);
                 }
                 self.wallet = Some(balance.wallet);
             }
@@ -231,6 +247,10 @@ impl Account {
                 let worth = self.wallet.map_or(0, |w| w + self.unrealized());
                 self.drawdown.rearm(worth);
                 self.daily.rearm(worth);
+                self.basis = None;
+                if let Some(monitor) = &mut self.monitor {
+                    monitor.rearm();
+                }
                 self.margin_call_until = None;
                 say(&mut out, now, Severity::Info, AlertCode::Command, &"the account's rules were re-armed by an operator");
             }
@@ -266,14 +286,9 @@ impl Account {
                 None => say(out, now, Severity::Info, AlertCode::Risk, &"risk_monitor: the market has recovered; opening goes on"),
             }
         }
-        if self.symbols.iter().any(|s| s.stale) {
-            return;
-        }
         let Some(wallet) = self.wallet else { return };
-        if self.symbols.iter().all(|s| s.booked.is_some()) {
-            let booked: i128 = self.symbols.iter().filter_map(|s| s.booked).sum();
-            let basis = *self.basis.get_or_insert(wallet - booked);
-            self.drift = Some(wallet - booked - basis);
+        if !self.is_settled(now, wallet, out) {
+            return;
         }
         let worth = wallet + self.unrealized();
         let show = |units| format_units(units, MONEY_SCALE);
@@ -305,6 +320,46 @@ impl Account {
         }
     }
 
+    /// Whether wallet and symbols' figures belong together, so that the account's worth can be judged. What does not settle is judged
+    /// after a while as it is: a rule that waits for ever protects nobody.
+    fn is_settled(&mut self, now: Time, wallet: i128, out: &mut impl FnMut(AccountAction)) -> bool {
+        if self.symbols.iter().any(|s| s.stale) && self.changed_at.is_some_and(|at| now.since(at) < SETTLING) {
+            return false;
+        }
+        self.changed_at = None;
+        // A symbol without a price would count as nothing: a false peak, and then a false fall.
+        if self.symbols.iter().any(|s| s.unrealized.is_none()) {
+            if now.since(*self.unknown_since.get_or_insert(now)) < PATIENCE {
+                return false;
+            }
+        } else {
+            self.unknown_since = None;
+        }
+        let booked: i128 = self.symbols.iter().filter_map(|s| s.booked).sum();
+        let basis = *self.basis.get_or_insert(wallet - booked);
+        let drift = wallet - booked - basis;
+        self.drift = Some(drift);
+        if drift.abs() * MOVED_SHARE <= wallet.abs() {
+            self.apart_since = None;
+            return true;
+        }
+        if now.since(*self.apart_since.get_or_insert(now)) < PATIENCE {
+            return false;
+        }
+        // The books say that it was neither profit nor loss of ours: money moved while nobody told us.
+        self.apart_since = None;
+        self.drawdown.shift(drift);
+        self.daily.shift(drift);
+        (self.basis, self.drift) = (Some(basis + drift), Some(0));
+        let amount = format_units(drift, MONEY_SCALE);
+        let text = format_args!(
+            "the wallet differs by {amount} {} from what our books say, for a minute: taken for money that came or went; peak and day go by it",
+            self.cfg.quote
+        );
+        say(out, now, Severity::Warning, AlertCode::Risk, &text);
+        true
+    }
+
     /// Says what the rules demand together; what closes goes before what only stops opening.
     fn demand(&mut self, now: Time, out: &mut impl FnMut(AccountAction)) {
         if self.margin_call_until.is_some_and(|until| until <= now) {
@@ -333,6 +388,7 @@ impl Account {
             day: self.daily.day(),
             day_start: self.daily.start(),
             day_lost: self.daily.lost(),
+            basis: self.basis,
         };
         let only_peak = AccountRecord { peak: self.stored.peak, ..record } == self.stored;
         if record == self.stored || only_peak && now.since(self.stored_at) < STORE_EVERY {

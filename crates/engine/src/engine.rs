@@ -81,8 +81,10 @@ enum Goal {
     Idle,
     /// Withdraw all and close the position; then idle.
     Flatten,
-    /// The same by a rule; then trade on, as far as its lock allows.
-    Close,
+    /// The same by a rule; then trade on as far as its lock allows, or idle, when an operator wanted nothing to work.
+    Close {
+        idle: bool,
+    },
     /// Trade on without opening, and tell when nothing is left.
     Drain,
     Stop(StopMode),
@@ -165,6 +167,7 @@ impl Engine {
             halted: false,
             lock: None,
             closing: false,
+            idle: false,
         };
         let mut state = boot.state.unwrap_or(blank);
         Self::check_boot(&instrument, cfg.interval, boot)?;
@@ -182,10 +185,10 @@ impl Engine {
         }
         let mut gate = Gate::new(cfg.gate, state.paused, state.halted, state.lock);
         // What a dead process has begun to close is closed.
-        let goal = match (state.closing, state.paused) {
-            (false, _) => Goal::Trade,
-            (true, true) => Goal::Flatten,
-            (true, false) => Goal::Close,
+        let goal = match (state.closing, state.idle) {
+            (false, false) => Goal::Trade,
+            (false, true) => Goal::Idle,
+            (true, idle) => Goal::Close { idle },
         };
         if state.closing {
             gate.closes(state.lock.map(|lock| lock.rule));
@@ -212,7 +215,8 @@ impl Engine {
             canceled: 0,
             rejected: 0,
             slots_cleaned: 0,
-            armed: false,
+            // An engine before this one may have armed it.
+            armed: cfg.countdown.is_some() && boot.state.is_some(),
             arm_at: Time::ZERO,
         })
     }
@@ -259,7 +263,7 @@ impl Engine {
 
     /// When [`Event::Wake`] must come if nothing else does.
     pub fn wake_at(&self) -> Option<Time> {
-        let arm = (self.cfg.countdown.is_some() && self.phase == Phase::Trading).then_some(self.arm_at);
+        let arm = (self.phase == Phase::Trading && self.wants_arming()).then_some(self.arm_at);
         Time::earliest(Time::earliest(Time::earliest(self.position.wake_at(), self.gate.wake_at()), self.retry_at), arm)
     }
 
@@ -291,6 +295,9 @@ impl Engine {
             self.retry_at = None;
         }
         self.live(now, event, out);
+        if !matches!(self.goal, Goal::Flatten | Goal::Close { .. } | Goal::Stop(_)) {
+            self.gate.closing_over();
+        }
         self.remember(out);
         self.arm(now, out);
         // 3: what is wanted.
@@ -306,7 +313,8 @@ impl Engine {
         self.dirty |= intent == Intent::Want || verdict.changed || due || changes.any(Changes::FREED.and(Changes::RULES));
         self.dirty |= self.blocked && changes.any(Changes::ACKED);
         // Before it trades an engine sends nothing but what an operator orders: to withdraw, to close.
-        let ordered = self.phase == Phase::Booting && matches!(self.goal, Goal::Idle | Goal::Flatten | Goal::Close);
+        let ordered =
+            matches!(self.phase, Phase::Booting | Phase::Halted) && matches!(self.goal, Goal::Idle | Goal::Flatten | Goal::Close { .. });
         if !self.dirty || !(ordered || matches!(self.phase, Phase::Trading | Phase::Draining)) {
             return;
         }
@@ -340,7 +348,7 @@ impl Engine {
             }
             Goal::Trade | Goal::Drain | Goal::Stop(StopMode::Keep) => Intent::Keep,
             Goal::Idle | Goal::Stop(StopMode::Cancel) => Intent::Flat,
-            Goal::Flatten | Goal::Close | Goal::Stop(StopMode::Flatten) => self.close(now),
+            Goal::Flatten | Goal::Close { .. } | Goal::Stop(StopMode::Flatten) => self.close(now),
         }
     }
 
@@ -356,7 +364,9 @@ impl Engine {
         }
         let qty = Qty::from_units(holding.qty().units().min(view.instrument.market_qty_max.units()));
         let quote = Quote { leg, side, style: Style::Market, reduce_only: true, price: Price::ZERO, qty };
-        if view.orders.iter().next().is_some() || self.quotes.as_slice() == [quote] {
+        // Of a position larger than one order may be, the next part is the same quote again.
+        let wanted = self.quotes.as_slice() == [quote] && self.wanted_epoch == view.inventory_epoch;
+        if view.orders.iter().next().is_some() || wanted {
             return Intent::Keep;
         }
         self.quotes.clear();
@@ -401,10 +411,10 @@ impl Engine {
         }
         match self.phase {
             Phase::Booting if matches!(self.goal, Goal::Trade | Goal::Drain) => self.boot(now, event, out),
-            Phase::Booting => self.end_closing(now, out),
+            Phase::Booting | Phase::Halted => self.end_closing(now, out),
             Phase::Draining => self.drain(now, event, out),
-            Phase::Trading if matches!(self.goal, Goal::Flatten | Goal::Close | Goal::Drain) => self.end_closing(now, out),
-            Phase::Trading | Phase::Drained | Phase::Halted => {}
+            Phase::Trading if matches!(self.goal, Goal::Flatten | Goal::Close { .. } | Goal::Drain) => self.end_closing(now, out),
+            Phase::Trading | Phase::Drained => {}
         }
     }
 
@@ -416,16 +426,16 @@ impl Engine {
         }
         match self.goal {
             Goal::Flatten if view.orders.is_empty() => self.goal = Goal::Idle,
-            Goal::Close if view.orders.is_empty() => {
-                self.goal = Goal::Trade;
+            Goal::Close { idle } if view.orders.is_empty() => {
+                self.goal = if idle { Goal::Idle } else { Goal::Trade };
                 self.write_anew();
             }
-            Goal::Drain => {
+            Goal::Drain if view.orders.iter().all(|(_, order)| order.reduce_only) => {
                 let text = format_args!("{}: drained: nothing is held, and nothing will be opened", view.instrument.symbol);
                 out.push(Action::Alert(Box::new(Alert::new(Severity::Info, AlertCode::Command, now, &text))));
                 self.goal = Goal::Idle;
             }
-            Goal::Trade | Goal::Idle | Goal::Flatten | Goal::Close | Goal::Stop(_) => {}
+            Goal::Trade | Goal::Idle | Goal::Flatten | Goal::Close { .. } | Goal::Drain | Goal::Stop(_) => {}
         }
     }
 
@@ -442,7 +452,7 @@ impl Engine {
     fn close_by(&mut self, rule: Rule) {
         self.gate.closes(Some(rule));
         if matches!(self.goal, Goal::Trade | Goal::Drain | Goal::Idle) {
-            self.goal = if self.goal == Goal::Trade { Goal::Close } else { Goal::Flatten };
+            self.goal = Goal::Close { idle: self.goal != Goal::Trade };
             self.quotes.clear();
             self.dirty = true;
         }
@@ -494,28 +504,45 @@ impl Engine {
     fn remember(&mut self, out: &mut Actions) {
         // A pause of some seconds is not worth a write; what it is for is found out again.
         let lock = self.gate.lock().filter(|lock| !matches!(lock.rule, Rule::Margin | Rule::Churn));
-        let closing = matches!(self.goal, Goal::Flatten | Goal::Close);
+        let closing = matches!(self.goal, Goal::Flatten | Goal::Close { .. });
+        // A stop is no wish of its own: the next start goes on with what was wanted before.
+        let idle = match self.goal {
+            Goal::Idle | Goal::Flatten | Goal::Close { idle: true } => true,
+            Goal::Trade | Goal::Drain | Goal::Close { idle: false } => false,
+            Goal::Stop(_) => self.state.idle,
+        };
+        let closing = closing || matches!(self.goal, Goal::Stop(_)) && self.state.closing;
         let state = &mut self.state;
         // What is closed before trading ever began is booked from here on, and a start after a crash must know that.
         let begins = closing && state.baseline.is_none() && self.position.baseline().is_some();
         if begins {
             state.baseline = self.position.baseline();
         }
-        if !begins && (state.paused, state.halted, state.lock, state.closing) == (self.gate.paused(), self.gate.halted(), lock, closing) {
+        if !begins
+            && (state.paused, state.halted, state.lock, state.closing, state.idle)
+                == (self.gate.paused(), self.gate.halted(), lock, closing, idle)
+        {
             return;
         }
-        (state.paused, state.halted, state.lock, state.closing) = (self.gate.paused(), self.gate.halted(), lock, closing);
+        (state.paused, state.halted, state.lock, state.closing, state.idle) = (self.gate.paused(), self.gate.halted(), lock, closing, idle);
         self.commit(out);
+    }
+
+    /// Whether the exchange's switch may be armed: it would withdraw orders that are not ours, too.
+    fn wants_arming(&self) -> bool {
+        self.cfg.countdown.is_some_and(|countdown| countdown.foreign || self.position.foreign_orders() == 0)
     }
 
     /// Tells the exchange's switch that this engine lives: only what comes by here proves that.
     fn arm(&mut self, now: Time, out: &mut Actions) {
         let Some(countdown) = self.cfg.countdown else { return };
         let wanted = match self.phase {
-            Phase::Trading => countdown.foreign || self.position.foreign_orders() == 0,
+            Phase::Trading => self.wants_arming(),
             // The stop confirms by itself that nothing is open, or means to leave it open.
             Phase::Draining | Phase::Drained => false,
-            Phase::Booting | Phase::Halted => return,
+            // What an engine before this one has armed stays, unless it would take what is not ours.
+            Phase::Booting | Phase::Halted if self.wants_arming() => return,
+            Phase::Booting | Phase::Halted => false,
         };
         if wanted && now >= self.arm_at {
             // While requests do not get through the exchange counts on: that is what it is for.
@@ -597,23 +624,33 @@ impl Engine {
         }
         match command {
             Command::Pause | Command::Resync => {}
-            Command::Drain => {
-                if matches!(self.goal, Goal::Trade | Goal::Idle) {
+            Command::Drain => match self.goal {
+                Goal::Trade | Goal::Idle => {
                     self.goal = Goal::Drain;
                     self.write_anew();
                 }
-            }
+                Goal::Close { .. } => self.goal = Goal::Close { idle: true },
+                Goal::Flatten | Goal::Drain | Goal::Stop(_) => {}
+            },
             Command::Resume | Command::Rearm => {
-                // What a rule has begun to close is closed; to lift its lock does not mean to resume what an operator has paused.
-                if self.goal != Goal::Close && (command == Command::Resume || !self.gate.paused()) {
-                    self.goal = Goal::Trade;
-                    self.write_anew();
+                // To lift a rule's lock does not mean to resume what an operator has paused.
+                let resumed = command == Command::Resume || !self.gate.paused();
+                match self.goal {
+                    // What a rule has begun to close is closed.
+                    Goal::Close { idle } => self.goal = Goal::Close { idle: idle && !resumed },
+                    _ if resumed => {
+                        self.goal = Goal::Trade;
+                        self.write_anew();
+                    }
+                    Goal::Trade | Goal::Idle | Goal::Flatten | Goal::Drain | Goal::Stop(_) => {}
                 }
                 if self.phase == Phase::Halted {
                     self.phase = Phase::Booting;
                 }
             }
-            Command::CancelAll => self.goal = Goal::Idle,
+            Command::CancelAll => {
+                self.goal = if matches!(self.goal, Goal::Close { .. }) { Goal::Close { idle: true } } else { Goal::Idle };
+            }
             Command::Flatten => {
                 self.goal = Goal::Flatten;
                 self.gate.closes(None);

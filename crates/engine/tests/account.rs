@@ -81,6 +81,7 @@ fn a_fall_beyond_the_limit_stops_opening_until_an_operator_rearms_over_a_restart
     let mut a = account(1);
     let now = Time::from_millis(1_000);
     feed(&mut a, now, wallet(1_000));
+    feed(&mut a, now, figures(0));
     // Ten percent exactly is allowed.
     assert!(alerts(&feed(&mut a, now, figures(-100 * USDT))).is_empty());
     let stopped = feed(&mut a, now, figures(-100 * USDT - 1));
@@ -136,9 +137,88 @@ fn a_withdrawal_is_no_loss_and_no_drift() {
     assert!(alerts(&feed(&mut a, now, figures(0))).is_empty());
     assert_eq!((a.equity().drawdown, a.equity().drift), (0, Some(0)));
     // What the books do not know of is drift.
-    feed(&mut a, now, wallet(497));
+    feed(&mut a, now, wallet(498));
     feed(&mut a, now, figures(0));
-    assert_eq!(a.equity().drift, Some(-3 * USDT));
+    assert_eq!((a.equity().drift, a.equity().drawdown), (Some(-2 * USDT), 4_000));
+}
+
+#[test]
+fn money_that_went_while_nobody_was_told_is_no_loss() {
+    let mut a = account(1);
+    let at = |secs: u64| Time::from_millis(secs * 1_000);
+    feed(&mut a, at(1), wallet(1_000));
+    let record = committed(&feed(&mut a, at(1), figures(0))).unwrap();
+    assert_eq!((record.peak, record.basis), (1_000 * USDT, Some(1_000 * USDT)));
+    // Stopped, 400 withdrawn, started again.
+    let mut b = Account::new(config(), 1, 0, Some(record), at(100));
+    feed(&mut b, at(100), wallet(600));
+    for secs in 100..160 {
+        assert!(alerts(&feed(&mut b, at(secs), figures(0))).is_empty(), "it waits whether the books explain it");
+    }
+    assert_eq!(alerts(&feed(&mut b, at(160), figures(0))), [AlertCode::Risk]);
+    assert_eq!((b.equity().peak, b.equity().drawdown, b.equity().tier), (600 * USDT, 0, Tier::Green));
+    // A loss that the books explain is one, at once.
+    feed(&mut b, at(161), wallet(500));
+    let lost = AccountInput::Figures { symbol: 0, unrealized: Some(0), booked: -100 * USDT };
+    assert_eq!(alerts(&feed(&mut b, at(161), lost)), [AlertCode::Drawdown]);
+}
+
+#[test]
+fn a_symbol_without_a_price_makes_no_peak() {
+    let mut a = account(2);
+    let at = |secs: u64| Time::from_millis(secs * 1_000);
+    let told = |symbol, unrealized| AccountInput::Figures { symbol, unrealized, booked: 0 };
+    feed(&mut a, at(1), wallet(1_000));
+    feed(&mut a, at(1), told(0, Some(0)));
+    feed(&mut a, at(2), told(1, None));
+    assert_eq!(a.equity().peak, 0, "the second may have lost a third of it");
+    feed(&mut a, at(3), told(1, Some(-320 * USDT)));
+    assert_eq!((a.equity().peak, a.equity().tier), (680 * USDT, Tier::Green));
+    // One that never speaks keeps nobody from being judged for more than a minute.
+    let mut b = account(2);
+    feed(&mut b, at(1), wallet(1_000));
+    for secs in 1..=61 {
+        feed(&mut b, at(secs), told(0, Some(0)));
+    }
+    assert_eq!(b.equity().peak, 1_000 * USDT);
+}
+
+#[test]
+fn fills_without_an_end_do_not_keep_the_ladder_from_looking() {
+    let mut a = Account::new(
+        AccountConfig { ladder: LadderConfig { smoothing: Duration::from_secs(1), ..config().ladder }, ..config() },
+        2,
+        0,
+        None,
+        Time::ZERO,
+    );
+    let told = |symbol, unrealized| AccountInput::Figures { symbol, unrealized: Some(unrealized), booked: 0 };
+    let at = |millis: u64| Time::from_millis(millis);
+    for symbol in [0, 1] {
+        feed(&mut a, at(1), told(symbol, 0));
+    }
+    feed(&mut a, at(1), wallet(1_000));
+    for symbol in [0, 1] {
+        feed(&mut a, at(2), told(symbol, 0));
+    }
+    // A balance every 20 ms; each symbol speaks every 250 ms, never both between two balances.
+    let mut told_at = None;
+    for n in 0..1_000_u64 {
+        let fee = AccountInput::Event(AccountEvent::Balance(Balance {
+            asset: Asset::new("USDT").unwrap(),
+            wallet: 1_000 * USDT - i128::from(n),
+            available: None,
+            time: Time::ZERO,
+        }));
+        let mut done = feed(&mut a, at(1_000 + n * 20), fee);
+        if n % 12 == 0 {
+            done.extend(feed(&mut a, at(1_001 + n * 20), told((n / 12 % 2) as u16, -200 * USDT)));
+        }
+        if !alerts(&done).is_empty() {
+            told_at = told_at.or(Some(n * 20));
+        }
+    }
+    assert!(told_at.is_some_and(|ms| ms < 10_000), "{told_at:?}");
 }
 
 #[test]

@@ -113,6 +113,7 @@ fn a_stop_that_was_begun_goes_on_after_a_restart_and_stays_latched() {
         halted: false,
         lock,
         closing: true,
+        idle: false,
     };
     let boot = Boot { state: Some(state), ..Boot::default() };
     let mut w = World::with(&boot, GuardConfig::OFF, None);
@@ -248,7 +249,7 @@ fn a_drain_opens_nothing_sells_on_and_tells_when_nothing_is_left() {
         w.check(Event::Order(Box::new(gone)), &[]);
     }
     let sold = w.fill(0, Side::Sell, 4, "60100", "0.003", "0.003", OrderStatus::Filled);
-    assert_eq!(w.feed(sold), ["alert command"]);
+    assert_eq!(w.feed(sold), ["alert command", "commit 3 anchor Some(\"60000.00\")"]);
     let top = w.top("60000.0", "60000.1");
     assert!(w.feed(top).is_empty());
     assert!(opened(&w.feed(Event::Command(Command::Resume))));
@@ -298,4 +299,203 @@ fn the_switch_is_told_by_what_the_engine_does_and_never_with_foreign_orders() {
     let snapshot = w.snapshot("0", vec![]);
     assert_eq!(armed(&w.feed(snapshot)), ["countdown 120"]);
     assert_eq!(armed(&w.feed(Event::Shutdown(StopMode::Keep))), ["countdown 0"], "orders that are kept are kept");
+}
+
+#[test]
+fn a_level_in_the_way_does_not_keep_a_closing_from_going_out() {
+    // Level 27 lies where a closing of strategy 63 would lie in a ring of 256.
+    let mut w = World::new(&Boot::default());
+    for event in [Event::Link(Link { feed: Feed::Account, up: true }), w.page(vec![], Some(1_000)), w.snapshot("0", vec![]), w.lease()] {
+        w.feed(event);
+    }
+    let top = w.top("60000.0", "60000.1");
+    w.feed(top);
+    w.feed(Event::Committed { version: 1 });
+    let top = w.top("62750.0", "62750.1");
+    w.feed(top);
+    let done: Vec<String> = (0..6)
+        .flat_map(|n| {
+            let gone = |leg: i32, generation| (World::id(leg, Side::Buy, generation), leg);
+            let (id, leg) = gone([0, -1, -2, 0, 0, 0][n], [1, 2, 3, 1, 1, 1][n]);
+            let price = format!("{}", 60_000 + leg * 100);
+            let report = w.report(id, &price, "0.003", "0", OrderStatus::Canceled, Source::Stream);
+            w.feed(Event::Order(Box::new(report)))
+        })
+        .collect();
+    let placed = done.iter().find(|line| line.starts_with("place 0:B+27#")).cloned();
+    let placed = placed.or_else(|| {
+        let top = w.top("62750.0", "62750.2");
+        w.feed(top).into_iter().find(|line| line.starts_with("place 0:B+27#"))
+    });
+    let status = w.engine.status(w.now);
+    let order = status.orders.iter().find(|o| o.id.leg().index() == 27).copied().unwrap_or_else(|| panic!("{placed:?} {status:?}"));
+    let qty = w.btc.show_qty(order.qty).to_string();
+    let fill = w.fill(27, Side::Buy, order.id.generation(), "62700", &qty, &qty, OrderStatus::Filled);
+    w.feed(fill);
+    let mut flat = w.feed(Event::Command(Command::Flatten));
+    for order in w.engine.status(w.now).orders {
+        let price = w.btc.show_price(order.price).to_string();
+        let qty = w.btc.show_qty(order.qty).to_string();
+        let report = w.report(order.id, &price, &qty, "0", OrderStatus::Canceled, Source::Stream);
+        flat.extend(w.feed(Event::Order(Box::new(report))));
+    }
+    assert!(flat.iter().any(|line| line.starts_with("place 63:S+0")), "{flat:?}");
+}
+
+#[test]
+fn a_stop_fires_again_after_an_operators_flatten_was_given_up() {
+    let mut w = holding(|g| g.stop_loss = 30_000);
+    w.feed(Event::Command(Command::Flatten));
+    w.feed(Event::Command(Command::Resume));
+    assert_eq!(alerts(&w.feed(mark(58_000))), ["risk"], "the stop is as sharp as before");
+    // What a rule closes is closed, whatever an operator orders meanwhile.
+    for command in [Command::CancelAll, Command::Resume, Command::Drain] {
+        w.feed(Event::Command(command));
+        assert!(w.engine.status(w.now).closing, "{command:?}");
+    }
+}
+
+#[test]
+fn flatten_of_nothing_leaves_the_stop_sharp() {
+    let mut w = with(|g| g.stop_loss = 30_000);
+    w.feed(Event::Command(Command::Flatten));
+    for (leg, generation, price) in [(0, 1, "60000"), (-1, 2, "59900"), (-2, 3, "59800")] {
+        let gone = w.report(World::id(leg, Side::Buy, generation), price, "0.003", "0", OrderStatus::Canceled, Source::Stream);
+        w.feed(Event::Order(Box::new(gone)));
+    }
+    let resumed = w.feed(Event::Command(Command::Resume));
+    let placed = resumed.iter().find_map(|line| line.strip_prefix("place 0:B+0#")).unwrap();
+    let generation: u64 = placed.split(' ').next().unwrap().parse().unwrap();
+    let fill = w.fill(0, Side::Buy, generation, "60000", "0.003", "0.003", OrderStatus::Filled);
+    w.feed(fill);
+    assert_eq!(alerts(&w.feed(mark(58_000))), ["risk"]);
+}
+
+#[test]
+fn what_fills_after_the_accounts_demand_is_closed_too() {
+    let mut w = World::trading();
+    w.feed(demand(Rule::Drawdown, true));
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
+    let mut done = w.feed(fill);
+    for (leg, side, generation, price) in RESTING {
+        let gone = w.report(World::id(leg, side, generation), price, "0.003", "0", OrderStatus::Canceled, Source::Stream);
+        done.extend(w.feed(Event::Order(Box::new(gone))));
+    }
+    assert!(done.iter().any(|line| line.starts_with("place 63:S+0")), "{done:?}");
+}
+
+#[test]
+fn a_lock_that_keeps_orders_does_not_hide_a_reason_that_withdraws_them() {
+    let mut w = with(|g| g.cancels_per_minute = 1);
+    let top = w.top("60250.0", "60250.1");
+    assert_eq!(alerts(&w.feed(top)), ["risk"], "two orders withdrawn");
+    let resting = w.engine.status(w.now).orders.iter().filter(|o| o.state == "live").count();
+    let stopped = w.feed(demand(Rule::RiskMonitor, false));
+    assert_eq!(stopped.iter().filter(|line| line.starts_with("cancel")).count(), resting);
+}
+
+#[test]
+fn a_drain_waits_for_its_buys_and_cancel_all_is_remembered() {
+    let mut w = World::trading();
+    let drained = w.feed(Event::Command(Command::Drain));
+    assert!(alerts(&drained).is_empty(), "buys are still on their way out: {drained:?}");
+    let mut last = Vec::new();
+    for (leg, generation, price) in [(0, 1, "60000"), (-1, 2, "59900"), (-2, 3, "59800")] {
+        let gone = w.report(World::id(leg, Side::Buy, generation), price, "0.003", "0", OrderStatus::Canceled, Source::Stream);
+        last = w.feed(Event::Order(Box::new(gone)));
+    }
+    assert_eq!(alerts(&last), ["command"]);
+
+    let state = StateRecord {
+        version: 5,
+        anchor: Some(Price::from_units(6_000_000)),
+        interval: Price::from_units(10_000),
+        baseline: Some(TradeId(1_000)),
+        paused: true,
+        halted: false,
+        lock: None,
+        closing: false,
+        idle: true,
+    };
+    let mut w = World::new(&Boot { state: Some(state), ..Boot::default() });
+    let Event::Order(report) = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled) else { unreachable!() };
+    let events = [
+        Event::Link(Link { feed: Feed::Account, up: true }),
+        w.page(vec![report.fill.unwrap()], None),
+        w.snapshot("0.003", vec![]),
+        w.lease(),
+        w.top("60000.0", "60000.1"),
+    ];
+    let done: Vec<String> = events.into_iter().flat_map(|event| w.feed(event)).collect();
+    assert!(!done.iter().any(|line| line.starts_with("place")), "nothing works until an operator resumes: {done:?}");
+}
+
+#[test]
+fn a_foreign_order_at_the_start_disarms_what_was_armed_and_causes_no_endless_waking() {
+    let countdown = Countdown { after: Duration::from_secs(120), every: Duration::from_secs(40), foreign: false };
+    let state = StateRecord {
+        version: 5,
+        anchor: Some(Price::from_units(6_000_000)),
+        interval: Price::from_units(10_000),
+        baseline: Some(TradeId(1_000)),
+        paused: false,
+        halted: false,
+        lock: None,
+        closing: false,
+        idle: false,
+    };
+    let mut w = World::with(&Boot { state: Some(state), ..Boot::default() }, GuardConfig::OFF, Some(countdown));
+    let mut foreign = w.report(World::id(0, Side::Buy, 9), "50000", "0.003", "0", OrderStatus::New, Source::Query);
+    foreign.id = None;
+    let snapshot = |w: &World| w.snapshot("0", vec![foreign]);
+    let events =
+        [Event::Link(Link { feed: Feed::Account, up: true }), w.page(vec![], None), snapshot(&w), w.lease(), w.top("60000.0", "60000.1")];
+    let done: Vec<String> = events.into_iter().flat_map(|event| w.feed(event)).collect();
+    assert_eq!(done.iter().filter(|line| line.starts_with("countdown")).collect::<Vec<_>>(), ["countdown 0"]);
+    for _ in 0..3 {
+        w.now = w.now + Duration::from_secs(7);
+        w.feed(Event::Wake);
+        let (page, snapshot, top) = (w.page(vec![], None), snapshot(&w), w.top("60000.0", "60000.1"));
+        for event in [page, snapshot, top] {
+            w.feed(event);
+        }
+    }
+    assert_eq!(w.engine.status(w.now).phase, Phase::Trading);
+    assert!(w.engine.wake_at().is_none_or(|at| at > w.now), "{:?}", w.engine.wake_at());
+}
+
+#[test]
+fn a_position_larger_than_one_order_may_be_is_closed_in_parts() {
+    let mut w = holding(|_| {});
+    let rules = Instrument { market_qty_max: Qty::from_units(2), ..w.btc };
+    w.feed(Event::Instrument(Box::new(rules)));
+    w.feed(Event::Command(Command::Flatten));
+    let mut done = Vec::new();
+    for (leg, side, generation, price) in SELLING {
+        let gone = w.report(World::id(leg, side, generation), price, "0.003", "0", OrderStatus::Canceled, Source::Stream);
+        done.extend(w.feed(Event::Order(Box::new(gone))));
+    }
+    assert_eq!(done, ["place 63:S+0#5 0.002 0.00"]);
+    let id = ClientId::new(Tag(7), 100, Leg::new(63, 0).unwrap(), Side::Sell, 5);
+    let Event::Order(mut report) = w.fill(0, Side::Sell, 5, "59990", "0.002", "0.002", OrderStatus::Filled) else { unreachable!() };
+    report.id = Some(id);
+    if let Some(fill) = report.fill.as_mut() {
+        fill.id = Some(id);
+    }
+    assert_eq!(w.feed(Event::Order(report)), ["place 63:S+0#6 0.001 0.00"]);
+}
+
+#[test]
+fn a_halted_symbol_is_still_closed_by_its_stop() {
+    let mut w = holding(|g| g.stop_loss = 30_000);
+    w.engine.halt(w.now, &mut w.out);
+    w.out.drain().for_each(drop);
+    let fired = w.feed(mark(58_000));
+    assert_eq!(fired.iter().filter(|line| line.starts_with("cancel")).count(), 3, "{fired:?}");
+    let closed = close_all(&mut w, &SELLING, 5);
+    assert!(closed.iter().any(|line| line.starts_with("place 63:S+0")), "{closed:?}");
+    let status = w.engine.status(w.now);
+    assert_eq!((status.phase, status.holding.is_flat()), (Phase::Halted, true));
+    let top = w.top("60000.0", "60000.1");
+    assert!(!opened(&w.feed(top)));
 }

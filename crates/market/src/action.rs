@@ -130,6 +130,8 @@ pub struct StateRecord {
     pub lock: Option<Lock>,
     /// Whether the position is being closed: a restart goes on with it.
     pub closing: bool,
+    /// Whether nothing is to work until an operator resumes: a restart leaves it so.
+    pub idle: bool,
 }
 
 /// What one event of the account changed; stored as a whole or not at all.

@@ -152,6 +152,8 @@ pub struct AccountRecord {
     pub day_start: i128,
     /// Whether that day's loss has passed its limit.
     pub day_lost: bool,
+    /// What the wallet was beyond what our books say, units of 1e-8 of the quote asset: money that came or went unseen shows in it.
+    pub basis: Option<i128>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use crate::limits::SLOTS;
+use crate::limits::{CLOSING_STRATEGY, SLOTS};
 use plimsoll_market::{Leg, Notional, Qty, Side, SlotRow, Time};
 
 /// One level of a grid: at most one live order, and what it has bought.
@@ -71,17 +71,31 @@ pub struct Slots {
     ring: Box<[Option<Slot>; SLOTS]>,
     /// A bit per place that holds something.
     held: [u64; SLOTS / 64],
+    /// The place of the order that closes the position: no level of a grid may keep it from its own.
+    closing: Option<Slot>,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { ring: Box::new([None; SLOTS]), held: [0; SLOTS / 64] }
+        Self { ring: Box::new([None; SLOTS]), held: [0; SLOTS / 64], closing: None }
     }
 }
 
 impl Slots {
     /// Bytes the ring takes.
     pub const BYTES: usize = size_of::<Self>() + SLOTS * size_of::<Option<Slot>>();
+
+    const fn closes(leg: Leg) -> bool {
+        leg.strategy() == CLOSING_STRATEGY
+    }
+
+    fn seat_of(&self, leg: Leg) -> &Option<Slot> {
+        if Self::closes(leg) { &self.closing } else { &self.ring[Self::place(leg)] }
+    }
+
+    fn seat_of_mut(&mut self, leg: Leg) -> &mut Option<Slot> {
+        if Self::closes(leg) { &mut self.closing } else { &mut self.ring[Self::place(leg)] }
+    }
 
     #[inline]
     const fn place(leg: Leg) -> usize {
@@ -92,18 +106,18 @@ impl Slots {
     /// The slot of a leg, when there is one.
     #[inline]
     pub fn get(&self, leg: Leg) -> Option<&Slot> {
-        self.ring[Self::place(leg)].as_ref().filter(|s| s.leg == leg)
+        self.seat_of(leg).as_ref().filter(|s| s.leg == leg)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, leg: Leg) -> Option<&mut Slot> {
-        self.ring[Self::place(leg)].as_mut().filter(|s| s.leg == leg)
+        self.seat_of_mut(leg).as_mut().filter(|s| s.leg == leg)
     }
 
     /// What is at a leg's place: its slot, nothing, or another level that keeps it.
     #[inline]
     pub fn seat(&self, leg: Leg) -> Seat<'_> {
-        match &self.ring[Self::place(leg)] {
+        match self.seat_of(leg) {
             Some(slot) if slot.leg == leg => Seat::Own(slot),
             Some(slot) if !slot.is_empty() => Seat::Taken,
             _ => Seat::Free,
@@ -113,13 +127,13 @@ impl Slots {
     /// Whether a leg could have a slot now: its place is free, empty or its own.
     #[inline]
     pub fn has_room(&self, leg: Leg) -> bool {
-        self.ring[Self::place(leg)].as_ref().is_none_or(|s| s.leg == leg || s.is_empty())
+        self.seat_of(leg).as_ref().is_none_or(|s| s.leg == leg || s.is_empty())
     }
 
     /// The slot of a leg, made when its place is free; `None` when another level holds the place.
     #[inline]
     pub(crate) fn claim(&mut self, leg: Leg) -> Option<&mut Slot> {
-        let place = &mut self.ring[Self::place(leg)];
+        let place = self.seat_of_mut(leg);
         if place.as_ref().is_some_and(|s| s.leg == leg) {
             return place.as_mut();
         }
@@ -131,6 +145,10 @@ impl Slots {
 
     /// Must follow every change of a slot's `held`.
     pub(crate) fn note_held(&mut self, leg: Leg) {
+        // What a closing sells comes out of the levels' slots; its own never holds anything.
+        if Self::closes(leg) {
+            return;
+        }
         let place = Self::place(leg);
         let holds = self.ring[place].as_ref().is_some_and(|s| !s.held.is_zero());
         let bit = 1_u64 << (place % 64);
@@ -143,7 +161,7 @@ impl Slots {
 
     /// Slots that exist, in the order of the ring.
     pub fn iter(&self) -> impl Iterator<Item = &Slot> {
-        self.ring.iter().flatten()
+        self.ring.iter().chain([&self.closing]).flatten()
     }
 
     /// Slots that hold something, in the order of the ring.
@@ -205,7 +223,7 @@ impl Slots {
     /// Drops slots that hold nothing and have no order; returns how many.
     pub fn cleanup_empty(&mut self, now: Time) -> usize {
         let mut dropped = 0;
-        for place in self.ring.iter_mut() {
+        for place in self.ring.iter_mut().chain([&mut self.closing]) {
             if place.as_ref().is_some_and(|s| s.is_empty() && s.blocked_until <= now) {
                 *place = None;
                 dropped += 1;
@@ -216,7 +234,7 @@ impl Slots {
 
     /// The earliest time at which a blocked slot is free again, after `now`.
     pub fn next_unblock(&self, now: Time) -> Option<Time> {
-        self.ring.iter().flatten().map(|s| s.blocked_until).filter(|t| *t > now).min()
+        self.iter().map(|s| s.blocked_until).filter(|t| *t > now).min()
     }
 }
 
@@ -239,6 +257,19 @@ mod tests {
         slots.note_held(leg(3));
         assert!(slots.has_room(far) && slots.claim(far).is_some());
         assert!(slots.get(leg(3)).is_none());
+    }
+
+    #[test]
+    fn no_level_keeps_a_closing_from_its_place() {
+        let (mut slots, closing) = (Slots::default(), Leg::new(CLOSING_STRATEGY, 0).unwrap());
+        for level in -128..128 {
+            slots.claim(leg(level)).unwrap().held = Qty::from_units(1);
+            slots.note_held(leg(level));
+        }
+        assert!(slots.has_room(closing) && slots.claim(closing).is_some());
+        slots.get_mut(closing).unwrap().order = Some(3);
+        assert_eq!(slots.iter().filter(|s| s.order.is_some()).count(), 1);
+        assert_eq!(slots.holding_count(), SLOTS as u32);
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub struct LadderConfig {
     pub smoothing: Duration,
 }
 
+/// An hour: no step of the mean counts for more.
+const MICROS_MAX: u128 = 3_600_000_000;
+
 /// The account's fall from its peak.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawdown {
@@ -84,14 +87,18 @@ impl Drawdown {
         } else {
             0
         };
-        let span = self.cfg.smoothing.as_millis() as i64;
-        if span > 0 {
-            let passed = self.at.map_or(0, |at| now.since(at).as_millis().min(86_400_000) as i64);
-            self.mean += (fall - self.mean) * passed / (span + passed);
-        } else {
+        let span = self.cfg.smoothing.as_micros().min(MICROS_MAX) as i64;
+        let passed = self.at.map_or(0, |at| now.since(at).as_micros().min(MICROS_MAX)) as i64;
+        if span == 0 {
             self.mean = fall;
+        } else {
+            // A fall of 1e9 at most times an hour of microseconds fits.
+            self.mean += (fall - self.mean) * passed / (span + passed);
         }
-        self.at = Some(now);
+        // Looks closer together than can be counted add up.
+        if passed > 0 || self.at.is_none() {
+            self.at = Some(now);
+        }
         self.score = (fall.min(self.mean)).div_euclid(1_000) as u32 + u32::from(fall.min(self.mean) % 1_000 != 0);
         let before = self.tier;
         self.tier = self.rung();

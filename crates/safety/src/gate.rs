@@ -186,6 +186,11 @@ impl Gate {
         self.guard.closes(rule);
     }
 
+    /// Learns that nothing is being closed any more.
+    pub const fn closing_over(&mut self) {
+        self.guard.closing_over();
+    }
+
     /// Learns how many orders were withdrawn.
     #[inline]
     pub fn canceled(&mut self, count: u32, view: &View<'_>, out: &mut Actions) {
@@ -215,11 +220,6 @@ impl Gate {
             }
             Event::Command(Command::Rearm) => self.halted = false,
             Event::Lease(lease) => {
-                let demanded = |lease: &Lease| lease.demand.is_some_and(|d| d.close);
-                if demanded(lease) && !self.lease.as_ref().is_some_and(demanded) && !view.totals.holding.is_flat() {
-                    close = lease.demand.map(|d| d.rule);
-                    say(out, view, Severity::Critical, AlertCode::Risk, &"a rule of the account has the position closed");
-                }
                 self.lease = Some(*lease);
                 self.exposure_max = None;
             }
@@ -243,6 +243,16 @@ impl Gate {
             | Event::Committed { .. }
             | Event::Wake
             | Event::Shutdown(_) => {}
+        }
+        // Whenever it is so, not only when it begins: what fills after the demand is closed, too.
+        if let Some(demand) = self.lease.and_then(|l| l.demand).filter(|d| d.close)
+            && !view.totals.holding.is_flat()
+            && !self.guard.is_closing()
+            && close.is_none()
+        {
+            close = Some(demand.rule);
+            let text = format_args!("{}: a rule of the account has the position closed", demand.rule.as_str());
+            say(out, view, Severity::Critical, AlertCode::Risk, &text);
         }
         if self.exposure_max.is_none() {
             self.exposure_max = Some(self.exposure_units(view));
@@ -270,30 +280,27 @@ impl Gate {
         }
     }
 
+    /// The first reason that has resting orders withdrawn; without one the first of those that only withhold new ones.
     fn judge(&self, view: &View<'_>) -> Option<Closed> {
-        if self.halted {
-            Some(Closed::Halted)
-        } else if self.paused {
-            Some(Closed::Paused)
-        } else if let Some(rule) = self.guard.rule() {
-            Some(Closed::Rule(rule))
-        } else if let Some(demand) = self.lease.and_then(|l| l.demand) {
-            Some(Closed::Rule(demand.rule))
-        } else if view.instrument.trading != plimsoll_market::Trading::Open {
-            Some(Closed::NotTrading)
-        } else if view.top.is_none() || view.now.since(self.last_market) > self.cfg.stale_after {
-            Some(Closed::Stale)
-        } else if !view.in_step {
-            Some(Closed::NotInStep)
-        } else if self.records_full {
-            Some(Closed::RecordsFull)
-        } else if self.memory_short {
-            Some(Closed::MemoryShort)
-        } else if self.lease.is_none_or(|l| l.until <= view.now) {
-            Some(Closed::NoLease)
-        } else {
-            None
-        }
+        let [lock, liquidation, funding] = self.guard.rules().map(|rule| rule.map(Closed::Rule));
+        let stale = view.top.is_none() || view.now.since(self.last_market) > self.cfg.stale_after;
+        let reasons = [
+            self.halted.then_some(Closed::Halted),
+            self.paused.then_some(Closed::Paused),
+            lock,
+            self.lease.and_then(|l| l.demand).map(|demand| Closed::Rule(demand.rule)),
+            liquidation,
+            funding,
+            (view.instrument.trading != plimsoll_market::Trading::Open).then_some(Closed::NotTrading),
+            stale.then_some(Closed::Stale),
+            (!view.in_step).then_some(Closed::NotInStep),
+            self.records_full.then_some(Closed::RecordsFull),
+            self.memory_short.then_some(Closed::MemoryShort),
+            self.lease.is_none_or(|l| l.until <= view.now).then_some(Closed::NoLease),
+        ];
+        let mut reasons = reasons.into_iter().flatten();
+        let first = reasons.next()?;
+        if first.withdraws() { Some(first) } else { reasons.find(|reason| reason.withdraws()).or(Some(first)) }
     }
 
     /// When the verdict may change though nothing happens.

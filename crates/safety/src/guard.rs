@@ -112,15 +112,11 @@ impl Guard {
         }
     }
 
-    /// The rule that stops opening now.
+    /// The rules that stop opening now.
     #[inline]
-    pub(crate) const fn rule(&self) -> Option<Rule> {
-        match (&self.lock, self.liquidation_near, self.funding_dear) {
-            (Some(lock), _, _) => Some(lock.rule),
-            (None, true, _) => Some(Rule::Liquidation),
-            (None, false, true) => Some(Rule::Funding),
-            (None, false, false) => None,
-        }
+    pub(crate) fn rules(&self) -> [Option<Rule>; 3] {
+        let lock = self.lock.map(|lock| lock.rule);
+        [lock, self.liquidation_near.then_some(Rule::Liquidation), self.funding_dear.then_some(Rule::Funding)]
     }
 
     /// Takes what happened; tells a rule that demands that the position be closed.
@@ -277,6 +273,16 @@ impl Guard {
             return self.closing;
         }
         None
+    }
+
+    /// Nothing is being closed any more, however it ended: what is still beyond a limit may fire again.
+    pub(crate) const fn closing_over(&mut self) {
+        self.closing = None;
+    }
+
+    /// Whether the position is being closed.
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.closing.is_some()
     }
 
     /// The engine closes the position at somebody's word: no rule need demand it again.

@@ -33,6 +33,7 @@ struct Bar {
 struct Series {
     bars: arrayvec::ArrayVec<Bar, WINDOW_MAX>,
     seen_at: Time,
+    born_at: Time,
     abnormal: bool,
     recovered: bool,
 }
@@ -68,7 +69,7 @@ impl RiskMonitor {
     pub fn new(cfg: MonitorConfig, symbols: usize, now: Time) -> Self {
         assert!((2..WINDOW_MAX).contains(&cfg.window), "the window has 2 to {} candles", WINDOW_MAX - 1);
         assert!(symbols <= MONITORED_MAX, "at most {MONITORED_MAX} symbols are watched");
-        let series = Series { bars: arrayvec::ArrayVec::new(), seen_at: now, abnormal: false, recovered: false };
+        let series = Series { bars: arrayvec::ArrayVec::new(), seen_at: now, born_at: now, abnormal: false, recovered: false };
         Self { cfg, series: vec![series; symbols], alarm: None }
     }
 
@@ -97,11 +98,25 @@ impl RiskMonitor {
         self.series.is_empty()
     }
 
-    /// Takes a closed candle; one that is not newer than the last says nothing.
+    /// An operator lifts the alarm; what is seen from now on decides.
+    pub fn rearm(&mut self) {
+        self.alarm = None;
+        for series in &mut self.series {
+            (series.abnormal, series.recovered) = (false, false);
+        }
+    }
+
+    /// Takes a closed candle; one that is known says nothing. Older ones fill what is missing before the first, because the past is
+    /// told after the first candles of the present.
     pub fn candle(&mut self, now: Time, symbol: usize, open_time: Time, close: i64, volume: u64) {
         let window = self.cfg.window;
         let Some(series) = self.series.get_mut(symbol) else { return };
         if series.bars.last().is_some_and(|bar| bar.open_time >= open_time) {
+            let place = series.bars.iter().position(|bar| bar.open_time >= open_time).unwrap_or(0);
+            let known = series.bars.get(place).is_some_and(|bar| bar.open_time == open_time);
+            if !known && series.bars.len() < window {
+                series.bars.insert(place, Bar { open_time, close, volume });
+            }
             return;
         }
         series.seen_at = now;
@@ -128,7 +143,12 @@ impl RiskMonitor {
         if self.series.is_empty() {
             return None;
         }
-        let unseen = |s: &Series| now.since(s.seen_at) > self.cfg.stale_after;
+        // Of one whose window is not full nothing can be said.
+        let window = self.cfg.window;
+        let unseen = |s: &Series| {
+            let blank = s.bars.len() < window && now.since(s.born_at) > self.cfg.stale_after;
+            blank || now.since(s.seen_at) > self.cfg.stale_after
+        };
         let before = self.alarm;
         if self.series.iter().all(unseen) {
             // A fall that was seen before goes on until the recovery is seen.
@@ -137,7 +157,8 @@ impl RiskMonitor {
             self.alarm = Some(Alarm::Falling);
         } else {
             let recovered = self.series.iter().filter(|s| s.recovered && !unseen(s)).count();
-            let enough = self.cfg.recovery.clamp(1, self.series.len());
+            let seen = self.series.iter().filter(|s| !unseen(s)).count();
+            let enough = self.cfg.recovery.min(seen).max(1);
             match self.alarm {
                 Some(Alarm::Falling) if recovered < enough => {}
                 Some(Alarm::Falling | Alarm::Blind) | None => self.alarm = None,
@@ -204,6 +225,36 @@ mod tests {
         assert_eq!(minute(&mut m, 7, &[(100, 10)]), Some(None), "one that is seen again and is as usual is enough");
         // The other one is still unseen: when the seen one falls, nothing says that the market does not.
         assert_eq!(minute(&mut m, 8, &[(50, 1_000)]), Some(Some(Alarm::Falling)));
+    }
+
+    #[test]
+    fn the_past_may_be_told_after_the_present_has_begun() {
+        let mut m = monitor(1);
+        let candle = |m: &mut RiskMonitor, n: u64, close, volume| {
+            m.candle(Time::from_millis(240_000), 0, Time::from_millis(n * MINUTE), close, volume)
+        };
+        candle(&mut m, 3, 100, 10);
+        for n in [1, 2, 2, 3] {
+            candle(&mut m, n, 100, 10);
+        }
+        assert_eq!(m.judge(Time::from_millis(240_000)), None, "three candles make the window");
+        candle(&mut m, 4, 50, 1_000);
+        assert_eq!(m.judge(Time::from_millis(300_000)), Some(Some(Alarm::Falling)));
+        m.rearm();
+        assert_eq!((m.alarm(), m.abnormal()), (None, 0));
+    }
+
+    #[test]
+    fn one_that_is_never_seen_again_does_not_keep_the_others_from_recovering() {
+        let mut m = monitor(2);
+        for n in 0..3 {
+            minute(&mut m, n, &[(100, 10), (200, 10)]);
+        }
+        assert_eq!(minute(&mut m, 3, &[(90, 40), (180, 40)]), Some(Some(Alarm::Falling)));
+        for n in 4..8 {
+            minute(&mut m, n, &[(95, 10)]);
+        }
+        assert_eq!(minute(&mut m, 8, &[(120, 10)]), Some(None), "the second has not been seen for five minutes");
     }
 
     #[test]

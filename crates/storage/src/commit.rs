@@ -124,7 +124,8 @@ pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(),
     let rows: Vec<_> = rows.into_iter().map(|(key, record)| state_row(&key, record)).collect();
     durable(db, "storage.states", async |to| {
         use state::Column as C;
-        let changing = [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted, C::Baseline, C::LockRule, C::LockUntilNs, C::Closing];
+        let changing =
+            [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted, C::Baseline, C::LockRule, C::LockUntilNs, C::Closing, C::Idle];
         let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(changing).to_owned();
         state::Entity::insert_many(rows).on_conflict(known).exec_without_returning(to).await.map(drop)
     })
@@ -135,7 +136,7 @@ pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(),
 pub(crate) async fn account(db: &Db, name: &Name, record: &AccountRecord) -> Result<(), StoreError> {
     durable(db, "storage.account", async |to| {
         use account_state::Column as C;
-        let changing = [C::Peak, C::Latched, C::Day, C::DayStart, C::DayLost];
+        let changing = [C::Peak, C::Latched, C::Day, C::DayStart, C::DayLost, C::Basis];
         let known = OnConflict::column(C::Account).update_columns(changing).to_owned();
         account_state::Entity::insert(account_state_row(name, record)).on_conflict(known).exec_without_returning(to).await.map(drop)
     })

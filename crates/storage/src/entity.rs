@@ -21,6 +21,7 @@ pub(crate) mod state {
         pub lock_rule: Option<String>,
         pub lock_until_ns: Option<i64>,
         pub closing: bool,
+        pub idle: bool,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -43,6 +44,7 @@ pub(crate) mod account_state {
         pub day: i64,
         pub day_start: String,
         pub day_lost: bool,
+        pub basis: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

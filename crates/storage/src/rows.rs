@@ -15,7 +15,7 @@ use crate::system::{DaySums, Sum};
 use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, SystemRow};
 
 pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
-    let StateRecord { version, anchor, interval, baseline, paused, halted, lock, closing } = *record;
+    let StateRecord { version, anchor, interval, baseline, paused, halted, lock, closing, idle } = *record;
     state::ActiveModel {
         account: Set(key.account.to_string()),
         symbol: Set(key.symbol.to_string()),
@@ -28,11 +28,12 @@ pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
         lock_rule: Set(lock.map(|lock| lock.rule.as_str().to_owned())),
         lock_until_ns: Set(lock.and_then(|lock| lock.until).map(nanos)),
         closing: Set(closing),
+        idle: Set(idle),
     }
 }
 
 pub(crate) fn account_state_row(account: &Name, record: &AccountRecord) -> account_state::ActiveModel {
-    let AccountRecord { peak, latched, day, day_start, day_lost } = *record;
+    let AccountRecord { peak, latched, day, day_start, day_lost, basis } = *record;
     account_state::ActiveModel {
         account: Set(account.to_string()),
         peak: Set(peak.to_string()),
@@ -40,6 +41,7 @@ pub(crate) fn account_state_row(account: &Name, record: &AccountRecord) -> accou
         day: Set(i64::from(day)),
         day_start: Set(day_start.to_string()),
         day_lost: Set(day_lost),
+        basis: Set(basis.map(|units| units.to_string())),
     }
 }
 
@@ -51,6 +53,7 @@ pub(crate) fn read_account_state(row: &account_state::Model) -> Result<AccountRe
         day: u32::try_from(row.day).map_err(|_| column.corrupt("day", row.day))?,
         day_start: column.parse("day_start", &row.day_start)?,
         day_lost: row.day_lost,
+        basis: row.basis.as_deref().map(|text| column.parse("basis", text)).transpose()?,
     })
 }
 
@@ -70,6 +73,7 @@ pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> 
             None => None,
         },
         closing: row.closing,
+        idle: row.idle,
     })
 }
 

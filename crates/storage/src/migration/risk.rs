@@ -4,7 +4,7 @@ use sea_orm::DeriveIden;
 use sea_orm_migration::sea_query::{ColumnDef, Table};
 use sea_orm_migration::{DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait};
 
-/// Adds state.lock_rule, state.lock_until_ns, state.closing and account_state.
+/// Adds state.lock_rule, state.lock_until_ns, state.closing, state.idle and account_state.
 pub(super) struct Risk;
 
 impl MigrationName for Risk {
@@ -20,6 +20,7 @@ impl MigrationTrait for Risk {
         let columns = [
             ("lock_rule", ColumnDef::new(C::LockRule).text().null().to_owned()),
             ("lock_until_ns", ColumnDef::new(C::LockUntilNs).big_integer().null().to_owned()),
+            ("idle", ColumnDef::new(C::Idle).boolean().not_null().default(false).to_owned()),
             ("closing", ColumnDef::new(C::Closing).boolean().not_null().default(false).to_owned()),
         ];
         for (name, column) in columns {
@@ -35,6 +36,7 @@ impl MigrationTrait for Risk {
         account.col(ColumnDef::new(C::Day).big_integer().not_null());
         account.col(ColumnDef::new(C::DayStart).text().not_null());
         account.col(ColumnDef::new(C::DayLost).boolean().not_null());
+        account.col(ColumnDef::new(C::Basis).text().null());
         manager.create_table(account).await
     }
 }
@@ -50,6 +52,8 @@ enum C {
     LockRule,
     LockUntilNs,
     Closing,
+    Idle,
+    Basis,
     Account,
     Peak,
     Latched,

@@ -15,6 +15,7 @@ const STATE: StateRecord = StateRecord {
     halted: false,
     lock: None,
     closing: false,
+    idle: false,
 };
 
 /// Waits until storage says so.

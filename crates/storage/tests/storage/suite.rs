@@ -30,6 +30,7 @@ fn state(version: u64) -> StateRecord {
             _ => Some(Lock { rule: Rule::LossGuard, until: Some(Time::from_millis(version)) }),
         },
         closing: version == 4,
+        idle: version == 3,
     }
 }
 
@@ -38,7 +39,14 @@ async fn what_an_accounts_rules_remember_is_there_after_a_restart() {
     everywhere("account", async |place| {
         let store = place.open().await;
         let (main, other) = (Name::new("main").unwrap(), Name::new("other").unwrap());
-        let wide = AccountRecord { peak: i128::MAX, latched: Some(Rule::Drawdown), day: u32::MAX, day_start: -1, day_lost: true };
+        let wide = AccountRecord {
+            peak: i128::MAX,
+            latched: Some(Rule::Drawdown),
+            day: u32::MAX,
+            day_start: -1,
+            day_lost: true,
+            basis: Some(i128::MIN),
+        };
         assert_eq!(store.load_account(&main).await.unwrap(), None);
         store.commit_account(main, wide).await.unwrap();
         store.commit_account(other, AccountRecord::default()).await.unwrap();

@@ -31,11 +31,8 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, trade: &Trade) {
-        self.fills += 1;
-        self.qty += trade.qty;
-        self.fee += trade.fee;
-        self.realized += trade.realized;
+    fn and(self, trade: &Trade) -> Self {
+        Self { fills: self.fills + 1, qty: self.qty + trade.qty, fee: self.fee + trade.fee, realized: self.realized + trade.realized }
     }
 }
 
@@ -43,28 +40,53 @@ impl Sums {
 pub(crate) struct Ours {
     pub(crate) symbol: &'static str,
     executions: Executions,
-    pub(crate) sums: Sums,
+    /// Sums after each execution; the first are those before any.
+    running: Vec<Sums>,
     /// Those that were not yet compared with what is stored, by trade id.
     pub(crate) fresh: BTreeMap<u64, Trade>,
 }
 
 impl Ours {
     pub(crate) fn of(symbol: &'static str) -> Self {
-        Self { symbol, executions: Executions::of(symbol), sums: Sums::default(), fresh: BTreeMap::new() }
+        Self { symbol, executions: Executions::of(symbol), running: vec![Sums::default()], fresh: BTreeMap::new() }
     }
 
     /// Takes what has come since the last time.
     pub(crate) fn follow(&mut self, exchange: SocketAddr) -> Result<()> {
-        let Self { executions, sums, fresh, .. } = self;
+        let Self { executions, running, fresh, .. } = self;
         executions.each(exchange, |row| {
             let qty = units(row, "qty")?;
             let sells = row.get("side").and_then(Value::as_str) == Some("SELL");
             let trade = Trade { qty: if sells { -qty } else { qty }, fee: units(row, "commission")?, realized: units(row, "realizedPnl")? };
-            sums.add(&trade);
+            let last = running.last().copied().unwrap_or_default();
+            running.push(last.and(&trade));
             fresh.insert(row.get("id").and_then(Value::as_u64).context("an execution has an id")?, trade);
             Ok(())
         })
     }
+
+    /// Executions so far.
+    pub(crate) fn fills(&self) -> u64 {
+        self.running.last().map_or(0, |sums| sums.fills)
+    }
+
+    /// Sums after so many executions, and after each that followed.
+    pub(crate) fn since(&self, fills: u64) -> &[Sums] {
+        usize::try_from(fills).ok().and_then(|fills| self.running.get(fills..)).unwrap_or_default()
+    }
+}
+
+/// What was true at the exchange while the bot was asked about a symbol.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Truth<'a> {
+    /// Sums from the earliest that the bot may still show on, one execution after the other.
+    pub(crate) sums: &'a [Sums],
+    /// The position as it was asked for, and the sums that were true meanwhile.
+    pub(crate) position: i128,
+    pub(crate) meanwhile: &'a [Sums],
+    /// Orders of all symbols that the bot must know, and those that it may take for live.
+    pub(crate) throughout: &'a Open,
+    pub(crate) ever: &'a Open,
 }
 
 /// Orders that are open at the exchange: client ids by symbol.
@@ -148,26 +170,37 @@ impl Word {
         self.phase == "trading"
     }
 
-    /// Where it differs from the exchange, whose books did not change while both were asked.
-    pub(crate) fn differences(&self, symbol: &str, sums: &Sums, position: i128, open: &Open) -> Vec<String> {
+    /// Where it differs from the exchange.
+    pub(crate) fn differences(&self, symbol: &str, truth: &Truth<'_>) -> Vec<String> {
         let mut wrong = Vec::new();
-        let mut say = |what: &str, ours: i128, theirs: i128| {
-            if ours != theirs {
-                wrong.push(format!("{symbol}: {what} {} at the bot, {} at the exchange", decimal(ours), decimal(theirs)));
+        match truth.sums.iter().find(|sums| sums.fills == self.sums.fills) {
+            Some(sums) => {
+                let mut say = |what: &str, ours: i128, theirs: i128| {
+                    if ours != theirs {
+                        wrong.push(format!("{symbol}: {what} {} at the bot, {} at the exchange", decimal(ours), decimal(theirs)));
+                    }
+                };
+                say("sum of all executions", self.holding, sums.qty);
+                say("fees", self.sums.fee, sums.fee);
+                say("realised profit", self.sums.realized, sums.realized);
             }
-        };
-        say("position", self.holding, position);
-        say("sum of all executions", self.holding, sums.qty);
-        say("fees", self.sums.fee, sums.fee);
-        say("realised profit", self.sums.realized, sums.realized);
-        if self.sums.fills != sums.fills {
-            wrong.push(format!("{symbol}: {} executions at the bot, {} at the exchange", self.sums.fills, sums.fills));
+            None => {
+                let count = |sums: Option<&Sums>| sums.map_or(0, |sums| sums.fills);
+                let (least, most) = (count(truth.sums.first()), count(truth.sums.last()));
+                wrong.push(format!("{symbol}: {} executions at the bot, {least} to {most} at the exchange", self.sums.fills));
+            }
         }
-        let open: BTreeSet<&str> = open.0.iter().filter(|(of, _)| of == symbol).map(|(_, id)| id.as_str()).collect();
-        for orphan in open.iter().filter(|id| !self.orders.contains_key(**id)) {
+        if truth.meanwhile.iter().all(|sums| sums.qty != truth.position) {
+            let (ours, theirs) = (decimal(self.holding), decimal(truth.position));
+            wrong.push(format!("{symbol}: position {ours} at the bot, {theirs} at the exchange, whose executions do not make it"));
+        }
+        let of_symbol =
+            |open: &Open| -> BTreeSet<String> { open.0.iter().filter(|(of, _)| of == symbol).map(|(_, id)| id.clone()).collect() };
+        for orphan in of_symbol(truth.throughout).iter().filter(|id| !self.orders.contains_key(*id)) {
             wrong.push(format!("{symbol}: order {orphan} is open at the exchange and unknown to the bot: {:?}", ids::parse(orphan)));
         }
-        for (id, _) in self.orders.iter().filter(|(id, state)| *state == "live" && !open.contains(id.as_str())) {
+        let ever = of_symbol(truth.ever);
+        for (id, _) in self.orders.iter().filter(|(id, state)| *state == "live" && !ever.contains(*id)) {
             wrong.push(format!("{symbol}: order {id} is live to the bot and not open at the exchange: {:?}", ids::parse(id)));
         }
         wrong
@@ -251,24 +284,46 @@ mod tests {
 
     const EQUAL: Sums = Sums { fills: 3, qty: 1_000_000, fee: 50_000_000, realized: -100_000_000 };
 
+    /// What the bot of [`word`] with a live order `a` is told to have wrong.
+    fn found(sums: &[Sums], position: i128, throughout: &[&str], ever: &[&str]) -> String {
+        let (throughout, ever) = (open(throughout), open(ever));
+        let truth = Truth { sums, position, meanwhile: sums, throughout: &throughout, ever: &ever };
+        word(json!([{"id": "a", "state": "live"}, {"id": "b", "state": "sent"}, {"id": "c", "state": "canceling"}]))
+            .differences("BTCUSDT", &truth)
+            .join("; ")
+    }
+
     #[test]
     fn equal_books_have_no_differences_whatever_is_on_its_way() {
-        let word = word(json!([{"id": "a", "state": "live"}, {"id": "b", "state": "sent"}, {"id": "c", "state": "canceling"}]));
+        let word = word(json!([]));
         assert!(word.is_in_step() && word.trades());
-        assert_eq!(word.differences("BTCUSDT", &EQUAL, 1_000_000, &open(&["a"])), Vec::<String>::new());
-        assert_eq!(word.differences("BTCUSDT", &EQUAL, 1_000_000, &open(&["a", "b", "c"])), Vec::<String>::new());
+        assert_eq!(found(&[EQUAL], 1_000_000, &["a"], &["a"]), "");
+        assert_eq!(found(&[EQUAL], 1_000_000, &["a", "b", "c"], &["a", "b", "c", "d"]), "");
+    }
+
+    #[test]
+    fn books_that_move_are_equal_at_the_instant_that_the_bot_shows() {
+        let (before, after) = (Sums { fills: 2, qty: 500_000, ..EQUAL }, Sums { fills: 4, qty: 0, ..EQUAL });
+        for position in [500_000, 1_000_000, 0] {
+            assert_eq!(found(&[before, EQUAL, after], position, &[], &["a"]), "");
+        }
+        // As many, and not the same.
+        assert!(found(&[before, Sums { qty: 2_000_000, ..EQUAL }, after], 0, &[], &["a"]).contains("sum of all executions"));
+        // So old that it must have heard more, and more than there is.
+        assert!(found(&[after], 0, &[], &["a"]).contains("3 executions at the bot, 4 to 4 at the exchange"));
+        assert!(found(&[before], 500_000, &[], &["a"]).contains("3 executions at the bot, 2 to 2 at the exchange"));
     }
 
     #[test]
     fn each_difference_is_named() {
-        let word = word(json!([{"id": "a", "state": "live"}]));
-        let found = |sums: Sums, position, ids: &[&str]| word.differences("BTCUSDT", &sums, position, &open(ids)).join("; ");
-        assert!(found(Sums { fills: 4, ..EQUAL }, 1_000_000, &["a"]).contains("3 executions at the bot, 4 at the exchange"));
-        assert!(found(Sums { fee: 0, ..EQUAL }, 1_000_000, &["a"]).contains("fees 0.50000000 at the bot"));
-        assert!(found(Sums { realized: 0, ..EQUAL }, 1_000_000, &["a"]).contains("realised"));
-        assert!(found(EQUAL, 0, &["a"]).contains("position"));
-        assert!(found(EQUAL, 1_000_000, &["a", "b"]).contains("unknown to the bot"));
-        assert!(found(EQUAL, 1_000_000, &[]).contains("not open at the exchange"));
+        assert!(
+            found(&[Sums { fills: 4, ..EQUAL }], 1_000_000, &["a"], &["a"]).contains("3 executions at the bot, 4 to 4 at the exchange")
+        );
+        assert!(found(&[Sums { fee: 0, ..EQUAL }], 1_000_000, &["a"], &["a"]).contains("fees 0.50000000 at the bot"));
+        assert!(found(&[Sums { realized: 0, ..EQUAL }], 1_000_000, &["a"], &["a"]).contains("realised"));
+        assert!(found(&[EQUAL], 7, &["a"], &["a"]).contains("position 0.01000000 at the bot, 0.00000007 at the exchange"));
+        assert!(found(&[EQUAL], 1_000_000, &["a", "d"], &["a", "d"]).contains("unknown to the bot"));
+        assert!(found(&[EQUAL], 1_000_000, &[], &[]).contains("not open at the exchange"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod books;
 mod ids;
 mod options;
+mod trace;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -18,8 +19,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::books::{Open, Ours, Sums, Word, position, stored};
+use self::books::{Open, Ours, Truth, Word, position, stored};
 use self::options::Options;
+use self::trace::{LAG, Trace};
 use self::verdict::{End, Killed, Round, Seen};
 use crate::children::{Program, Watchdog};
 use crate::http::get_json;
@@ -113,6 +115,9 @@ struct Run<'a> {
     address: SocketAddr,
     dashboard: SocketAddr,
     ours: Vec<Ours>,
+    trace: Trace,
+    /// Executions when the bot was last started, symbol by symbol: all of them are to be known before it is in step.
+    begun: Vec<u64>,
     /// Trade ids up to which stored executions were compared.
     compared: Vec<u64>,
     dice: u64,
@@ -140,13 +145,13 @@ struct Look {
     /// When the bot was asked.
     at: Instant,
     words: Vec<Word>,
-    /// Where they differ; `None` when the exchange's books changed meanwhile.
-    differences: Option<Vec<String>>,
+    /// Where they differ.
+    differences: Vec<String>,
 }
 
 impl Look {
     fn is_equal(&self) -> bool {
-        self.differences.as_ref().is_some_and(Vec::is_empty)
+        self.differences.is_empty()
     }
 
     fn placed(&self) -> u64 {
@@ -178,6 +183,8 @@ impl<'a> Run<'a> {
             address,
             dashboard,
             ours: SYMBOLS.iter().map(|(symbol, ..)| Ours::of(symbol)).collect(),
+            trace: Trace::default(),
+            begun: vec![0; SYMBOLS.len()],
             compared: vec![0; SYMBOLS.len()],
             dice: options.seed,
             seen: Seen { options: options.clone(), rounds: Vec::new(), samples: 0, faults: BTreeMap::new(), end: None },
@@ -218,11 +225,13 @@ impl<'a> Run<'a> {
         if life.bot.must_run().is_ok() {
             round.killed = self.until_it_dies(&mut life, &mut round)?;
         }
-        self.follow()?;
+        self.observe(&mut round)?;
         let fills = self.fills();
-        let down = Duration::from_secs_f64(self.roll() * DOWN_MAX);
-        std::thread::sleep(down);
-        self.follow()?;
+        let until = Instant::now() + Duration::from_secs_f64(self.roll() * DOWN_MAX);
+        while Instant::now() < until {
+            std::thread::sleep(SAMPLE_EVERY.min(until.saturating_duration_since(Instant::now())));
+            self.observe(&mut round)?;
+        }
         round.missed = self.fills() - fills;
         let (before, mut life) = (self.struck()?, self.begin(number, Start::First)?);
         self.recover(&mut life, &mut round)?;
@@ -240,7 +249,7 @@ impl<'a> Run<'a> {
         Ok((life, round))
     }
 
-    fn begin(&self, number: u32, start: Start) -> Result<Life> {
+    fn begin(&mut self, number: u32, start: Start) -> Result<Life> {
         let mut command = Command::new(self.binary);
         command.arg("run").arg("--config").arg(self.out.join("plimsoll.yaml"));
         command.env("PLIMSOLL_BINANCE_API_KEY", KEY).env("PLIMSOLL_BINANCE_API_SECRET", SECRET);
@@ -252,6 +261,7 @@ impl<'a> Run<'a> {
                 drop(std::fs::remove_file(self.log(old, start)));
             }
         }
+        self.begun = self.counts();
         let began = Instant::now();
         let bot = Program::start(self.watchdog, "the bot", command, &self.log(number, start))?;
         Ok(Life { bot, number, began })
@@ -279,9 +289,9 @@ impl<'a> Run<'a> {
                     round.placed_early |= look.placed() > 0;
                     return Ok(());
                 }
-                last = match &look.differences {
-                    Some(differences) if !differences.is_empty() => differences.join("; "),
-                    _ => format!("closed: {:?}", look.words.iter().map(|word| &word.closed).collect::<Vec<_>>()),
+                last = match look.is_equal() {
+                    false => look.differences.join("; "),
+                    true => format!("closed: {:?}", look.words.iter().map(|word| &word.closed).collect::<Vec<_>>()),
                 };
             }
             std::thread::sleep(LOOK_EVERY);
@@ -315,7 +325,7 @@ impl<'a> Run<'a> {
     /// Waits until books are seen to be equal while it trades.
     fn settle(&mut self, life: &mut Life, round: &mut Round) -> Result<()> {
         let (began, before) = (Instant::now(), self.struck()?);
-        let mut last = "the exchange's books never stood still".to_owned();
+        let mut last = "the bot does not answer".to_owned();
         while began.elapsed() < SETTLE_MAX {
             if !lives(life, round) {
                 return Ok(());
@@ -325,7 +335,7 @@ impl<'a> Run<'a> {
                     round.settled = Some(began.elapsed());
                     return Ok(());
                 }
-                last = look.differences.map_or(last, |differences| differences.join("; "));
+                last = look.differences.join("; ");
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -397,14 +407,15 @@ impl<'a> Run<'a> {
     /// Looks for orders that are there twice.
     fn sample(&mut self, life: &mut Life, until: Instant, round: &mut Round) -> Result<()> {
         while Instant::now() < until && lives(life, round) {
-            self.open(round)?;
+            self.observe(round)?;
             std::thread::sleep(SAMPLE_EVERY.min(until.saturating_duration_since(Instant::now())));
         }
         Ok(())
     }
 
-    /// The exchange's open orders; two of a slot at any time are wrong.
-    fn open(&mut self, round: &mut Round) -> Result<Open> {
+    /// Looks at the exchange's executions and open orders; two of a slot at any time are wrong.
+    fn observe(&mut self, round: &mut Round) -> Result<()> {
+        self.ours.iter_mut().try_for_each(|ours| ours.follow(self.address))?;
         let open = Open::ask(self.address)?;
         self.seen.samples += 1;
         for wrong in open.wrong() {
@@ -412,38 +423,44 @@ impl<'a> Run<'a> {
                 round.wrong.push(wrong);
             }
         }
-        Ok(open)
+        self.trace.push(Instant::now(), self.counts(), open);
+        Ok(())
     }
 
     /// Asks the exchange, the bot, and the exchange again; `None` while the bot does not answer.
     fn look(&mut self, round: &mut Round) -> Result<Option<Look>> {
         self.exchange.must_run()?;
-        self.follow()?;
-        let (sums, open) = (self.sums(), self.open(round)?);
-        let at = Instant::now();
+        self.observe(round)?;
+        let (at, before) = (Instant::now(), self.counts());
         let words: Result<Vec<Word>> = SYMBOLS.iter().map(|(symbol, ..)| Word::ask(self.dashboard, symbol)).collect();
         let Ok(words) = words else { return Ok(None) };
         let positions = SYMBOLS.iter().map(|(symbol, ..)| position(self.address, symbol)).collect::<Result<Vec<i128>>>()?;
-        self.follow()?;
-        if (self.sums(), self.open(round)?) != (sums.clone(), open.clone()) {
-            return Ok(Some(Look { at, words, differences: None }));
+        self.observe(round)?;
+        let Some(window) = self.trace.window(at) else {
+            let differences = vec![format!("nobody looked at the exchange {LAG:?} before the bot was asked")];
+            return Ok(Some(Look { at, words, differences }));
+        };
+        let mut differences = Vec::new();
+        for (index, ((symbol, ..), word)) in SYMBOLS.iter().zip(&words).enumerate() {
+            let truth = Truth {
+                sums: self.ours[index].since(window.fills[index].max(self.begun[index])),
+                position: positions[index],
+                meanwhile: self.ours[index].since(before[index]),
+                throughout: &window.throughout,
+                ever: &window.ever,
+            };
+            differences.extend(word.differences(symbol, &truth));
         }
-        let all = SYMBOLS.iter().zip(&words).zip(sums.iter().zip(&positions));
-        let differences =
-            all.flat_map(|(((symbol, ..), word), (sums, position))| word.differences(symbol, sums, *position, &open)).collect();
-        Ok(Some(Look { at, words, differences: Some(differences) }))
+        Ok(Some(Look { at, words, differences }))
     }
 
-    fn follow(&mut self) -> Result<()> {
-        self.ours.iter_mut().try_for_each(|ours| ours.follow(self.address))
-    }
-
-    fn sums(&self) -> Vec<Sums> {
-        self.ours.iter().map(|ours| ours.sums).collect()
+    /// Executions at the exchange as far as they were followed, symbol by symbol.
+    fn counts(&self) -> Vec<u64> {
+        self.ours.iter().map(Ours::fills).collect()
     }
 
     fn fills(&self) -> u64 {
-        self.ours.iter().map(|ours| ours.sums.fills).sum()
+        self.counts().iter().sum()
     }
 
     /// How often each fault has struck so far.
@@ -562,10 +579,12 @@ fn kill(life: &mut Life) -> Result<()> {
 }
 
 /// The bot's configuration. A short receive window leaves more of the time for trading: after a restart it is waited for.
+/// The market is made up and fast, so that neither its falls nor the many cancellations are to stop opening.
 fn configuration(data: &Path, exchange: SocketAddr, dashboard: SocketAddr) -> String {
     let mut text = format!(
         "exchange: binance\ndata_dir: {}\non_stop: cancel\nbinance:\n  rest_url: http://{exchange}\n  websocket_url: ws://{exchange}\n  \
-         recv_window: 2s\nrisk_control:\n  orders_per_10s: 300\n  max_exposure: 100000\n  max_drawdown_percent: 90\nstorage:\n  \
+         recv_window: 2s\nrisk_control:\n  orders_per_10s: 300\n  max_exposure: 100000\n  max_drawdown_percent: 90\n  enabled: false\n  \
+         max_cancels_per_minute: 0\nstorage:\n  \
          flush_interval: 1s\nweb:\n  listen: {dashboard}\nlog:\n  level: info\ntrading:\n  slot_cleanup_interval: 10s\n  symbols:\n",
         data.display()
     );

@@ -247,15 +247,15 @@ impl Seen {
     }
 }
 
-/// Median, ninth tenth and longest.
+/// Median, nine tenths, 99 of a hundred, and the longest.
 fn spread(mut times: Vec<Duration>) -> String {
     times.sort();
     let at = |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1)));
-    match (at(50), at(90), times.last()) {
-        (Some(half), Some(ninth), Some(last)) => {
+    match (at(50), at(90), at(99), times.last()) {
+        (Some(half), Some(ninth), Some(most), Some(last)) => {
             let show =
                 |time: &Duration| if *time < Duration::from_secs(60) { format!("{:.2} s", time.as_secs_f64()) } else { seconds(*time) };
-            format!("p50 {}, p90 {}, longest {}", show(half), show(ninth), show(last))
+            format!("p50 {}, p90 {}, p99 {}, longest {}", show(half), show(ninth), show(most), show(last))
         }
         _ => "none".to_owned(),
     }

@@ -4,7 +4,7 @@
 use crate::options::Options;
 use crate::seat::Seat;
 use plimsoll_bounded::{Grant, Grants, Plan};
-use plimsoll_engine::{Account, AccountConfig, Boot, Engine, EngineConfig};
+use plimsoll_engine::{Account, AccountConfig, Boot, Countdown, Engine, EngineConfig};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Session, SessionConfig};
@@ -95,7 +95,7 @@ impl Ground {
             order_quote: i128::from(options.order) * 100_000_000,
             markets: CounterMarkets::MadeUp,
             batch: None,
-            guard: GuardConfig::OFF,
+            guard: GuardConfig { stop_loss: options.stop_loss, ..GuardConfig::OFF },
         }
     }
 
@@ -180,7 +180,11 @@ pub(crate) fn engine(
         },
         gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: ground.guard },
         interval,
-        countdown: None,
+        countdown: (!options.countdown.is_zero()).then(|| Countdown {
+            after: options.countdown,
+            every: options.countdown / 3,
+            foreign: false,
+        }),
     };
     Ok(Engine::new(instrument, config, Box::new(grid), boot)?)
 }

@@ -209,6 +209,11 @@ pub struct Options {
     pub foreign: u8,
     /// When the process is killed for the first time, before anything but state is on disk; zero when it is not.
     pub killed_at: Duration,
+    /// Stop-loss of each symbol, in millionths; zero when there is none. In peace an operator re-arms what it has latched.
+    pub stop_loss: u32,
+    /// Time after which the exchange withdraws the orders of a bot that is silent; zero for never. Only where nobody else has
+    /// orders, since it takes those too.
+    pub countdown: Duration,
     /// Rates in millionths, by the number of the fault.
     pub rates: [u32; Fault::ALL.len()],
 }
@@ -241,12 +246,16 @@ impl Options {
             left_open: [0, 0, 0, 12][up_to(3) as usize],
             foreign: [0, 0, 0, 5][up_to(3) as usize],
             killed_at: Duration::from_millis([0, 0, 1, 1][up_to(3) as usize] * (4_000 + up_to(6_000))),
+            stop_loss: [0, 0, 1][up_to(2) as usize] * (3_000 + up_to(17_000) as u32),
+            countdown: Duration::from_secs([0, 15][up_to(1) as usize]),
             rates,
         };
         // What the account cannot pay for is no order; exposure is worth some orders where it is short, and more where it is not.
         let order = if drawn.order * 10 > drawn.wallet * u32::from(drawn.leverage) { 250 } else { drawn.order };
         let exposure = if drawn.exposure < 100 { drawn.exposure * order } else { drawn.exposure.max(40 * order) };
-        Self { order, exposure, ..drawn }
+        let alone = drawn.foreign == 0 && drawn.rate(Fault::HandOrder) == 0;
+        let countdown = if alone { drawn.countdown } else { Duration::ZERO };
+        Self { order, exposure, countdown, ..drawn }
     }
 
     /// How often something goes wrong, in millionths.
@@ -282,11 +291,12 @@ impl fmt::Display for Options {
             windows.0,
             windows.1,
         )?;
-        let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, .. } = self;
+        let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, stop_loss, countdown, .. } = self;
         write!(
             f,
-            "exposure {exposure}, orders of {order}, {left_open} orders of ours and {foreign} of others open before, killed at {} s, funding every {} s, weight {weight}:",
+            "exposure {exposure}, orders of {order}, {left_open} orders of ours and {foreign} of others open before, killed at {} s, stop-loss {stop_loss} ppm, countdown {} s, funding every {} s, weight {weight}:",
             killed_at.as_secs_f32(),
+            countdown.as_secs(),
             funding_every.as_secs()
         )?;
         self.faults().try_for_each(|(fault, rate)| write!(f, " {}={:.6}", fault.as_str(), f64::from(rate) / 1e6))

@@ -151,6 +151,8 @@ impl Script {
             left_open: 0,
             foreign: 0,
             killed_at: Duration::ZERO,
+            stop_loss: 0,
+            countdown: Duration::ZERO,
             rates: [0; Fault::ALL.len()],
         };
         let listing = Listing { instrument: setup.instrument, start: setup.bid, ..Listing::btcusdt() };

@@ -47,6 +47,12 @@ fn candidates(options: &Options) -> Vec<Options> {
         smaller.push(Options { trouble: options.trouble / 2, ..options.clone() });
         smaller.push(Options { trouble: options.trouble * 3 / 4, ..options.clone() });
     }
+    if options.stop_loss > 0 {
+        smaller.push(Options { stop_loss: 0, ..options.clone() });
+    }
+    if options.countdown > Duration::ZERO {
+        smaller.push(Options { countdown: Duration::ZERO, ..options.clone() });
+    }
     if options.killed_at > Duration::ZERO {
         smaller.push(Options { killed_at: Duration::ZERO, ..options.clone() });
     }

@@ -60,6 +60,8 @@ pub fn soak(span: Duration, every: Duration, mut look: impl FnMut(&Sizes)) -> an
         left_open: 0,
         foreign: 0,
         killed_at: Duration::ZERO,
+        stop_loss: 0,
+        countdown: Duration::ZERO,
         rates: [0; Fault::ALL.len()],
     };
     let mut world = World::on(&options, Ground::drawn(&options), false)?;

@@ -296,11 +296,11 @@ impl Sink for Collector {
         match &event {
             Event::Fills(page) => {
                 // A resting buy fills at its level's price, and its id tells the level: together they tell where the grid lies.
-                let buys = page.fills.iter().filter(|fill| fill.maker && fill.side == Side::Buy).filter_map(|fill| {
+                let mut buys = page.fills.iter().filter(|fill| fill.maker && fill.side == Side::Buy).filter_map(|fill| {
                     let leg = fill.id.filter(|id| id.tag() == self.cfg.0)?.leg();
                     Some((leg, fill.price)).filter(|(leg, _)| leg.strategy() == 0)
                 });
-                if let (Some((leg, price)), Some((interval, anchor))) = (buys.last(), self.grids.get_mut(symbol.usize())) {
+                if let (Some((leg, price)), Some((interval, anchor))) = (buys.next_back(), self.grids.get_mut(symbol.usize())) {
                     let offset = interval.units().checked_mul(-i64::from(leg.index()));
                     *anchor = offset.and_then(|offset| price.offset(offset)).or(*anchor);
                 }

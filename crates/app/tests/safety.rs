@@ -135,7 +135,7 @@ fn a_position_that_is_not_ours_is_named_and_nothing_is_traded_until_it_is_gone()
 fn g05_a_stop_that_flattens_leaves_neither_orders_nor_a_position_in_a_busy_market() {
     let desk = Desk::new("20");
     let mut bot = desk.bot("on_stop: flatten\n", "", "");
-    desk.wait_for("a position", |s| s["holding"].as_str().unwrap().trim_matches(['0', '.']) != "");
+    desk.wait_for("a position", |s| !s["holding"].as_str().unwrap().trim_matches(['0', '.']).is_empty());
     assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
     assert!(desk.open().is_empty() && desk.is_flat(), "{:?}, position {}", desk.open(), desk.position());
 }

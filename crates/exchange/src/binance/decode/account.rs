@@ -423,33 +423,6 @@ pub fn hedge_mode(body: &[u8]) -> Result<bool, DecodeError> {
     Ok(parse::<Wire>("positionSide/dual", body)?.dual_side_position.0)
 }
 
-/// What a key may do (`apiRestrictions`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct KeyRights {
-    /// Move money out of the account.
-    pub withdraw: bool,
-    /// Trade futures.
-    pub futures: bool,
-    /// Be used from some addresses only.
-    pub bound_to_addresses: bool,
-}
-
-/// Reads `apiRestrictions`.
-///
-/// # Errors
-/// A malformed body.
-pub fn api_restrictions(body: &[u8]) -> Result<KeyRights, DecodeError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Wire {
-        enable_withdrawals: Flag,
-        enable_futures: Flag,
-        ip_restrict: Flag,
-    }
-    let wire = parse::<Wire>("apiRestrictions", body)?;
-    Ok(KeyRights { withdraw: wire.enable_withdrawals.0, futures: wire.enable_futures.0, bound_to_addresses: wire.ip_restrict.0 })
-}
-
 /// Reads `multiAssetsMargin`: whether all assets together are margin.
 ///
 /// # Errors

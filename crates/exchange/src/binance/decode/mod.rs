@@ -11,16 +11,17 @@ mod market_reply;
 mod market_stream;
 mod orders;
 mod quick;
+mod rights;
 mod statistics;
 mod stream;
 mod user_stream;
 mod ws_api;
 
 pub use account::{
-    AccountInfo, AccountSettings, AdlQuantile, AssetBalance, Bracket, Brackets, CommissionRate, Countdown, Income, IncomeKind, KeyRights,
-    LeverageSet, ListenKey, MarginChange, MarginMoved, PositionInfo, SymbolConfig, account, account_settings, adl_quantiles,
-    api_restrictions, balances, commission_rate, countdown, done, fee_burn, hedge_mode, income, leverage_brackets, leverage_set,
-    listen_key, margin_changes, margin_moved, multi_assets, positions, symbol_configs,
+    AccountInfo, AccountSettings, AdlQuantile, AssetBalance, Bracket, Brackets, CommissionRate, Countdown, Income, IncomeKind, LeverageSet,
+    ListenKey, MarginChange, MarginMoved, PositionInfo, SymbolConfig, account, account_settings, adl_quantiles, balances, commission_rate,
+    countdown, done, fee_burn, hedge_mode, income, leverage_brackets, leverage_set, listen_key, margin_changes, margin_moved, multi_assets,
+    positions, symbol_configs,
 };
 pub use commands::{Command, Reply, ReplyId, command};
 pub use depth_stream::DepthUpdate;
@@ -34,6 +35,7 @@ pub use orders::{
     AlgoOrder, AlgoStatus, Amendment, BatchElement, ClientText, Listing, OrderKind, OrderReply, OrderTif, Origin, UserTrade, algo_order,
     algo_orders, amendments, batch, order, orders, user_trades,
 };
+pub use rights::{KeyRights, api_restrictions};
 pub use statistics::{AlgoCanceled, Statistic, StatisticKind, algo_canceled, statistics};
 pub use stream::{Message, decode};
 pub use user_stream::{

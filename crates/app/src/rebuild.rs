@@ -93,7 +93,7 @@ async fn rebuild(config: &Config, args: &RebuildArgs) -> anyhow::Result<ExitCode
         begins.push((symbol.symbol, stored));
     }
     let trading = Trading::start().context("cannot start the trading thread")?;
-    let session = Session::new(session_config(config, &venue, tag)?, run, &mut gateway)?;
+    let session = Session::new(session_config(config, &venue, tag, Vec::new())?, run, &mut gateway)?;
     let (booted, report) = reply();
     let found = Arc::new(Mutex::new(Vec::new()));
     let orders = Arc::new(OnceLock::new());

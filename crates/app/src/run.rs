@@ -27,7 +27,7 @@ use plimsoll_engine::{Account, Engine, EngineConfig};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Routing, Session, SessionConfig};
 use plimsoll_gateway::{Clock, Gateway, GatewayConfig, GatewayHandle};
-use plimsoll_market::{Event, Name, StopMode, Tag};
+use plimsoll_market::{Event, Name, StopMode, Symbol, Tag, Time};
 use plimsoll_monitor::{Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
@@ -294,7 +294,12 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let (booted, report) = reply();
     let router = Router::new(inlets, account_in.clone(), Arc::clone(&links), booted);
     let gateway_config = gateway_config(&config, &venue)?;
-    let session = session_config(&config, &venue, tag)?;
+    let mut funded_to = Vec::new();
+    for symbol in &config.symbols {
+        let stored = store.load(&Key { account: config.account, symbol: symbol.symbol }).await?;
+        funded_to.extend(stored.totals.filter(|t| t.funded_to > Time::ZERO).map(|totals| (symbol.symbol, totals.funded_to)));
+    }
+    let session = session_config(&config, &venue, tag, funded_to)?;
     if config.exchange == Exchange::Binance {
         check_key(&config, &venue.key, &session.signer, clock, venue.recv_window).await?;
     }
@@ -585,12 +590,12 @@ pub fn gateway_config(config: &Config, venue: &Venue) -> anyhow::Result<GatewayC
 ///
 /// # Errors
 /// Keys that cannot be ones.
-pub fn session_config(config: &Config, venue: &Venue, tag: Tag) -> anyhow::Result<SessionConfig> {
+pub fn session_config(config: &Config, venue: &Venue, tag: Tag, funded_to: Vec<(Symbol, Time)>) -> anyhow::Result<SessionConfig> {
     let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
     let symbols = config.symbols.iter().map(|s| s.symbol).collect();
     let (routing, recv_window) = (venue.routing, venue.recv_window);
     let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
-    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles })
+    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles, funded_to })
 }
 
 type Loops = Vec<(plimsoll_market::Symbol, Inlet, SymbolLoop)>;

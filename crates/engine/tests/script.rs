@@ -303,3 +303,15 @@ fn a_page_of_closing_executions_over_many_slots_fits() {
     w.check(w.page(fills, None), &[]);
     assert!(w.engine.status(w.now).holding.is_flat() && w.engine.status(w.now).slots.is_empty());
 }
+
+#[test]
+fn funding_told_again_counts_once() {
+    let mut w = World::trading();
+    let paid = |secs: u64, units| {
+        Event::Funding(Box::new(FundingPayment { amount: usdt(units), time: Time::from_millis(1_700_000_000_000 + secs * 1_000) }))
+    };
+    for event in [paid(1, -5), paid(1, -5), paid(2, -7), paid(1, -5)] {
+        w.feed(event);
+    }
+    assert_eq!(w.engine.status(w.now).pnl.funding, -12);
+}

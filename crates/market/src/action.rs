@@ -198,6 +198,8 @@ pub struct Totals {
     pub sold: Qty,
     /// Fees paid in other assets that could not be converted: how many executions.
     pub foreign_fees: u64,
+    /// The exchange's time of the last funding booked; zero before the first.
+    pub funded_to: Time,
 }
 
 impl Totals {
@@ -213,6 +215,7 @@ impl Totals {
         bought: Qty::ZERO,
         sold: Qty::ZERO,
         foreign_fees: 0,
+        funded_to: Time::ZERO,
     };
 }
 

@@ -109,7 +109,19 @@ impl Plan {
         }
         if !totals.is_empty() {
             use totals::Column as C;
-            let sums = [C::Watermark, C::Holding, C::Cost, C::Realized, C::Fees, C::Funding, C::Fills, C::Bought, C::Sold, C::ForeignFees];
+            let sums = [
+                C::Watermark,
+                C::Holding,
+                C::Cost,
+                C::Realized,
+                C::Fees,
+                C::Funding,
+                C::Fills,
+                C::Bought,
+                C::Sold,
+                C::ForeignFees,
+                C::FundedNs,
+            ];
             let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(sums).to_owned();
             totals::Entity::insert_many(totals).on_conflict(known).exec_without_returning(to).await?;
         }
@@ -143,7 +155,7 @@ pub(crate) async fn account(db: &Db, name: &Name, record: &AccountRecord) -> Res
     .await
 }
 
-/// Forgets the executions of a symbol after one, its slots and totals; durable.
+/// Forgets the executions of a symbol after one, its slots, and what its totals say of them; durable.
 pub(crate) async fn forget_books(db: &Db, key: &Key, after: TradeId) -> Result<(), StoreError> {
     durable(db, "storage.forget", async |to| {
         let (account, symbol) = (key.account.as_str(), key.symbol.as_str());
@@ -151,7 +163,18 @@ pub(crate) async fn forget_books(db: &Db, key: &Key, after: TradeId) -> Result<(
         fills.filter(fills::Column::TradeId.gt(after.0 as i64)).exec(to).await?;
         let slots = slots::Entity::delete_many().filter(slots::Column::Account.eq(account)).filter(slots::Column::Symbol.eq(symbol));
         slots.exec(to).await?;
-        let totals = totals::Entity::delete_many().filter(totals::Column::Account.eq(account)).filter(totals::Column::Symbol.eq(symbol));
+        // Funding is not among executions: what is known of it stays.
+        use totals::Column as C;
+        let zero = |column| (column, sea_orm::sea_query::Expr::value(0_i64));
+        let nothing = |column| (column, sea_orm::sea_query::Expr::value("0"));
+        let mut totals = totals::Entity::update_many().filter(C::Account.eq(account)).filter(C::Symbol.eq(symbol));
+        totals = totals.col_expr(C::Watermark, sea_orm::sea_query::Expr::value(after.0 as i64));
+        for (column, value) in [C::Holding, C::Fills, C::Bought, C::Sold, C::ForeignFees].map(zero) {
+            totals = totals.col_expr(column, value);
+        }
+        for (column, value) in [C::Cost, C::Realized, C::Fees].map(nothing) {
+            totals = totals.col_expr(column, value);
+        }
         totals.exec(to).await.map(drop)
     })
     .await

@@ -181,6 +181,7 @@ pub(crate) mod totals {
         pub bought: i64,
         pub sold: i64,
         pub foreign_fees: i64,
+        pub funded_ns: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

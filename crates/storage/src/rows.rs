@@ -190,7 +190,7 @@ pub(crate) fn read_slot(row: &slots::Model) -> Result<SlotRow, StoreError> {
 }
 
 pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
-    let Totals { watermark, holding, cost, realized, fees, funding, fills, bought, sold, foreign_fees } = *sums;
+    let Totals { watermark, holding, cost, realized, fees, funding, fills, bought, sold, foreign_fees, funded_to } = *sums;
     totals::ActiveModel {
         account: Set(key.account.to_string()),
         symbol: Set(key.symbol.to_string()),
@@ -204,6 +204,7 @@ pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
         bought: Set(bought.units() as i64),
         sold: Set(sold.units() as i64),
         foreign_fees: Set(foreign_fees as i64),
+        funded_ns: Set(nanos(funded_to)),
     }
 }
 
@@ -220,6 +221,7 @@ pub(crate) fn read_totals(row: &totals::Model) -> Result<Totals, StoreError> {
         bought: column.qty("bought", row.bought)?,
         sold: column.qty("sold", row.sold)?,
         foreign_fees: row.foreign_fees as u64,
+        funded_to: Time::from_nanos(row.funded_ns.unsigned_abs()),
     })
 }
 

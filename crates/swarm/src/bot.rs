@@ -121,6 +121,7 @@ impl Bot {
             recv_window: RECV_WINDOW,
             leverage: Some(options.leverage),
             candles: 0,
+            funded_to: Vec::new(),
         };
         let session = Session::new(config, run, &mut Grants::detached(&plan))?;
         let quote = Asset::new("USDT")?;

@@ -216,7 +216,8 @@ impl Session {
                 Some(index) if index.usize() < self.symbols.len() => {}
                 Some(_) => {
                     let Some(book) = self.books.pop() else { continue };
-                    let funding_after = self.offset.exchange_time(now);
+                    let known = self.config.funded_to.iter().find(|(name, _)| *name == symbol).map(|(_, time)| *time);
+                    let funding_after = known.unwrap_or(self.offset.exchange_time(now));
                     // Both were planned for every configured symbol.
                     let _room = self.symbols.push(SymbolState::new(symbol, book, funding_after));
                 }

@@ -178,6 +178,9 @@ pub const STOP_WAIT: Duration = Duration::from_secs(3);
 pub const OUTPUTS_BASE: usize = REQUESTS_MAX + TRADES_PAGE as usize / 100 + 1 + 3 * BALANCES_MAX + 16;
 const _: () = assert!(OUTPUTS_BASE > REQUESTS_MAX + CANDLES_MAX as usize + 16);
 
+/// Funding payments asked for in one request: the most that the exchange gives.
+pub const INCOME_PAGE: u16 = 1_000;
+
 /// Candles of the past that are fetched at most: as many as cost a weight of 1.
 pub const CANDLES_MAX: u16 = 98;
 

@@ -57,6 +57,10 @@ impl Session {
         match role.shard() {
             None => {
                 self.link(Feed::Account, true, out);
+                // What was paid while nobody listened.
+                if !self.user_seen && !self.config.funded_to.is_empty() {
+                    self.funding.hint(now);
+                }
                 if self.user_seen {
                     // What happened meanwhile: balances, and funding that nobody hinted at.
                     self.balances_at = Some(now);

@@ -4,7 +4,7 @@ use super::config::Routing;
 use super::conns::Role;
 use super::core::Session;
 use super::jobs::Job;
-use super::limits::{BOOK_SNAPSHOT_LEVELS, TRADES_PAGE};
+use super::limits::{BOOK_SNAPSHOT_LEVELS, INCOME_PAGE, TRADES_PAGE};
 use super::user::ListenKey;
 use crate::SymbolIndex;
 use crate::binance::encode::{self, DepthSpeed, Interval, OrderRef, RequestSpec, ResponseType, Route, Security, Stream};
@@ -133,7 +133,7 @@ fn account_request(query: &mut String, job: Job) -> RequestSpec {
         Job::KeepAlive => encode::listen_key_keep(query),
         Job::AllPositions => encode::position_risk(query, None),
         Job::AllOpenOrders => encode::open_orders(query, None),
-        Job::Income(from) => encode::income(query, None, Some("FUNDING_FEE"), Some(from), 1_000),
+        Job::Income(from) => encode::income(query, None, Some("FUNDING_FEE"), Some(from), INCOME_PAGE),
         Job::Clock => encode::server_time(query),
         Job::Place(_)
         | Job::Cancel(_)

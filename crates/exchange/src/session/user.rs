@@ -6,7 +6,7 @@ use super::conns::ConnState;
 use super::core::Session;
 use super::io::{ConnId, Outputs};
 use super::jobs::Job;
-use super::limits::{FUNDING_ATTEMPTS, FUNDING_DELAY, LISTEN_KEY_ATTEMPTS, LISTEN_KEY_EVERY};
+use super::limits::{FUNDING_ATTEMPTS, FUNDING_DELAY, INCOME_PAGE, LISTEN_KEY_ATTEMPTS, LISTEN_KEY_EVERY};
 use crate::SymbolIndex;
 use crate::binance::decode::{self, AccountConfig, AccountReason, AccountUpdate, IncomeKind, OrderUpdate};
 use core::time::Duration;
@@ -50,12 +50,14 @@ impl ListenKey {
 #[derive(Clone, Debug)]
 pub(super) struct Funding {
     at: Option<Time>,
+    /// Where the next page begins, when the last one was full.
+    from: Option<Time>,
     backoff: Backoff,
 }
 
 impl Funding {
     pub(super) fn new() -> Self {
-        Self { at: None, backoff: Backoff::default() }
+        Self { at: None, from: None, backoff: Backoff::default() }
     }
 
     /// Notes that there may be payments to fetch.
@@ -87,7 +89,8 @@ impl Session {
         if due(self.funding.due_at()) {
             // From a while before the last one told, since symbols are booked one after the other.
             let known = self.symbols.iter().map(|s| s.funding_after.millis()).min().unwrap_or(0);
-            return Some((Job::Income(Time::from_millis(known.saturating_sub(60_000))), SymbolIndex::ANY));
+            let from = self.funding.from.unwrap_or(Time::from_millis(known.saturating_sub(60_000)));
+            return Some((Job::Income(from), SymbolIndex::ANY));
         }
         None
     }
@@ -199,6 +202,13 @@ impl Session {
             }
         };
         self.funding.backoff.reset();
+        // There may be more than a page of them; each page begins where the last one ended, so that there is an end.
+        let newest = payments.iter().map(|p| p.time).max();
+        let more = payments.len() >= usize::from(INCOME_PAGE) && newest > self.funding.from;
+        self.funding.from = newest.filter(|_| more);
+        if more {
+            self.funding.at = Some(now);
+        }
         let mut payments: Vec<_> = payments.into_iter().filter(|p| p.kind == IncomeKind::FundingFee).collect();
         payments.sort_by_key(|p| p.time);
         for payment in payments {

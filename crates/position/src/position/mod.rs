@@ -344,6 +344,11 @@ impl Position {
                 Changes::NONE
             }
             Event::Funding(payment) => {
+                // Told again after a restart, it is booked already.
+                if payment.time <= self.totals.funded_to {
+                    return Changes::NONE;
+                }
+                self.totals.funded_to = payment.time;
                 if payment.amount.asset == self.instrument.quote {
                     self.totals.funding += payment.amount.units;
                 }

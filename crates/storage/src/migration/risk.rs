@@ -4,7 +4,7 @@ use sea_orm::DeriveIden;
 use sea_orm_migration::sea_query::{ColumnDef, Table};
 use sea_orm_migration::{DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait};
 
-/// Adds state.lock_rule, state.lock_until_ns, state.closing, state.idle and account_state.
+/// Adds state.lock_rule, state.lock_until_ns, state.closing, state.idle, totals.funded_ns and account_state.
 pub(super) struct Risk;
 
 impl MigrationName for Risk {
@@ -28,6 +28,10 @@ impl MigrationTrait for Risk {
                 manager.alter_table(Table::alter().table(T::State).add_column(column).to_owned()).await?;
             }
         }
+        if !manager.has_column("totals", "funded_ns").await? {
+            let funded = ColumnDef::new(C::FundedNs).big_integer().not_null().default(0).to_owned();
+            manager.alter_table(Table::alter().table(T::Totals).add_column(funded).to_owned()).await?;
+        }
         let mut account = Table::create();
         account.table(T::AccountState).if_not_exists();
         account.col(ColumnDef::new(C::Account).text().not_null().primary_key());
@@ -44,6 +48,7 @@ impl MigrationTrait for Risk {
 #[derive(DeriveIden)]
 enum T {
     State,
+    Totals,
     AccountState,
 }
 
@@ -54,6 +59,7 @@ enum C {
     Closing,
     Idle,
     Basis,
+    FundedNs,
     Account,
     Peak,
     Latched,

@@ -137,6 +137,7 @@ fn extreme() -> Record {
         bought: qty,
         sold: qty,
         foreign_fees: u64::MAX,
+        funded_to: Time::from_millis(9),
     };
     let slot = SlotRow { leg, held: qty, cost: Notional::from_units(i128::MAX) };
     Record {

@@ -84,6 +84,7 @@ fn config(symbols: &[&'static str], routing: Routing) -> SessionConfig {
         recv_window: Duration::from_secs(5),
         leverage: Some(5),
         candles: 0,
+        funded_to: Vec::new(),
     }
 }
 

@@ -324,3 +324,28 @@ fn money_that_comes_by_a_transfer_is_told_as_such_before_the_balance() {
     }
     world.expect(&["account transfer 100.00000000 USDT", "account balance USDT 100100000000", "account balance USDT 100100000000"]);
 }
+
+#[test]
+fn funding_paid_while_nobody_listened_is_fetched_page_by_page_and_told_once() {
+    let mut world = World::new(&["BTCUSDT", "ETHUSDT"], Routing::Routed);
+    let paid = |n: u64| START - 3_600_000 + n * 1_000;
+    // ETHUSDT has nothing booked: it counts from the start.
+    world.session.config.funded_to = vec![(plimsoll_market::Symbol::new("BTCUSDT").unwrap(), Time::from_millis(paid(1)))];
+    let row = |symbol: &str, n: u64| {
+        format!(
+            r#"{{"symbol":"{symbol}","incomeType":"FUNDING_FEE","income":"-0.05000000","asset":"USDT","info":"FUNDING_FEE","time":{},"tranId":{n},"tradeId":""}}"#,
+            paid(n)
+        )
+    };
+    // A full page of another symbol stands before ours; asked for from its beginning again, it would never end.
+    let mut first: Vec<String> = (0..999).map(|n| row("ETHUSDT", n)).collect();
+    first.push(row("BTCUSDT", 999));
+    world.rule("v1/income", ok(format!("[{}]", first.join(","))), 1);
+    world.rule("v1/income", ok(format!("[{},{}]", row("BTCUSDT", 999), row("BTCUSDT", 1_000))), 1);
+    world.input(Input::Start);
+    world.advance_alive(Duration::from_secs(10));
+    let told = world.log.iter().filter(|line| line.contains("0 funding")).count();
+    let of_others = world.log.iter().filter(|line| line.contains("1 funding")).count();
+    assert_eq!((told, of_others, world.sent("v1/income")), (2, 0, 2), "{:#?}", world.log);
+    assert_eq!((world.sent(&format!("startTime={}", paid(1) - 60_000)), world.sent(&format!("startTime={}", paid(999)))), (1, 1));
+}

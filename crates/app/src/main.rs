@@ -23,6 +23,7 @@ mod signals;
 mod testnet;
 mod threads;
 mod trade;
+mod venue;
 mod watch;
 
 use std::process::ExitCode;

@@ -6,9 +6,10 @@
 use crate::config::Config;
 use crate::memory::{Memory, exchange_name, plan, seal};
 use crate::preflight::price;
-use crate::run::{BOOT_TIMEOUT, PART_TIMEOUT, gateway_config, session_config, store_config, tag, venue};
+use crate::run::{BOOT_TIMEOUT, PART_TIMEOUT, store_config};
 use crate::screen;
 use crate::threads::{Trading, edge};
+use crate::venue::{gateway_config, session_config, tag, venue};
 use anyhow::{Context, bail};
 use clap::Args;
 use plimsoll_bounded::{ReplySender, Tasks, reply};

@@ -11,23 +11,23 @@ use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
 use crate::preflight::{check_key, check_weight, findings, free, price};
 use crate::profiles::{LeakProfiles, Profiles};
+use crate::screen;
 use crate::signals::Signals;
 use crate::threads::{Trading, edge};
 use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
     SymbolParts, boot, lanes,
 };
+use crate::venue::{gateway_config, session_config, tag, told_while_waiting, venue};
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
-use crate::{screen, secret};
 use anyhow::{Context, bail};
 use plimsoll_bounded::{
     Grants, Ledger, List, Pool, PoolSpec, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch,
 };
 use plimsoll_engine::{Account, Engine, EngineConfig};
-use plimsoll_exchange::binance::sign::{Secret, Signer};
-use plimsoll_exchange::session::{Routing, Session, SessionConfig};
-use plimsoll_gateway::{Clock, Gateway, GatewayConfig, GatewayHandle};
-use plimsoll_market::{Event, Name, StopMode, Symbol, Tag, Time};
+use plimsoll_exchange::session::Session;
+use plimsoll_gateway::{Clock, Gateway, GatewayHandle};
+use plimsoll_market::{Event, StopMode, Time};
 use plimsoll_monitor::{Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
@@ -40,7 +40,6 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// How long the exchange may take to tell all that a start needs.
 pub const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -185,64 +184,6 @@ async fn forget(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What to do about keys that are missing.
-const WITHOUT_KEYS: &str = "a real exchange wants keys; to try without them set `exchange: local`";
-
-/// Where to trade, and with what keys.
-pub struct Venue {
-    /// Address of REST.
-    pub rest: String,
-    websocket: String,
-    routing: Routing,
-    key: Zeroizing<String>,
-    secret: Zeroizing<String>,
-    recv_window: Duration,
-}
-
-/// Where to trade; starts the local exchange when it is that.
-///
-/// # Errors
-/// Missing keys, or a local exchange that does not start.
-pub async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: &Tasks) -> anyhow::Result<(Venue, Option<Local>)> {
-    match config.exchange {
-        Exchange::Local => {
-            let grants = grants.context("the local exchange was not planned")?;
-            let local = Local::start(config, fresh, grants, tasks).await?;
-            let venue = Venue {
-                rest: local.rest(),
-                websocket: local.websocket(),
-                routing: Routing::Routed,
-                key: Zeroizing::new(local.key().to_owned()),
-                secret: Zeroizing::new(local.secret().to_owned()),
-                recv_window: Duration::from_secs(5),
-            };
-            Ok((venue, Some(local)))
-        }
-        Exchange::Binance => {
-            let binance = &config.binance;
-            let venue = Venue {
-                rest: binance.rest_url.clone(),
-                websocket: binance.websocket_url.clone(),
-                routing: if binance.routed { Routing::Routed } else { Routing::Legacy },
-                key: Zeroizing::new(secret::read("API key of Binance", &binance.key).context(WITHOUT_KEYS)?),
-                secret: Zeroizing::new(secret::read("API secret of Binance", &binance.secret).context(WITHOUT_KEYS)?),
-                recv_window: binance.recv_window,
-            };
-            Ok((venue, None))
-        }
-    }
-}
-
-/// The mark of this account in every client id: 16 bits of FNV-1a over exchange and account.
-pub fn tag(exchange: &str, account: &Name) -> Tag {
-    let hash = exchange
-        .bytes()
-        .chain([b':'])
-        .chain(account.as_str().bytes())
-        .fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    Tag((hash ^ hash >> 16) as u16)
-}
-
 async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>, left: Arc<OnceLock<String>>) -> anyhow::Result<Running> {
     // 1. Memory first: what does not fit is not begun.
     let store_config = store_config(&config)?;
@@ -305,7 +246,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     }
     let session = Session::new(session, run, &mut gateway)?;
     let gateway = trading.within(|| Gateway::spawn(&gateway_config, session, router, clock, &trading_tasks, &mut gateway))?;
-    let report = match report.wait(BOOT_TIMEOUT).await {
+    let report = match told_while_waiting(report.wait(BOOT_TIMEOUT), &gateway, exchange).await {
         Ok(Ok(report)) => report,
         Ok(Err(failure)) => bail!("{exchange} does not let us begin: {failure}"),
         Err(_) => {
@@ -574,28 +515,6 @@ struct Seat {
     inlet: Inlet,
     inbox: Inbox,
     grants: Grants,
-}
-
-/// Where the exchange is connected to.
-///
-/// # Errors
-/// Addresses that cannot be ones.
-pub fn gateway_config(config: &Config, venue: &Venue) -> anyhow::Result<GatewayConfig> {
-    let owner = format!("{}:{}", exchange_name(config), config.account);
-    GatewayConfig::new(&owner, &venue.rest, &venue.websocket, &venue.key)
-        .map_err(|mistakes| anyhow::anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
-}
-
-/// How the exchange is dealt with.
-///
-/// # Errors
-/// Keys that cannot be ones.
-pub fn session_config(config: &Config, venue: &Venue, tag: Tag, funded_to: Vec<(Symbol, Time)>) -> anyhow::Result<SessionConfig> {
-    let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
-    let symbols = config.symbols.iter().map(|s| s.symbol).collect();
-    let (routing, recv_window) = (venue.routing, venue.recv_window);
-    let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
-    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles, funded_to })
 }
 
 type Loops = Vec<(plimsoll_market::Symbol, Inlet, SymbolLoop)>;

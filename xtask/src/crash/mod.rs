@@ -322,7 +322,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Waits until books are seen to be equal while it trades.
+    /// Waits until books are seen to be equal while it trades; the orders that it has placed by now are to be among them.
     fn settle(&mut self, life: &mut Life, round: &mut Round) -> Result<()> {
         let (began, before) = (Instant::now(), self.struck()?);
         let mut last = "the bot does not answer".to_owned();
@@ -331,7 +331,8 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             if let Some(look) = self.look(round)? {
-                if look.is_equal() {
+                // Of an earlier look, what was placed within the lag need not be known yet.
+                if look.is_equal() && look.at >= began + LAG {
                     round.settled = Some(began.elapsed());
                     return Ok(());
                 }

@@ -23,7 +23,7 @@ pub(crate) const KEY: &str = "key";
 pub(crate) const SECRET: &str = "secret";
 pub(crate) const TAG: Tag = Tag(7);
 /// Market data older than this counts as stale.
-pub(crate) const STALE_AFTER: Duration = Duration::from_secs(10);
+pub(crate) const STALE_AFTER: Duration = Duration::from_secs(3);
 pub(crate) const RECV_WINDOW: Duration = Duration::from_secs(5);
 
 /// An input of a session that owns what it carries.

@@ -38,14 +38,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "a page asked for before the gap closes the gap",
-        changes: &[(
-            BOOKING,
-            "if page.last && self.sync.state == SyncState::Fetching && page.asked_at >= self.sync.since {",
-            "if page.last && self.sync.state == SyncState::Fetching {",
-        )],
-    },
-    Mutant {
         name: "a request without an answer counts as not sent",
         changes: &[(POSITION, "self.on_unknown(now, *id, *request, out),", "self.on_not_sent(now, *id, *request),")],
     },
@@ -82,10 +74,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "orders of an earlier run are not taken over",
         changes: &[(SNAPSHOT, "None => changes.add(self.adopt(now, id, report, out)),", "None => {}")],
-    },
-    Mutant {
-        name: "orders of the engine before this one are not taken over",
-        changes: &[(SNAPSHOT, "id.run() == self.cfg.run && id.generation() > self.first_generation", "id.run() == self.cfg.run")],
     },
     Mutant {
         name: "after a restart orders are placed at once",

@@ -18,6 +18,7 @@ use plimsoll_monitor::{Cgroup, ExporterGrants, LeakDetector, ProcessSample, Samp
 use plimsoll_notify::Notifier;
 use plimsoll_position::Position;
 use plimsoll_position::limits::{SLOTS, WORKING_MAX};
+use plimsoll_safety::RiskMonitor;
 use plimsoll_storage::{StoreConfig, StoreGrants};
 use plimsoll_strategy::Grid;
 use plimsoll_testnet::Testnet;
@@ -176,6 +177,7 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
         .with(Line::of::<KeeperRequest>(&name("app.keeper"), KEEPER_LANE.min(2 * symbols + 8), refuse, keep))?
         .with(Line::of::<Feedback>(&name("app.account"), EQUITY_LANE, refuse, Class::LatestWins))?
         .with(Line::of::<EquityView>(&name("app.equity"), 1, WhenFull::Conflate, Class::LatestWins))?
+        .with(RiskMonitor::line(&name("safety.monitor"), config.risk.watched.len().max(1)))?
         .with(Line::of::<Seen>("app.seen", 1, WhenFull::Conflate, Class::LatestWins).with_heap(8 * 96))?
         .with(Pool::line("app.workers", WORKER_JOBS, WORKER_JOB_BYTES, Class::BestEffort))?
         .with(Sampler::line("monitor.samples", crate::metrics::SAMPLES))?;

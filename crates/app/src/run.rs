@@ -367,6 +367,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let account = AccountLoop {
         account: Account::new(config.risk.account(quote), config.symbols.len(), watched.len(), record, clock.now()),
         watched,
+        memory: common.take("safety.monitor")?,
         keeper: keeper_in.clone(),
         name: config.account,
         inlets: keys.iter().map(|(_, i)| i.clone()).collect(),

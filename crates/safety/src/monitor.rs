@@ -7,6 +7,7 @@
 
 use crate::limits::{MONITORED_MAX, WINDOW_MAX};
 use core::time::Duration;
+use plimsoll_bounded::{Class, Line, WhenFull};
 use plimsoll_market::Time;
 
 /// What the monitor goes by.
@@ -61,6 +62,11 @@ pub struct RiskMonitor {
 impl RiskMonitor {
     /// Bytes that a monitored symbol takes.
     pub const SYMBOL_BYTES: usize = size_of::<Series>();
+
+    /// Declares the memory of so many watched symbols.
+    pub const fn line(name: &str, symbols: usize) -> Line<'_> {
+        Line { name, capacity: symbols, item_bytes: Self::SYMBOL_BYTES, policy: WhenFull::DropOldest, class: Class::LatestWins }
+    }
 
     /// Watches so many symbols; until `stale_after` from now none counts as unseen.
     ///

@@ -4,7 +4,7 @@ use super::inbox::{Control, Inlet};
 use super::keeper::KeeperRequest;
 use super::sink::LinkState;
 use crate::alerts::Alerts;
-use plimsoll_bounded::{Receiver, Sender, Task, WatchSender};
+use plimsoll_bounded::{Grant, Receiver, Sender, Task, WatchSender};
 use plimsoll_engine::{Account, AccountAction, AccountInput, Equity};
 use plimsoll_gateway::Clock;
 use plimsoll_market::{Candle, Event, Feed, Name, Time};
@@ -58,6 +58,8 @@ pub struct AccountLoop {
     pub account: Account,
     /// Numbers of the symbols that the risk monitor watches, in its order.
     pub watched: Vec<u16>, // tidy: bounded by MONITORED_MAX, fixed at the start
+    /// The risk monitor's line in the ledger, held as long as it lives.
+    pub memory: Grant,
     /// Where state goes.
     pub keeper: Sender<KeeperRequest>,
     /// Its name.
@@ -82,6 +84,7 @@ impl AccountLoop {
         // Symbols tell their profit several times a second, and leases are renewed.
         task.pulse.expect_every(Duration::from_secs(60));
         let mut stored_at = Time::ZERO;
+        self.memory.gauge().set_len(self.watched.len());
         self.input(&AccountInput::Wake);
         // bounded: by the stop and the end of the lane; each turn waits.
         loop {

@@ -315,3 +315,20 @@ fn funding_told_again_counts_once() {
     }
     assert_eq!(w.engine.status(w.now).pnl.funding, -12);
 }
+
+#[test]
+fn a_position_read_before_an_execution_does_not_replace_books_that_have_it() {
+    let mut w = World::trading();
+    let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
+    w.feed(fill);
+    let mut read = |w: &mut World, held: &str| {
+        let snapshot = w.snapshot(held, vec![]);
+        w.feed(snapshot);
+        w.engine.status(w.now).holding.units()
+    };
+    assert_eq!([read(&mut w, "0.012"), read(&mut w, "0.012")], [3, 3]);
+    let fill = w.fill(-1, Side::Buy, 2, "59900", "0.003", "0.003", OrderStatus::Filled);
+    w.feed(fill);
+    assert_eq!(read(&mut w, "0.012"), 6, "it was read before the second execution");
+    assert_eq!([read(&mut w, "0.015"), read(&mut w, "0.015"), read(&mut w, "0.015")], [6, 6, 15]);
+}

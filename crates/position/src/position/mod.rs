@@ -8,8 +8,8 @@ use crate::sync::{Sync, SyncState};
 use crate::view::{Changes, View};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Cancel, ClientId, Event, Feed, Holding, Instrument, Leg, MarkPrice, OrderType, Place, Price, Qty, Round, Side,
-    SlotRow, Tag, Time, TimeInForce, Top, Totals, TradeId,
+    Action, Actions, Cancel, ClientId, Event, Feed, Instrument, Leg, MarkPrice, OrderType, Place, Price, Qty, Round, Side, SlotRow, Tag,
+    Time, TimeInForce, Top, Totals, TradeId,
 };
 use thiserror::Error;
 
@@ -141,7 +141,8 @@ pub struct Position {
     /// The last generation of those before us: what is younger is our own.
     first_generation: u64,
     inventory_epoch: u64,
-    mismatch: Option<(Holding, u8)>,
+    /// By how much the exchange's position was beyond ours at the last readings, and how many in a row.
+    mismatch: Option<(i64, u8)>,
     drift: Drift,
     /// Orders with our mark that are placed later than this, by the exchange's time, are placed by us.
     trades_from: Option<Time>,

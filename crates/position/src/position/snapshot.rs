@@ -84,13 +84,16 @@ impl Position {
         let ours_open = snapshot.open.iter().any(|r| self.is_ours(r.id).is_some());
         let nothing = self.totals.fills == 0 && self.totals.holding.is_flat() || self.foreign_held;
         let first = self.sync.state == SyncState::Settling && nothing && !ours_open;
+        // By how much they are apart, not what theirs is: an execution between two readings moves both, and a position read before
+        // it must not replace books that have it.
+        let apart = theirs.units() - self.totals.holding.units();
         let readings = match self.mismatch {
-            Some((holding, n)) if holding == theirs => n.saturating_add(1),
+            Some((before, n)) if before == apart => n.saturating_add(1),
             _ => 1,
         };
-        self.mismatch = Some((theirs, readings));
+        self.mismatch = Some((apart, readings));
         if !first {
-            self.drift.units = theirs.units() - self.totals.holding.units();
+            self.drift.units = apart;
             self.drift.since.get_or_insert(now);
             self.drift.rounds = self.drift.rounds.saturating_add(1);
         }

@@ -321,7 +321,7 @@ fn a_position_read_before_an_execution_does_not_replace_books_that_have_it() {
     let mut w = World::trading();
     let fill = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
     w.feed(fill);
-    let mut read = |w: &mut World, held: &str| {
+    let read = |w: &mut World, held: &str| {
         let snapshot = w.snapshot(held, vec![]);
         w.feed(snapshot);
         w.engine.status(w.now).holding.units()

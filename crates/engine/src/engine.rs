@@ -460,7 +460,10 @@ impl Engine {
 
     /// Line 2 once more: what was not known when it was written locks the symbol.
     fn judge_anew(&mut self, now: Time, out: &mut Actions) {
-        self.gate.observe(&Event::Wake, &self.position.view(now), out);
+        let verdict = self.gate.observe(&Event::Wake, &self.position.view(now), out);
+        if let Some(rule) = verdict.close {
+            self.close_by(rule);
+        }
         self.dirty = true;
     }
 

@@ -18,7 +18,7 @@ use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
     SymbolParts, boot, lanes,
 };
-use crate::venue::{gateway_config, session_config, tag, told_while_waiting, venue};
+use crate::venue::{Earlier, gateway_config, session_config, tag, told_while_waiting, venue};
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
 use anyhow::{Context, bail};
 use plimsoll_bounded::{
@@ -235,12 +235,16 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let (booted, report) = reply();
     let router = Router::new(inlets, account_in.clone(), Arc::clone(&links), booted);
     let gateway_config = gateway_config(&config, &venue)?;
-    let mut funded_to = Vec::new();
+    let mut earlier = Earlier::default();
     for symbol in &config.symbols {
         let stored = store.load(&Key { account: config.account, symbol: symbol.symbol }).await?;
-        funded_to.extend(stored.totals.filter(|t| t.funded_to > Time::ZERO).map(|totals| (symbol.symbol, totals.funded_to)));
+        let Some(totals) = stored.totals else { continue };
+        if totals.funded_to > Time::ZERO {
+            earlier.funded_to.push((symbol.symbol, totals.funded_to));
+        }
+        earlier.rates.extend(totals.waiting.map(|waiting| (symbol.symbol, waiting.amount.asset)));
     }
-    let session = session_config(&config, &venue, tag, funded_to)?;
+    let session = session_config(&config, &venue, tag, earlier)?;
     if config.exchange == Exchange::Binance {
         check_key(&config, &venue.key, &session.signer, clock, venue.recv_window).await?;
     }

@@ -123,6 +123,7 @@ families! {
     PNL_UNREALIZED = Gauge "plimsoll_pnl_unrealized" ["account", "symbol"] "what closing at the mark would add, in the quote asset";
     PNL_FEES = Gauge "plimsoll_pnl_fees" ["account", "symbol"] "fees paid, in the quote asset";
     PNL_FUNDING = Gauge "plimsoll_pnl_funding" ["account", "symbol"] "funding received, in the quote asset";
+    FEES_UNCONVERTED = Gauge "plimsoll_fees_unconverted" ["account", "symbol"] "executions whose fee, paid in another asset, waits for its rate and is in no sum yet";
     PNL_NET = Gauge "plimsoll_pnl_net" ["account", "symbol"] "realised and unrealised profit after fees and funding, in the quote asset";
     LOCKED = Gauge "plimsoll_symbol_locked" ["account", "symbol"] "1 while a rule of the symbol forbids to open";
     DRIFT = Gauge "plimsoll_position_drift" ["account", "symbol"] "what the exchange holds beyond our books, at the last comparison, in the quote asset at the middle price";

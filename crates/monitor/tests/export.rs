@@ -55,7 +55,14 @@ fn status() -> Status {
         mark: None,
         holding: Holding::from_units(-125),
         entry: RefPrice::ZERO,
-        pnl: Pnl { realized: 250_000_000, fees: 50_000_000, funding: -10_000_000, unrealized: Some(100_000_000), round_trips: 0 },
+        pnl: Pnl {
+            realized: 250_000_000,
+            fees: 50_000_000,
+            funding: -10_000_000,
+            unrealized: Some(100_000_000),
+            round_trips: 0,
+            other_fees: 1_000_000,
+        },
         anchor: None,
         interval: Price::from_units(100),
         slots: Vec::new(),
@@ -65,6 +72,7 @@ fn status() -> Status {
         canceled: 4,
         rejected: 1,
         slots_cleaned: 3,
+        fees_unconverted: 2,
         fills: 1_000,
         time: Time::ZERO,
     }
@@ -209,8 +217,8 @@ fn symbol_shows_its_status() {
         let shown = value(&text, &series(family));
         assert!((shown - expected).abs() < 1e-9, "{family}: {shown}, not {expected}");
     };
-    close("plimsoll_pnl_net", 2.9);
-    close("plimsoll_pnl_fees", 0.5);
+    close("plimsoll_pnl_net", 2.89);
+    close("plimsoll_pnl_fees", 0.51);
     close("plimsoll_holding", -125.0 / scale(instrument.qty_scale));
     close("plimsoll_price_mid", 600_100.0 / scale(instrument.price_scale));
     close("plimsoll_orders_placed_total", 10.0);

@@ -182,6 +182,10 @@ pub(crate) mod totals {
         pub sold: i64,
         pub foreign_fees: i64,
         pub funded_ns: i64,
+        pub other_fees: String,
+        pub waiting_fees: Option<String>,
+        pub waiting_asset: Option<String>,
+        pub waiting_fills: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use plimsoll_market::{
     AccountRecord, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Lock, Name, Notional, Order, OrderId, OrderStatus, Price, Qty,
-    Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId,
+    Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
@@ -190,7 +190,8 @@ pub(crate) fn read_slot(row: &slots::Model) -> Result<SlotRow, StoreError> {
 }
 
 pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
-    let Totals { watermark, holding, cost, realized, fees, funding, fills, bought, sold, foreign_fees, funded_to } = *sums;
+    let Totals { watermark, holding, cost, realized, fees, other_fees, waiting, funding, fills, bought, sold, foreign_fees, funded_to } =
+        *sums;
     totals::ActiveModel {
         account: Set(key.account.to_string()),
         symbol: Set(key.symbol.to_string()),
@@ -199,6 +200,10 @@ pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
         cost: Set(cost.units().to_string()),
         realized: Set(realized.to_string()),
         fees: Set(fees.to_string()),
+        other_fees: Set(other_fees.to_string()),
+        waiting_fees: Set(waiting.map(|w| w.amount.units.to_string())),
+        waiting_asset: Set(waiting.map(|w| w.amount.asset.to_string())),
+        waiting_fills: Set(waiting.map_or(0, |w| w.fills as i64)),
         funding: Set(funding.to_string()),
         fills: Set(fills as i64),
         bought: Set(bought.units() as i64),
@@ -210,12 +215,21 @@ pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
 
 pub(crate) fn read_totals(row: &totals::Model) -> Result<Totals, StoreError> {
     let column = Column::of("totals");
+    let waiting = match (&row.waiting_fees, &row.waiting_asset) {
+        (Some(units), Some(asset)) => {
+            let amount = Amount::new(column.asset("waiting_asset", asset)?, column.parse("waiting_fees", units)?);
+            Some(WaitingFees { amount, fills: row.waiting_fills as u64 })
+        }
+        _ => None,
+    };
     Ok(Totals {
         watermark: row.watermark.map(|id| TradeId(id as u64)),
         holding: Holding::from_units(row.holding),
         cost: Notional::from_units(column.parse("cost", &row.cost)?),
         realized: column.parse("realized", &row.realized)?,
         fees: column.parse("fees", &row.fees)?,
+        other_fees: column.parse("other_fees", &row.other_fees)?,
+        waiting,
         funding: column.parse("funding", &row.funding)?,
         fills: row.fills as u64,
         bought: column.qty("bought", row.bought)?,

@@ -165,6 +165,8 @@ pub struct SummaryDto {
     pub slots_held: usize,
     /// Empty slots dropped since the start.
     pub slots_cleaned: u64,
+    /// Executions whose fee, paid in another asset, waits for its rate and is not among the fees yet.
+    pub fees_unconverted: u64,
     /// Orders at the exchange or on their way.
     pub orders_working: usize,
     /// Orders sent since the start.

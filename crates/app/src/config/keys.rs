@@ -205,6 +205,12 @@ pub const KEYS: &[Key] = &[
         "The most that all holdings and opening orders together may be worth, in the quote asset.",
     ),
     key(
+        "risk_control.max_order",
+        Kind::Decimal { min: "0", max: "1000000000" },
+        Some("0"),
+        "The most that a single opening order may be worth, in the quote asset, whatever a strategy wants; 0 turns it off.",
+    ),
+    key(
         "risk_control.max_drawdown_percent",
         Kind::Decimal { min: "0.1", max: "100" },
         Some("30"),

@@ -334,6 +334,7 @@ impl Market {
         let mark = self.instrument.ref_price(price);
         let status = Status {
             slots_cleaned: 3,
+            fees_unconverted: 0,
             symbol: self.instrument.symbol,
             phase: Phase::Trading,
             closed: self.paused.then_some("paused by the operator"),

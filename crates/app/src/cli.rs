@@ -2,7 +2,7 @@
 
 use crate::config::{Config, schema};
 use crate::screen::LogLines;
-use crate::{ctl, decode, journal, memory, rebuild, run, testnet};
+use crate::{ctl, db, decode, journal, memory, rebuild, run, testnet};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +43,20 @@ enum Command {
     ///
     /// Exit code 0: they agree, or it was written; 1: they differ and nothing was changed.
     Rebuild(rebuild::RebuildArgs),
+    /// Write a checked copy of the database to a file; a running bot is not disturbed.
+    Backup(db::BackupArgs),
+    /// Put a backup in the place of the database, after checking all of it; the bot must be stopped.
+    ///
+    /// Either everything is done or nothing, whenever it is cut short. The database before stays beside it under a dated name.
+    Restore(db::RestoreArgs),
+    /// Check the database, bring it up to date, or copy it to another one.
+    Db {
+        #[command(subcommand)]
+        command: db::DbCommand,
+    },
+    /// Write fills, orders, round trips or equity to a CSV or Parquet file.
+    #[command(after_long_help = db::columns_help())]
+    Export(db::ExportArgs),
     /// Send a test message over a channel of the configuration.
     Alert {
         #[command(subcommand)]
@@ -120,6 +134,10 @@ pub fn main() -> ExitCode {
         Command::Decode(args) => decode::main(&args),
         Command::Replay(args) => journal::main(&args),
         Command::Rebuild(args) => rebuild::main(&args),
+        Command::Backup(args) => db::backup(&args),
+        Command::Restore(args) => db::restore(&args),
+        Command::Db { command } => db::main(&command),
+        Command::Export(args) => db::export(&args),
         Command::Config { command: ConfigCommand::Check(args) } => load(&args).map(|config| {
             crate::screen::say(&format!("{} is right: {} symbols on {:?}", args.config.display(), config.symbols.len(), config.exchange));
             ExitCode::SUCCESS

@@ -4,6 +4,7 @@ mod alerts;
 mod cli;
 mod config;
 mod ctl;
+mod db;
 mod decode;
 #[cfg(feature = "leak")]
 mod dripping;

@@ -41,7 +41,7 @@ pub struct RebuildArgs {
     /// Forget the stored executions, slots and totals, so that the next start books them anew; without it nothing is changed.
     #[arg(long)]
     write: bool,
-    /// Write though there is no backup: for PostgreSQL, where you make it yourself.
+    /// Make no backup before.
     #[arg(long)]
     without_backup: bool,
 }
@@ -83,7 +83,6 @@ async fn rebuild(config: &Config, args: &RebuildArgs) -> anyhow::Result<ExitCode
     let _ledger = seal(ledger, config)?;
     let (edge_tasks, trading_tasks) = (Tasks::new(edge_tasks), Tasks::new(trading_tasks));
     // Takes the instance lock: a bot that runs is not rebuilt under its feet.
-    let path = store_config.path().map(std::path::Path::to_owned);
     let store = Store::open(store_config, store, &edge_tasks).await?;
     let run = store.next_run(clock.now()).await?;
     let (venue, local) = venue(config, false, local, &edge_tasks).await?;
@@ -160,7 +159,10 @@ async fn rebuild(config: &Config, args: &RebuildArgs) -> anyhow::Result<ExitCode
         lines.iter().for_each(|line| screen::say(&format!("  {line}")));
     }
     if differ && args.write {
-        backup(&store, path.as_deref(), args.without_backup, clock).await?;
+        if !args.without_backup {
+            let made = store.backup().await.context("no backup could be made, so nothing was changed")?;
+            screen::say(&format!("backup: {}", made.file.display()));
+        }
         for told in results.iter().flatten() {
             write(config, &store, &begins, told).await?;
         }
@@ -210,21 +212,6 @@ fn compare(told: &Told, stored: &Totals, slots: &[SlotRow]) -> Vec<String> {
         ));
     }
     lines
-}
-
-async fn backup(store: &Store, path: Option<&std::path::Path>, without: bool, clock: Clock) -> anyhow::Result<()> {
-    match path {
-        Some(path) => {
-            let mut to = path.as_os_str().to_owned();
-            to.push(format!(".before-rebuild-{}", clock.now().millis() / 1_000));
-            let to = PathBuf::from(to);
-            store.backup(&to).await.with_context(|| format!("cannot write the backup {}", to.display()))?;
-            screen::say(&format!("backup: {}", to.display()));
-            Ok(())
-        }
-        None if without => Ok(()),
-        None => bail!("make a backup of the database (pg_dump), then say --without-backup; nothing was changed"),
-    }
 }
 
 async fn write(

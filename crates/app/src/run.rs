@@ -27,12 +27,12 @@ use plimsoll_bounded::{
 use plimsoll_engine::{Account, Engine, EngineConfig};
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::{Clock, Gateway, GatewayHandle};
-use plimsoll_market::{Event, StopMode, Time};
+use plimsoll_market::{Event, Instrument, StopMode, Time};
 use plimsoll_monitor::{Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::GateConfig;
-use plimsoll_storage::{Key, Store, StoreConfig};
+use plimsoll_storage::{Key, Store, StoreConfig, StoredScales};
 use plimsoll_strategy::GridConfig;
 use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
         flush_interval_ms: u64::try_from(config.flush_interval.as_millis()).unwrap_or(u64::MAX),
         ..plimsoll_storage::RawStoreConfig::new(url)
     };
-    Ok(StoreConfig::try_from(raw)?)
+    Ok(StoreConfig::try_from(raw)?.with_backups(config.data_dir.join("backups")))
 }
 
 /// Runs until Ctrl-C, SIGTERM or an operator's stop.
@@ -279,6 +279,15 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         let Some(settings) = config.symbols.iter().find(|s| s.symbol == symbol.instrument.symbol) else { continue };
         let mut findings = findings(&config, settings, symbol, &report);
         let stored = store.load(&key).await?;
+        let Instrument { base, quote, price_scale, qty_scale, .. } = symbol.instrument;
+        let scales = StoredScales { base, quote, price_scale, qty_scale };
+        let before = store.commit_scales(key, scales).await?;
+        if (before.price_scale, before.qty_scale) != (price_scale, qty_scale) {
+            findings.push(format!(
+                "{}: its prices had {} digits and its quantities {}, now {price_scale} and {qty_scale}: what is stored would change its meaning",
+                key.symbol, before.price_scale, before.qty_scale
+            ));
+        }
         let wanted = price(settings.interval, symbol);
         if let Some(interval) = wanted
             && let Err(error) = Engine::check_boot(&symbol.instrument, interval, &boot(&stored))

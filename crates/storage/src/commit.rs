@@ -10,14 +10,17 @@ use sea_orm::{
 };
 
 use crate::db::Db;
-use crate::entity::{account_state, equity, events, fills, orders, runs, slots, state, system_metrics, system_metrics_daily, totals};
+use crate::entity::{
+    account_state, equity, events, fills, instruments, orders, runs, slots, state, system_metrics, system_metrics_daily, totals,
+};
 use crate::error::StoreError;
 use crate::limits::{COMMIT_TIMEOUT, RETENTION_ROWS};
 use crate::rows::{
-    OPEN, account_state_row, equity_row, event_row, fill_row, nanos, order_row, slot_row, state_row, system_row, totals_row,
+    OPEN, account_state_row, equity_row, event_row, fill_row, instrument_row, nanos, order_row, read_instrument, slot_row, state_row,
+    system_row, totals_row,
 };
 use crate::store::Table;
-use crate::{History, Key};
+use crate::{History, Key, StoredScales};
 
 /// A record on its way.
 #[derive(Clone, Copy)]
@@ -144,6 +147,18 @@ pub(crate) async fn account(db: &Db, name: &Name, record: &AccountRecord) -> Res
         account_state::Entity::insert(account_state_row(name, record)).on_conflict(known).exec_without_returning(to).await.map(drop)
     })
     .await
+}
+
+/// Stores what a symbol's numbers mean unless it is known, and tells what is stored then; durable.
+pub(crate) async fn scales(db: &Db, key: &Key, scales: &StoredScales) -> Result<StoredScales, StoreError> {
+    let row = durable(db, "storage.scales", async |to| {
+        use instruments::Column as C;
+        let known = OnConflict::columns([C::Account, C::Symbol]).do_nothing().to_owned();
+        instruments::Entity::insert(instrument_row(key, scales)).on_conflict(known).exec_without_returning(to).await?;
+        instruments::Entity::find_by_id((key.account.to_string(), key.symbol.to_string())).one(to).await
+    })
+    .await?;
+    row.as_ref().map_or(Ok(*scales), read_instrument)
 }
 
 /// Forgets the executions of a symbol after one, its slots, and what its totals say of them; durable.

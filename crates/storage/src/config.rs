@@ -121,6 +121,8 @@ pub struct StoreConfig {
     flush_interval: Duration,
     size_max_bytes: u64,
     retention: RawRetention,
+    /// Where backups go; `None` for the usual place.
+    backups: Option<PathBuf>,
 }
 
 /// Where the database is.
@@ -155,6 +157,39 @@ impl StoreConfig {
             Target::Sqlite(path) => Some(path),
             Target::Postgres(_) => None,
         }
+    }
+
+    /// Sets the folder in which backups are made.
+    #[must_use]
+    pub fn with_backups(self, folder: impl Into<PathBuf>) -> Self {
+        Self { backups: Some(folder.into()), ..self }
+    }
+
+    /// Returns the folder in which backups are made: what was set, or `backups` beside the file. For a server there is no usual one.
+    pub fn backups(&self) -> Option<PathBuf> {
+        self.backups.clone().or_else(|| Some(self.path()?.with_file_name("backups")))
+    }
+
+    /// The same for another file.
+    pub(crate) fn with_file(&self, path: &Path) -> Self {
+        Self { target: Target::Sqlite(path.to_owned()), ..self.clone() }
+    }
+
+    /// A file to be looked at, whatever its size.
+    pub(crate) fn of_file(path: &Path) -> Self {
+        Self {
+            target: Target::Sqlite(path.to_owned()),
+            batch_size: BATCH_SIZE,
+            flush_interval: FLUSH_INTERVAL,
+            size_max_bytes: u64::MAX >> 12,
+            retention: RawRetention::default(),
+            backups: None,
+        }
+    }
+
+    /// Whether both are the same url of a server.
+    pub(crate) fn is_same_server(&self, other: &Self) -> bool {
+        matches!((&self.target, &other.target), (Target::Postgres(one), Target::Postgres(two)) if one == two)
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -223,7 +258,7 @@ impl TryFrom<RawStoreConfig> for StoreConfig {
         if !mistakes.is_empty() {
             return Err(ConfigMistakes(mistakes));
         }
-        Ok(Self { target, batch_size, flush_interval: Duration::from_millis(flush_interval_ms), size_max_bytes, retention })
+        Ok(Self { target, batch_size, flush_interval: Duration::from_millis(flush_interval_ms), size_max_bytes, retention, backups: None })
     }
 }
 

@@ -7,8 +7,8 @@ use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Row as _};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::config::{StoreConfig, Target};
@@ -32,6 +32,12 @@ const LOCK_KEY: &str = "1886153069, hashtext(coalesce(current_schema(), ''))";
 enum Role {
     Writer,
     Reader,
+    /// Reads for a tool, and may write a copy to another file.
+    Tool,
+    /// Reads a file that nobody writes, and leaves nothing beside it.
+    Frozen,
+    /// Writes a new file that counts only once it is complete, synced and renamed.
+    Filler,
 }
 
 /// One of the driver's pools, the books of all connections, and what to call the database in messages.
@@ -57,6 +63,27 @@ impl Db {
         let mut options = options(config, Role::Reader);
         options.max_connections(READERS).min_connections(0);
         Self::connect(config, options, pool).await
+    }
+
+    /// Opens one connection for a tool that reads; the database must be there.
+    pub(crate) async fn tool(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::one(config, Role::Tool).await
+    }
+
+    /// Opens a file that nobody writes, its log not counted.
+    pub(crate) async fn frozen(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::one(config, Role::Frozen).await
+    }
+
+    /// Opens a new file to be filled without a journal: what a crash leaves of it is worth nothing.
+    pub(crate) async fn filler(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::one(config, Role::Filler).await
+    }
+
+    async fn one(config: &StoreConfig, role: Role) -> Result<Self, StoreError> {
+        let mut options = options(config, role);
+        options.max_connections(1).min_connections(1);
+        Self::connect(config, options, &Arc::new(Pool::default())).await
     }
 
     async fn connect(config: &StoreConfig, options: ConnectOptions, pool: &Arc<Pool>) -> Result<Self, StoreError> {
@@ -106,20 +133,20 @@ impl Db {
         sqlx::raw_sql(sql).execute(&mut **held).await.map(drop).map_err(lift)
     }
 
-    /// Writes a copy of the whole database to a file that is not there yet.
-    pub(crate) async fn copy_to(&self, path: &std::path::Path) -> Result<(), StoreError> {
-        let pool = self.connection.get_sqlite_connection_pool();
-        let lift = |error: sqlx::Error| self.error(DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))));
-        let mut held = self.pool.acquire("storage.backup", async { pool.acquire().await.map_err(lift) }).await?;
-        let query = sqlx::query("VACUUM INTO ?").bind(path.to_string_lossy().into_owned());
-        query.execute(&mut **held).await.map(drop).map_err(lift)
-    }
-
     /// Takes a connection to read with. All that is read through it is of one instant in SQLite.
     ///
     /// It is given back when dropped; there is nothing to commit.
     pub(crate) async fn read(&self, holder: &'static str) -> Result<Held<DatabaseTransaction>, StoreError> {
         self.pool.acquire(holder, async { self.connection.begin().await.map_err(|error| self.error(error)) }).await
+    }
+
+    /// Takes a connection to read with, for a tool: everything is of one instant, on a server too.
+    pub(crate) async fn snapshot(&self, holder: &'static str) -> Result<Held<DatabaseTransaction>, StoreError> {
+        let (isolation_level, access_mode) =
+            if self.is_sqlite() { (None, None) } else { (Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)) };
+        let options = TransactionOptions { isolation_level, access_mode, ..TransactionOptions::default() };
+        let begun = async { self.connection.begin_with_options(options).await.map_err(|error| self.error(error)) };
+        self.pool.acquire(holder, begun).await
     }
 
     /// Begins to write. A server is asked first whether we still hold the database: a lost connection loses the lock.
@@ -198,7 +225,7 @@ fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConne
     use sqlx::ConnectOptions as _;
     let cache_kib = match role {
         Role::Writer => CACHE_WRITER_KIB,
-        Role::Reader => CACHE_READER_KIB,
+        Role::Reader | Role::Tool | Role::Frozen | Role::Filler => CACHE_READER_KIB,
     };
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -217,6 +244,14 @@ fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConne
             .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
             .pragma("max_page_count", pages.to_string()),
         Role::Reader => options.pragma("query_only", "1"),
+        Role::Tool => options,
+        Role::Frozen => options.read_only(true).immutable(true),
+        Role::Filler => options
+            .create_if_missing(true)
+            .page_size(PAGE_BYTES as u32)
+            .journal_mode(SqliteJournalMode::Off)
+            .synchronous(SqliteSynchronous::Off)
+            .pragma("max_page_count", pages.to_string()),
     }
 }
 

@@ -30,6 +30,29 @@ pub(crate) mod state {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// What the whole numbers of a symbol's prices and quantities mean.
+pub(crate) mod instruments {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "instruments")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub symbol: String,
+        pub base: String,
+        pub quote: String,
+        pub price_scale: i32,
+        pub qty_scale: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// What the rules of an account must remember.
 pub(crate) mod account_state {
     use sea_orm::entity::prelude::*;

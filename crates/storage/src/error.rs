@@ -126,6 +126,24 @@ pub enum StoreError {
         #[source]
         source: Cause,
     },
+    /// The schema is to be changed, and no backup could be made before.
+    #[error("no backup of {database} could be made before it is brought up to date, so nothing was changed: see why, then start again")]
+    Backup {
+        /// The database.
+        database: String,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+    /// A file that was to take the database's place could not.
+    #[error("a restore of {database} was cut short and cannot be finished: see why, then start again")]
+    Restore {
+        /// The database.
+        database: String,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
     /// Anything else that the database says.
     #[error("the database {database} refused a statement")]
     Database {
@@ -166,6 +184,8 @@ impl StoreError {
             | Self::SchemaNewer { .. }
             | Self::Damaged { .. }
             | Self::Corrupt { .. }
+            | Self::Backup { .. }
+            | Self::Restore { .. }
             | Self::Start { .. }
             | Self::Stopped => ErrorClass::Fatal,
         }

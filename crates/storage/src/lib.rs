@@ -53,6 +53,7 @@ mod rows;
 mod store;
 mod system;
 mod thin;
+pub mod tool;
 mod writer;
 
 pub use config::{ConfigMistake, ConfigMistakes, Keep, RawRetention, RawStoreConfig, StoreConfig};
@@ -60,7 +61,7 @@ pub use error::{Cause, ErrorClass, Holder, StoreError};
 pub use history::{EquityPoint, EventId, EventRow, HistoryEvent};
 pub use pool::{HeldConnection, PoolFigures};
 pub use read::{CursorError, DayRange, OrderCursor, Page, Reader, RowLimit, Stored, TimeRange};
-pub use store::{Key, Retained, Sizes, Store, StoreGrants, Table};
+pub use store::{Key, Retained, Sizes, Store, StoreGrants, StoredScales, Table};
 pub use system::{Spread, SystemDay, SystemRow};
 pub use writer::{Counts, Health, HistoryWriter, RecordRefused, Recorder};
 

@@ -179,3 +179,40 @@ pub const RETENTION_ROWS: u64 = 1_000;
 
 /// Steps one run of the retention takes at most; what is left goes an hour later.
 pub const RETENTION_STEPS: usize = 200;
+
+/// Backups that `plimsoll backup` keeps in its folder; the oldest go. A week of daily ones.
+pub const BACKUPS_KEPT: usize = 7;
+
+/// Backups made before migrations that are kept, apart from the others: nobody asked for them, and one is enough to go back.
+pub const MIGRATION_BACKUPS_KEPT: usize = 3;
+
+/// Databases that a restore replaced which are kept beside the one in use.
+pub const REPLACED_KEPT: usize = 3;
+
+/// Names of a folder that are looked at to find backups: far more than are kept.
+pub const FOLDER_NAMES_MAX: usize = 10_000;
+const _: () = assert!(BACKUPS_KEPT + MIGRATION_BACKUPS_KEPT + REPLACED_KEPT < FOLDER_NAMES_MAX);
+
+/// Age beyond which a file that a backup left unfinished is removed: no backup takes that long.
+pub const UNFINISHED_AGE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Rows that copying, checking and exporting hold at a time: 500 × [`ROW_BYTES`] = 500 KiB, with our copy twice that.
+///
+/// Times [`COPY_COLUMNS_MAX`] columns it stays below the 32,766 parameters that a statement of SQLite takes.
+pub const COPY_ROWS: u64 = 500;
+
+/// Columns of a table that can be copied.
+pub const COPY_COLUMNS_MAX: usize = 60;
+const _: () = assert!(COPY_ROWS as usize * COPY_COLUMNS_MAX < 32_766 && COLUMNS_MAX <= COPY_COLUMNS_MAX);
+
+/// Tables that a database may have.
+pub const TABLES_MAX: usize = 100;
+
+/// Findings of a check that are kept and shown; the rest is counted. 200 × 500 B = 100 KB.
+pub const FINDINGS_MAX: usize = 200;
+
+/// Bytes of a finding's text that are kept.
+pub const FINDING_TEXT_MAX: usize = 300;
+
+/// Symbols of all accounts whose books a check compares: more than an exchange lists. 10,000 × 300 B = 3 MB.
+pub const BOOKS_MAX: usize = 10_000;

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod fees;
+mod instruments;
 mod risk;
 mod system;
 
@@ -15,7 +16,14 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Books), Box::new(system::System), Box::new(baseline::Baseline), Box::new(risk::Risk), Box::new(fees::Fees)]
+        vec![
+            Box::new(Books),
+            Box::new(system::System),
+            Box::new(baseline::Baseline),
+            Box::new(risk::Risk),
+            Box::new(fees::Fees),
+            Box::new(instruments::Instruments),
+        ]
     }
 }
 

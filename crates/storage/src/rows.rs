@@ -9,10 +9,12 @@ use plimsoll_market::{
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
-use crate::entity::{account_state, equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
+use crate::entity::{
+    account_state, equity, events, fills, instruments, orders, slots, state, system_metrics, system_metrics_daily, totals,
+};
 use crate::error::StoreError;
 use crate::system::{DaySums, Sum};
-use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, SystemRow};
+use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, StoredScales, SystemRow};
 
 pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
     let StateRecord { version, anchor, interval, baseline, paused, halted, lock, closing, idle } = *record;
@@ -30,6 +32,33 @@ pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
         closing: Set(closing),
         idle: Set(idle),
     }
+}
+
+pub(crate) fn instrument_row(key: &Key, scales: &StoredScales) -> instruments::ActiveModel {
+    let StoredScales { base, quote, price_scale, qty_scale } = *scales;
+    instruments::ActiveModel {
+        account: Set(key.account.to_string()),
+        symbol: Set(key.symbol.to_string()),
+        base: Set(base.to_string()),
+        quote: Set(quote.to_string()),
+        price_scale: Set(price_scale.into()),
+        qty_scale: Set(qty_scale.into()),
+    }
+}
+
+pub(crate) fn read_instrument(row: &instruments::Model) -> Result<StoredScales, StoreError> {
+    let column = Column::of("instruments");
+    // What an instrument may have at most.
+    let scale = |name, scale: i32| match u8::try_from(scale) {
+        Ok(scale @ 0..=12) => Ok(scale),
+        _ => Err(column.corrupt(name, scale)),
+    };
+    Ok(StoredScales {
+        base: column.asset("base", &row.base)?,
+        quote: column.asset("quote", &row.quote)?,
+        price_scale: scale("price_scale", row.price_scale)?,
+        qty_scale: scale("qty_scale", row.qty_scale)?,
+    })
 }
 
 pub(crate) fn account_state_row(account: &Name, record: &AccountRecord) -> account_state::ActiveModel {

@@ -8,8 +8,7 @@ use plimsoll_bounded::{
     Batch, BatchSpec, Class, Closed, Gauge, Grant, Ledger, LedgerError, Line, NoReply, Open, ReplyReceiver, Sender, TaskSpec, Tasks,
     WatchReceiver, WhenFull, channel, lossy, reply, watch,
 };
-use plimsoll_market::{AccountRecord, Name, StateRecord, Symbol, Time, TradeId};
-use sea_orm_migration::MigratorTrait;
+use plimsoll_market::{AccountRecord, Asset, Name, StateRecord, Symbol, Time, TradeId};
 use tokio::time::Instant;
 
 use crate::History;
@@ -22,11 +21,11 @@ use crate::limits::{
     HISTORY_QUEUE, QUEUE_BATCHES, READERS, RETENTION_STEPS, ROW_BYTES, ROWS_MAX, STATE_LANE,
 };
 use crate::lock::InstanceLock;
-use crate::migration::Migrator;
 use crate::pool::{Pool, PoolFigures};
 use crate::read::{Reader, Stored};
 use crate::rollup::RolledUp;
 use crate::system::day_of;
+use crate::tool::{self, Backup, ToolError};
 use crate::writer::{Command, Counters, Counts, Health, HistoryWriter, Recorder, Room, StateRequest, Writer, log_path};
 
 /// Whose rows: an account and a symbol on it.
@@ -36,6 +35,19 @@ pub struct Key {
     pub account: Name,
     /// The symbol.
     pub symbol: Symbol,
+}
+
+/// What the whole numbers of a symbol's prices and quantities mean; the same for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredScales {
+    /// What is traded.
+    pub base: Asset,
+    /// What it is priced and settled in.
+    pub quote: Asset,
+    /// Digits after the point of every price, 0 to 12.
+    pub price_scale: u8,
+    /// Digits after the point of every quantity, 0 to 12.
+    pub qty_scale: u8,
 }
 
 /// Storage's lines in the ledger.
@@ -194,7 +206,7 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens a database, makes or migrates its tables, and starts the writer among `tasks`.
+    /// Opens a database, makes its tables or brings them up to date after a backup, and starts the writer among `tasks`.
     ///
     /// # Errors
     /// When another instance has the database, its folder cannot be written, it is no database or of a newer version, the
@@ -205,8 +217,12 @@ impl Store {
     pub async fn open(config: StoreConfig, grants: StoreGrants, tasks: &Tasks) -> Result<Self, StoreError> {
         let lock = config.path().map(InstanceLock::take).transpose()?;
         let pool = Arc::new(Pool::default());
+        if let Some(path) = config.path() {
+            let refused = |error| StoreError::Restore { database: config.display(), source: Arc::new(error) };
+            tool::finish(path).map_err(refused)?;
+        }
         let db = Db::writer(&config, &pool).await?;
-        if let Err(error) = migrate(&db).await {
+        if let Err(error) = tool::bring_up(&db, &config).await {
             drop(db.connection.close().await);
             return Err(error);
         }
@@ -284,22 +300,16 @@ impl Store {
         self.wait(answer).await
     }
 
-    /// Copies a SQLite database, with everything accepted so far, to a file that is not there yet.
+    /// Makes a backup of everything accepted so far in the folder of backups; see [`tool::backup`].
     ///
     /// # Errors
-    /// When the file exists or cannot be written.
-    ///
-    /// # Panics
-    /// For a database of PostgreSQL: its own tools make backups.
+    /// When something could not be committed, or as [`tool::backup`].
     ///
     /// # Cancel safety
-    /// Given up, the file may be incomplete.
-    pub async fn backup(&self, to: &std::path::Path) -> Result<(), StoreError> {
-        assert!(self.inner.config.path().is_some(), "only a database in a file is copied");
+    /// Given up, an unfinished file stays, which is removed after a day.
+    pub async fn backup(&self) -> Result<Backup, ToolError> {
         self.flush().await?;
-        let (reply, answer) = reply();
-        self.ask(Command::Backup { to: to.to_owned(), reply }).await?;
-        self.wait(answer).await
+        tool::backup(&self.inner.config).await
     }
 
     /// Reads what the rules of an account must remember; `None` when nothing was ever stored.
@@ -324,6 +334,20 @@ impl Store {
     pub async fn commit(&self, key: Key, record: StateRecord) -> Result<(), StoreError> {
         let (reply, answer) = reply();
         self.inner.states.send(StateRequest { key, record, reply }).await.map_err(|Closed(_)| StoreError::Stopped)?;
+        self.wait(answer).await
+    }
+
+    /// Stores what a symbol's whole numbers mean, and returns what was stored before, which stays: other scales would change what
+    /// every stored price and quantity means.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    ///
+    /// # Cancel safety
+    /// Given up, it may or may not be stored.
+    pub async fn commit_scales(&self, key: Key, scales: StoredScales) -> Result<StoredScales, StoreError> {
+        let (reply, answer) = reply();
+        self.ask(Command::Scales { key, scales, reply }).await?;
         self.wait(answer).await
     }
 
@@ -557,19 +581,6 @@ impl std::fmt::Debug for Store {
 /// Runs the writer; its error's text becomes the task's exit status.
 async fn run(writer: Writer, task: plimsoll_bounded::Task) -> Result<(), String> {
     writer.run(task).await.map_err(|error| error.chain())
-}
-
-/// Brings the tables up to date, unless a newer program was here.
-async fn migrate(db: &Db) -> Result<(), StoreError> {
-    // On a server this is where the lock shows; in a file it shows that it can be written.
-    drop(db.begin("storage.open").await?);
-    let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-    let applied = Migrator::get_migration_models(&db.connection).await.map_err(|error| db.error(error))?;
-    let newest = applied.into_iter().map(|step| step.version).filter(|step| !known.contains(step)).max();
-    if let Some(found) = newest {
-        return Err(StoreError::SchemaNewer { database: db.name.clone(), found, known: Migrator::newest() });
-    }
-    Migrator::up(&db.connection, None).await.map_err(|error| db.error(error))
 }
 
 /// Returns the instant before which rows are too old.

@@ -17,7 +17,7 @@ use crate::error::StoreError;
 use crate::limits::{COMMIT_TIMEOUT, FULL_TENTHS, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE, WAL_BYTES_MAX};
 use crate::lock::InstanceLock;
 use crate::rollup::{self, RolledUp};
-use crate::store::{Table, beside};
+use crate::store::{StoredScales, Table, beside};
 use crate::{History, HistoryEvent, Key, SystemRow};
 
 /// A state to be committed, and who waits for it.
@@ -35,8 +35,8 @@ pub(crate) enum Command {
     Account { name: Name, record: AccountRecord, reply: ReplySender<Result<(), StoreError>> },
     /// Forgets the executions of a symbol after one, its slots and totals.
     Forget { key: Key, after: TradeId, reply: ReplySender<Result<(), StoreError>> },
-    /// Copies the database to a file.
-    Backup { to: PathBuf, reply: ReplySender<Result<(), StoreError>> },
+    /// Stores what a symbol's numbers mean, unless it is known.
+    Scales { key: Key, scales: StoredScales, reply: ReplySender<Result<StoredScales, StoreError>> },
     /// Commits everything accepted so far.
     Flush { reply: ReplySender<Result<(), StoreError>> },
     /// Deletes one step of old rows.
@@ -372,7 +372,7 @@ impl Writer {
             Command::NextRun { now, reply } => drop(reply.send(commit::next_run(&self.db, now).await)),
             Command::Account { name, record, reply } => drop(reply.send(commit::account(&self.db, &name, &record).await)),
             Command::Forget { key, after, reply } => drop(reply.send(commit::forget_books(&self.db, &key, after).await)),
-            Command::Backup { to, reply } => drop(reply.send(self.db.copy_to(&to).await)),
+            Command::Scales { key, scales, reply } => drop(reply.send(commit::scales(&self.db, &key, &scales).await)),
             Command::Flush { reply } => drop(reply.send(self.flush().await)),
             Command::Retain { table, cut, reply } => drop(reply.send(commit::retain(&self.db, table, cut).await)),
             Command::RollUp { today, cut, reply } => drop(reply.send(rollup::step(&self.db, today, cut).await)),

@@ -62,6 +62,20 @@ impl Place {
         back.close().await.unwrap();
     }
 
+    /// Reads one number, after some statements on the same connection.
+    pub async fn number(&self, before: &[&str], sql: &str) -> i64 {
+        let mut options = sea_orm::ConnectOptions::new(&self.url);
+        options.max_connections(1);
+        let back = sea_orm::Database::connect(options).await.unwrap();
+        for statement in before {
+            back.execute_unprepared(statement).await.unwrap();
+        }
+        let statement = sea_orm::Statement::from_string(back.get_database_backend(), sql);
+        let number = back.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        back.close().await.unwrap();
+        number
+    }
+
     pub fn path(&self) -> std::path::PathBuf {
         self.url.strip_prefix("sqlite:").unwrap().into()
     }

@@ -12,9 +12,11 @@
 
 #[path = "../../examples/support/books.rs"]
 mod books;
+mod check;
 mod common;
 mod crash;
 mod faults;
 mod prefix;
 mod suite;
 mod system;
+mod tool;

@@ -1,6 +1,7 @@
 //! The schema, step by step. A step never changes once it was released; a further one is added behind it.
 
 mod baseline;
+mod logs;
 mod risk;
 mod system;
 
@@ -14,7 +15,7 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Books), Box::new(system::System), Box::new(baseline::Baseline), Box::new(risk::Risk)]
+        vec![Box::new(Books), Box::new(system::System), Box::new(baseline::Baseline), Box::new(risk::Risk), Box::new(logs::LogsStep)]
     }
 }
 

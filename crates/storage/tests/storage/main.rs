@@ -15,6 +15,7 @@ mod books;
 mod common;
 mod crash;
 mod faults;
+mod logs;
 mod prefix;
 mod suite;
 mod system;

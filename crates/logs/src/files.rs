@@ -113,6 +113,8 @@ struct Files {
     /// What is not written yet, and how many lines that are.
     buffer: String, // tidy: bounded by FILE_BUFFER and one line
     lines: u64,
+    /// Lines lost since the disk failed.
+    missing: u64,
     /// When a disk that fails may be tried again.
     failing_until: Option<Instant>,
     /// Bytes of closed files.
@@ -130,7 +132,7 @@ impl Files {
         let FilesConfig { folder, file_bytes, keep_bytes } = config;
         let file_bytes = file_bytes.max(FILE_BYTES_MIN);
         let config = FilesConfig { folder, file_bytes, keep_bytes: keep_bytes.max(2 * file_bytes) };
-        Self { config, open: None, buffer: String::new(), lines: 0, failing_until: None, closed_bytes: 0, written }
+        Self { config, open: None, buffer: String::new(), lines: 0, missing: 0, failing_until: None, closed_bytes: 0, written }
     }
 
     /// Takes text that counts as so many lines.
@@ -148,19 +150,26 @@ impl Files {
             return;
         }
         let lines = std::mem::take(&mut self.lines);
-        let done = if self.failing_until.is_some_and(|until| Instant::now() < until) { None } else { Some(self.write_out()) };
+        let done = if self.failing_until.is_some_and(|until| Instant::now() < until) {
+            None
+        } else {
+            if self.missing > 0 {
+                self.buffer.insert_str(0, &format!("{} lines were lost here: they could not be written\n", self.missing));
+            }
+            Some(self.write_out())
+        };
         self.buffer.clear();
         match done {
             Some(Ok(())) => {
                 self.written.lines.fetch_add(lines, Relaxed);
                 if self.failing_until.take().is_some() {
-                    let lost = self.written.lost.load(Relaxed);
+                    let lost = std::mem::take(&mut self.missing);
                     tracing::info!(target: FILES_TARGET, lost, "log files are written again");
                 }
             }
             Some(Err(error)) => {
                 self.written.failures.fetch_add(1, Relaxed);
-                self.written.lost.fetch_add(lines, Relaxed);
+                self.lose(lines);
                 self.open = None;
                 // Told once, until it works again.
                 if self.failing_until.replace(Instant::now() + FILE_RETRY).is_none() {
@@ -168,8 +177,13 @@ impl Files {
                     tracing::warn!(target: FILES_TARGET, %folder, %error, "log files cannot be written; what is missing is counted");
                 }
             }
-            None => drop(self.written.lost.fetch_add(lines, Relaxed)),
+            None => self.lose(lines),
         }
+    }
+
+    fn lose(&mut self, lines: u64) {
+        self.missing += lines;
+        self.written.lost.fetch_add(lines, Relaxed);
     }
 
     fn write_out(&mut self) -> io::Result<()> {
@@ -399,7 +413,7 @@ mod tests {
             files.failing_until = Some(Instant::now());
             files.push(&line(7), 1);
             files.flush();
-            assert_eq!(kept(&files), line(7));
+            assert_eq!(kept(&files), format!("1001 lines were lost here: they could not be written\n{}", line(7)));
             assert_eq!((files.written.lost.load(Relaxed), files.written.lines.load(Relaxed)), (1_001, 1));
         });
         let said = said.lock().unwrap();

@@ -27,7 +27,8 @@ impl Busy {
     fn begin() -> Option<Self> {
         // A thread that ends has no such place any more, and says nothing more either.
         let was = BUSY.try_with(|busy| busy.replace(true)).unwrap_or(true);
-        (!was).then_some(Self)
+        // Made only when it is given: one that is dropped ends the line.
+        if was { None } else { Some(Self) }
     }
 }
 

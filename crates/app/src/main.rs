@@ -10,6 +10,7 @@ mod dripping;
 mod journal;
 mod limits;
 mod local;
+mod log;
 mod memory;
 mod metrics;
 mod ports;

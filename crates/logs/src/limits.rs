@@ -96,5 +96,5 @@ pub const STORE_BURST: u32 = 1_000;
 /// How often what was held back is looked at.
 pub const TICK: Duration = Duration::from_secs(1);
 
-/// Bytes of the log beside its queues: repeats and secrets.
-pub(crate) const FIXED_BYTES: usize = REPEATS_MAX * (RECORD_BYTES + 64) + SECRETS_MAX * SECRET_FORMS * 256;
+/// Bytes of the log beside its queues: repeats, secrets, and what is on its way to a file.
+pub(crate) const FIXED_BYTES: usize = 2 * FILE_BUFFER + REPEATS_MAX * (RECORD_BYTES + 64) + SECRETS_MAX * SECRET_FORMS * 256;

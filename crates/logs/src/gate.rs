@@ -169,20 +169,20 @@ impl Gate {
     }
 }
 
-/// The kind of a line: who speaks, the words without their numbers, and whom it is about.
-pub(crate) fn kind(record: &Record, message: &str) -> u64 {
+/// The kind of a line: who speaks, the words without those that have a digit, and whom it is about. Numbers and ids differ from
+/// line to line; the name of a channel or an error makes it another thing.
+pub(crate) fn kind(record: &Record) -> u64 {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     hash.add(record.target.as_bytes());
     hash.add(record.level.as_str().as_bytes());
-    let mut number = false;
-    for byte in message.bytes() {
-        let digit = byte.is_ascii_digit();
-        if !(digit && number) {
-            hash.add(&[if digit { b'0' } else { byte }]);
-        }
-        number = digit;
+    for part in record.text.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_') {
+        let word = part.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '_');
+        let number = word.bytes().any(|byte| byte.is_ascii_digit());
+        hash.add(if number { b"0" } else { word.as_bytes() });
+        hash.add(part.get(word.len()..).unwrap_or_default().as_bytes());
     }
     hash.add(&[0]);
+    // Names that have digits.
     hash.add(record.account.as_ref().map_or("", |name| name.as_str()).as_bytes());
     hash.add(&[0]);
     hash.add(record.symbol.as_ref().map_or("", |symbol| symbol.as_str()).as_bytes());
@@ -219,7 +219,7 @@ mod tests {
 
     fn say(gate: &mut Gate, second: u64, text: &str) -> Vec<String> {
         let record = record(second, LogLevel::Warn, text);
-        let key = kind(&record, text);
+        let key = kind(&record);
         texts(&gate.admit(at(second), key, record)).into_iter().map(str::to_owned).collect()
     }
 
@@ -277,14 +277,15 @@ mod tests {
     }
 
     #[test]
-    fn kinds_differ_by_words_level_and_whom_they_are_about_but_not_by_numbers() {
-        let one = record(0, LogLevel::Warn, "");
-        let key = kind(&one, "order 17 of 3 refused");
-        assert_eq!(key, kind(&one, "order 9 of 12345 refused"));
-        assert_ne!(key, kind(&one, "order 17 of 3 taken"));
-        assert_ne!(key, kind(&record(0, LogLevel::Error, ""), "order 17 of 3 refused"));
-        let other = Record { symbol: Some(Symbol::new("BTCUSDT").unwrap()), ..Record::clone(&one) };
-        assert_ne!(key, kind(&other, "order 17 of 3 refused"));
+    fn kinds_differ_by_words_level_and_whom_they_are_about_but_not_by_numbers_and_ids() {
+        let of = |text: &str| kind(&record(0, LogLevel::Warn, text));
+        let key = of("order 17 of 3 refused id=0:B-5#12 hash=a7ff code=\"io\"");
+        assert_eq!(key, of("order 9 of 12345 refused id=77:B-19#1 hash=0 code=\"io\""));
+        assert_ne!(key, of("order 17 of 3 refused id=0:B-5#12 hash=a7ff code=\"dns\""));
+        assert_ne!(key, of("order 17 of 3 taken id=0:B-5#12 hash=a7ff code=\"io\""));
+        assert_ne!(of("a"), kind(&record(0, LogLevel::Error, "a")));
+        let about = |name: &str| Record { symbol: Some(Symbol::new(name).unwrap()), ..Record::clone(&record(0, LogLevel::Warn, "a")) };
+        assert_ne!(kind(&about("1000PEPEUSDT")), kind(&about("1INCHUSDT")));
     }
 
     #[test]

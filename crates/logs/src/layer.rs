@@ -95,7 +95,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
         let clean = self.inner.redactor.clean(text.into_string(), cut);
         let record =
             Record { time: self.inner.time(), level, target: metadata.target(), text: shorten(clean, cut).into(), account, symbol };
-        self.inner.take(record, message.as_str());
+        self.inner.take(record);
     }
 }
 

@@ -276,9 +276,9 @@ impl Inner {
         may
     }
 
-    /// Takes a line whose message, without spans and fields, is this.
-    pub(crate) fn take(&self, record: Record, message: &str) {
-        let key = kind(&record, message);
+    /// Takes a line.
+    pub(crate) fn take(&self, record: Record) {
+        let key = kind(&record);
         let now = self.began.elapsed();
         let due = lock(&self.gate).admit(now, key, Arc::new(record));
         self.hand_out(now, &due);

@@ -65,7 +65,7 @@ struct Told {
 /// Whatever stands against it, with what to do about it.
 pub fn main(args: &RebuildArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config)?;
-    crate::cli::log("warn");
+    crate::log::begin("warn");
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider was installed before");
     }

@@ -44,6 +44,8 @@ pub async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: 
         Exchange::Local => {
             let grants = grants.context("the local exchange was not planned")?;
             let local = Local::start(config, fresh, grants, tasks).await?;
+            crate::log::hide(local.key());
+            crate::log::hide(local.secret());
             let venue = Venue {
                 rest: local.rest(),
                 websocket: local.websocket(),

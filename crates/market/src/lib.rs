@@ -22,6 +22,7 @@ mod event;
 mod ids;
 mod instrument;
 pub mod limits;
+mod log;
 mod money;
 mod order;
 mod risk;
@@ -40,6 +41,7 @@ pub use event::{
 };
 pub use ids::{Asset, ClientId, ClientIdError, Leg, Name, NameError, OrderId, PositionSide, Side, Symbol, Tag, TradeId};
 pub use instrument::{FilterError, Instrument, Percent, Trading};
+pub use log::LogLevel;
 pub use money::{Amount, Bps, Holding, Notional, Price, Qty, RefPrice};
 pub use order::{Fill, Order, OrderReport, OrderStatus, OrderType, Source, TimeInForce};
 pub use risk::{AccountRecord, Demand, Lock, Rule};

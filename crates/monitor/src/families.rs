@@ -165,6 +165,15 @@ families! {
     STORE_DROPPED = Counter "plimsoll_storage_history_dropped_total" [] "equity points and events lost";
     STORE_BYTES = Gauge "plimsoll_storage_database_bytes" [] "size of the database on the disk";
 
+    LOG_WRITTEN = Counter "plimsoll_log_lines_total" ["sink"] "lines of the log that terminal, files, store and live viewers took";
+    LOG_DROPPED = Counter "plimsoll_log_lines_dropped_total" ["sink"] "lines of the log that they lost, because they were too slow or failed";
+    LOG_REPEATED = Counter "plimsoll_log_lines_repeated_total" [] "lines of the log that became part of one with their count";
+    LOG_LIMITED = Counter "plimsoll_log_lines_limited_total" [] "lines of the log left out because there were too many a second";
+    LOG_VIEWERS = Gauge "plimsoll_log_viewers" [] "who follows the log";
+    LOG_REPLACED = Counter "plimsoll_log_viewers_replaced_total" [] "who followed the log and had to leave for a newer one";
+    LOG_BYTES = Gauge "plimsoll_log_file_bytes" [] "size of all log files";
+    LOG_FAILURES = Counter "plimsoll_log_file_failures_total" [] "attempts to write log files that failed";
+
     JOURNAL_SEGMENTS = Counter "plimsoll_journal_segments_total" [] "segments of the journal begun";
     JOURNAL_BYTES = Counter "plimsoll_journal_bytes_total" [] "bytes of the journal written";
     JOURNAL_GAPS = Counter "plimsoll_journal_gaps_total" [] "gaps in the journal: what an engine was told was not recorded for a while";

@@ -11,7 +11,8 @@ use plimsoll_monitor::limits::{
     ACCOUNT_SERIES, ACCOUNTS_MAX, LATENCIES_PENDING_MAX, LATENCY_BYTES, SERIES_BYTES, SERIES_MAX, SYMBOL_SERIES, SYMBOLS_MAX,
 };
 use plimsoll_monitor::{
-    AlreadyInstalled, Exporter, ExporterGrants, FAMILIES, Kind, ManagerFigures, Rung, Sampler, SeriesFull, StorageFigures, SystemMetrics,
+    AlreadyInstalled, Exporter, ExporterGrants, FAMILIES, Kind, LogSample, ManagerFigures, Rung, Sampler, SeriesFull, StorageFigures,
+    SystemMetrics,
 };
 
 fn exporter() -> Exporter {
@@ -88,7 +89,7 @@ fn families_are_named_by_the_rules_and_described() {
         assert_eq!(family.name.ends_with("_total"), family.kind == Kind::Counter, "{}", family.name);
         for label in family.labels {
             // Configured, compiled in, or (the owner) one for each kind of container.
-            let bounded = "version group line policy owner account symbol feed limit culprit rule severity channel state";
+            let bounded = "version group line policy owner account symbol feed limit culprit rule severity channel state sink";
             assert!(bounded.split(' ').any(|word| word == *label), "{label} may not be bounded");
         }
     }
@@ -112,8 +113,13 @@ fn everything_rendered_is_a_documented_family() {
     journal.gap();
     journal.failed();
     journal.kept(5);
+    let sinks = [(1, 2), (3, 4), (5, 6), (7, 8)];
+    exporter.log().observe(&LogSample { sinks, viewers: 9, file_bytes: 10, ..LogSample::default() });
     let text = exporter.render();
     assert_eq!(value(&text, "plimsoll_journal_bytes_total"), 100.0);
+    assert_eq!(value(&text, "plimsoll_log_lines_total{sink=\"files\"}"), 3.0);
+    assert_eq!(value(&text, "plimsoll_log_lines_dropped_total{sink=\"live\"}"), 8.0);
+    assert_eq!((value(&text, "plimsoll_log_viewers"), value(&text, "plimsoll_log_file_bytes")), (9.0, 10.0));
     for line in text.lines().filter(|line| line.starts_with("# TYPE")) {
         let (name, kind) = line.strip_prefix("# TYPE ").unwrap().split_once(' ').unwrap();
         let family = FAMILIES.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("{name} is not documented"));

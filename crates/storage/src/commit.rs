@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_market::{AccountRecord, Booked, Name, Order, Record, SlotRow, StateRecord, Time, Totals, TradeId};
+use plimsoll_market::{AccountRecord, Booked, LogLevel, Name, Order, Record, SlotRow, StateRecord, Time, Totals, TradeId};
 use sea_orm::sea_query::{IntoIden, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, Iterable, PaginatorTrait, QueryFilter, QueryOrder,
@@ -11,16 +11,16 @@ use sea_orm::{
 
 use crate::db::Db;
 use crate::entity::{
-    account_state, equity, events, fills, instruments, orders, runs, slots, state, system_metrics, system_metrics_daily, totals,
+    account_state, equity, events, fills, instruments, logs, orders, runs, slots, state, system_metrics, system_metrics_daily, totals,
 };
 use crate::error::StoreError;
 use crate::limits::{COMMIT_TIMEOUT, RETENTION_ROWS};
 use crate::rows::{
-    OPEN, account_state_row, equity_row, event_row, fill_row, instrument_row, nanos, order_row, read_instrument, slot_row, state_row,
-    system_row, totals_row,
+    OPEN, account_state_row, equity_row, event_row, fill_row, instrument_row, log_level, log_row, nanos, order_row, read_instrument,
+    slot_row, state_row, system_row, totals_row,
 };
 use crate::store::Table;
-use crate::{History, Key, StoredScales};
+use crate::{History, Key, LogLine, StoredScales};
 
 /// A record on its way.
 #[derive(Clone, Copy)]
@@ -262,6 +262,18 @@ pub(crate) async fn history(db: &Db, items: &[History]) -> Result<(), StoreError
     .await
 }
 
+/// Stores lines of the log.
+pub(crate) async fn log_lines(db: &Db, lines: &[LogLine]) -> Result<(), StoreError> {
+    let rows: Vec<_> = lines.iter().map(log_row).collect();
+    limited(db, async {
+        let transaction = db.begin("storage.logs").await?;
+        let to: &DatabaseTransaction = &transaction;
+        logs::Entity::insert_many(rows).exec_without_returning(to).await.map_err(|error| db.error(error))?;
+        db.commit(transaction).await
+    })
+    .await
+}
+
 /// Which rows of a table may go now.
 #[derive(Clone, Copy)]
 pub(crate) struct Cut {
@@ -278,11 +290,19 @@ pub(crate) async fn retain(db: &Db, table: Table, cut: Cut) -> Result<u64, Store
         Table::Events => retain_in::<events::Entity>(db, events::Column::Id, events::Column::TimeNs, Condition::all(), cut).await,
         Table::Orders => retain_in::<orders::Entity>(db, orders::Column::Id, orders::Column::TimeNs, ended(), cut).await,
         Table::Fills => retain_in::<fills::Entity>(db, fills::Column::Id, fills::Column::TimeNs, Condition::all(), cut).await,
+        Table::Logs => retain_in::<logs::Entity>(db, logs::Column::Id, logs::Column::TimeNs, log_errors(false), cut).await,
+        Table::LogErrors => retain_in::<logs::Entity>(db, logs::Column::Id, logs::Column::TimeNs, log_errors(true), cut).await,
         Table::SystemDaily => {
             let day = system_metrics_daily::Column::DayNs;
             retain_in::<system_metrics_daily::Entity>(db, day, day, Condition::all(), cut).await
         }
     }
+}
+
+/// Lines of the log that are errors, or those that are not: both have ages of their own.
+fn log_errors(errors: bool) -> Condition {
+    let error = log_level(LogLevel::Error);
+    Condition::all().add(if errors { logs::Column::Level.lte(error) } else { logs::Column::Level.gt(error) })
 }
 
 /// Orders that may go: what is open stays, whatever its age.
@@ -297,6 +317,8 @@ pub(crate) async fn count(from: &DatabaseTransaction, table: Table) -> Result<u6
         Table::Events => events::Entity::find().count(from).await,
         Table::Orders => orders::Entity::find().filter(ended()).count(from).await,
         Table::Fills => fills::Entity::find().count(from).await,
+        Table::Logs => logs::Entity::find().filter(log_errors(false)).count(from).await,
+        Table::LogErrors => logs::Entity::find().filter(log_errors(true)).count(from).await,
         Table::SystemDaily => system_metrics_daily::Entity::find().count(from).await,
     }
 }

@@ -262,6 +262,30 @@ pub(crate) mod events {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Lines of the log.
+pub(crate) mod logs {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "logs")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub time_ns: i64,
+        /// 1 for error to 5 for trace.
+        pub level: i32,
+        pub target: String,
+        pub message: String,
+        pub account: Option<String>,
+        pub symbol: Option<String>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// Samples of the process.
 pub(crate) mod system_metrics {
     use sea_orm::entity::prelude::*;

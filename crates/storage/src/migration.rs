@@ -3,6 +3,7 @@
 mod baseline;
 mod fees;
 mod instruments;
+mod logs;
 mod risk;
 mod system;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(baseline::Baseline),
             Box::new(risk::Risk),
             Box::new(fees::Fees),
+            Box::new(logs::LogsStep),
             Box::new(instruments::Instruments),
         ]
     }

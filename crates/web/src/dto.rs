@@ -316,6 +316,23 @@ pub struct EventDto {
     pub text: String,
 }
 
+/// A line of the log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogDto {
+    /// When.
+    pub time_ms: u64,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Which part of the program speaks: a path of modules.
+    pub target: String,
+    /// What it says, fields included, without secrets.
+    pub text: String,
+    /// The account, when it is about one.
+    pub account: Option<String>,
+    /// The symbol, when it is about one.
+    pub symbol: Option<String>,
+}
+
 /// One page of a list, newest first.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PageDto<T> {

@@ -1,3 +1,4 @@
+use crate::event::FundingPayment;
 use crate::ids::{ClientId, Leg, TradeId};
 use crate::limits::ACTIONS_MAX;
 use crate::money::{Amount, Holding, Notional, Price, Qty};
@@ -144,6 +145,8 @@ pub struct Record {
     pub fill: Option<Booked>,
     /// The slot that changed.
     pub slot: Option<SlotRow>,
+    /// The funding booked.
+    pub funding: Option<FundingPayment>,
     /// The symbol's totals after it.
     pub totals: Totals,
 }

@@ -11,13 +11,14 @@ use sea_orm::{
 
 use crate::db::Db;
 use crate::entity::{
-    account_state, equity, events, fills, instruments, logs, orders, runs, slots, state, system_metrics, system_metrics_daily, totals,
+    account_state, equity, events, fills, funding, instruments, logs, orders, runs, slots, state, system_metrics, system_metrics_daily,
+    totals,
 };
 use crate::error::StoreError;
 use crate::limits::{COMMIT_TIMEOUT, RETENTION_ROWS};
 use crate::rows::{
-    OPEN, account_state_row, equity_row, event_row, fill_row, instrument_row, log_level, log_row, nanos, order_row, read_instrument,
-    slot_row, state_row, system_row, totals_row,
+    OPEN, account_state_row, equity_row, event_row, fill_row, funding_row, instrument_row, log_level, log_row, nanos, order_row,
+    read_instrument, slot_row, state_row, system_row, totals_row,
 };
 use crate::store::Table;
 use crate::{History, Key, LogLine, StoredScales};
@@ -54,6 +55,7 @@ struct Plan {
     fills: Vec<fills::ActiveModel>,   // tidy: bounded by one batch
     held: Vec<slots::ActiveModel>,    // tidy: bounded by one batch
     emptied: Vec<(Key, SlotRow)>,     // tidy: bounded by one batch
+    paid: Vec<funding::ActiveModel>,  // tidy: bounded by one batch
     totals: Vec<totals::ActiveModel>, // tidy: bounded by one batch
 }
 
@@ -63,13 +65,17 @@ impl Plan {
         let mut last_slots: BTreeMap<(Key, plimsoll_market::Leg), &SlotRow> = BTreeMap::new();
         let mut last_totals: BTreeMap<Key, &Totals> = BTreeMap::new();
         let mut booked: Vec<(Key, &Booked)> = Vec::new();
+        let mut paid = Vec::new();
         for Item { key, record } in items {
-            let Record { order, fill, slot, totals } = record;
+            let Record { order, fill, slot, funding, totals } = record;
             if let Some(order) = order {
                 last_orders.insert((*key, order.id.bits()), order);
             }
             if let Some(fill) = fill {
                 booked.push((*key, fill));
+            }
+            if let Some(payment) = funding {
+                paid.push(funding_row(key, payment));
             }
             if let Some(slot) = slot {
                 last_slots.insert((*key, slot.leg), slot);
@@ -82,12 +88,13 @@ impl Plan {
             fills: booked.into_iter().map(|(key, fill)| fill_row(&key, fill)).collect(),
             held: held.into_iter().map(|((key, _), slot)| slot_row(&key, slot)).collect(),
             emptied: emptied.into_iter().map(|((key, _), slot)| (key, *slot)).collect(),
+            paid,
             totals: last_totals.into_iter().map(|(key, sums)| totals_row(&key, sums)).collect(),
         }
     }
 
     async fn write(self, to: &DatabaseTransaction) -> Result<(), DbErr> {
-        let Self { orders, fills, held, emptied, totals } = self;
+        let Self { orders, fills, held, emptied, paid, totals } = self;
         if !orders.is_empty() {
             use orders::Column as C;
             let known = replacing([C::Account, C::Symbol, C::ClientId], [C::Id, C::Side]);
@@ -108,6 +115,11 @@ impl Plan {
         for (key, slot) in emptied {
             let row = (key.account.to_string(), key.symbol.to_string(), i32::from(slot.leg.strategy()), slot.leg.index());
             slots::Entity::delete_by_id(row).exec(to).await?;
+        }
+        if !paid.is_empty() {
+            use funding::Column as C;
+            let known = OnConflict::columns([C::Account, C::Symbol, C::TimeNs]).do_nothing().to_owned();
+            funding::Entity::insert_many(paid).on_conflict(known).exec_without_returning(to).await?;
         }
         if !totals.is_empty() {
             use totals::Column as C;
@@ -290,6 +302,8 @@ pub(crate) async fn retain(db: &Db, table: Table, cut: Cut) -> Result<u64, Store
         Table::Events => retain_in::<events::Entity>(db, events::Column::Id, events::Column::TimeNs, Condition::all(), cut).await,
         Table::Orders => retain_in::<orders::Entity>(db, orders::Column::Id, orders::Column::TimeNs, ended(), cut).await,
         Table::Fills => retain_in::<fills::Entity>(db, fills::Column::Id, fills::Column::TimeNs, Condition::all(), cut).await,
+        // Payments of one instant go together.
+        Table::Funding => retain_in::<funding::Entity>(db, funding::Column::TimeNs, funding::Column::TimeNs, Condition::all(), cut).await,
         Table::Logs => retain_in::<logs::Entity>(db, logs::Column::Id, logs::Column::TimeNs, log_errors(false), cut).await,
         Table::LogErrors => retain_in::<logs::Entity>(db, logs::Column::Id, logs::Column::TimeNs, log_errors(true), cut).await,
         Table::SystemDaily => {
@@ -317,6 +331,7 @@ pub(crate) async fn count(from: &DatabaseTransaction, table: Table) -> Result<u6
         Table::Events => events::Entity::find().count(from).await,
         Table::Orders => orders::Entity::find().filter(ended()).count(from).await,
         Table::Fills => fills::Entity::find().count(from).await,
+        Table::Funding => funding::Entity::find().count(from).await,
         Table::Logs => logs::Entity::find().filter(log_errors(false)).count(from).await,
         Table::LogErrors => logs::Entity::find().filter(log_errors(true)).count(from).await,
         Table::SystemDaily => system_metrics_daily::Entity::find().count(from).await,

@@ -82,6 +82,8 @@ pub struct RawRetention {
     pub orders: Keep,
     /// Days and rows of fills. Totals do not depend on them.
     pub fills: Keep,
+    /// Days and rows of funding payments.
+    pub funding: Keep,
     /// Days and rows of the samples of the process; each is added to its day before it goes.
     pub system: Keep,
     /// Days and rows of the days of the process.
@@ -102,6 +104,7 @@ impl Default for RawRetention {
             events: Keep { days: 90, rows: 100_000 },
             orders: Keep { days: 90, rows: 1_000_000 },
             fills: Keep { days: 3_650, rows: 5_000_000 },
+            funding: Keep { days: 3_650, rows: 2_000_000 },
             system: Keep { days: 7, rows: 20_160 },
             system_daily: Keep { days: 90, rows: 36_500 },
             logs: Keep { days: 7, rows: 50_000 },
@@ -251,6 +254,7 @@ impl TryFrom<RawStoreConfig> for StoreConfig {
             ("retention.events.days", "retention.events.rows", retention.events),
             ("retention.orders.days", "retention.orders.rows", retention.orders),
             ("retention.fills.days", "retention.fills.rows", retention.fills),
+            ("retention.funding.days", "retention.funding.rows", retention.funding),
             ("retention.system.days", "retention.system.rows", retention.system),
             ("retention.system_daily.days", "retention.system_daily.rows", retention.system_daily),
             ("retention.logs.days", "retention.logs.rows", retention.logs),

@@ -30,6 +30,29 @@ pub(crate) mod state {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Funding paid and received.
+pub(crate) mod funding {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "funding")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub symbol: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub time_ns: i64,
+        pub amount: String,
+        pub asset: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// What the whole numbers of a symbol's prices and quantities mean.
 pub(crate) mod instruments {
     use sea_orm::entity::prelude::*;

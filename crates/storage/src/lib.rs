@@ -29,7 +29,7 @@
 //!
 //! let key = Key { account: Name::new("main")?, symbol: Symbol::new("BTCUSDT")? };
 //! let mut recorder = store.recorder(key);
-//! recorder.record(Record { order: None, fill: None, slot: None, totals: Totals { fills: 1, ..Totals::EMPTY } })?;
+//! recorder.record(Record { order: None, fill: None, slot: None, funding: None, totals: Totals { fills: 1, ..Totals::EMPTY } })?;
 //! assert_eq!(store.load(&key).await?.totals.map(|totals| totals.fills), Some(1));
 //! store.stop(std::time::Duration::from_secs(5)).await?;
 //! # Ok(())

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod fees;
+mod funding;
 mod instruments;
 mod logs;
 mod risk;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(fees::Fees),
             Box::new(logs::LogsStep),
             Box::new(instruments::Instruments),
+            Box::new(funding::Funding),
         ]
     }
 }

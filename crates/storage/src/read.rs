@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use plimsoll_market::{AccountRecord, Booked, ClientId, Name, Order, SlotRow, StateRecord, Time, Totals, TradeId};
+use plimsoll_market::{AccountRecord, Booked, ClientId, FundingPayment, Name, Order, SlotRow, StateRecord, Time, Totals, TradeId};
 use sea_orm::sea_query::extension::postgres::PgExpr;
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -12,15 +12,17 @@ use tokio::time::Instant;
 
 use crate::commit;
 use crate::db::{Db, number};
-use crate::entity::{account_state, equity, events, fills, logs, orders, slots, state, system_metrics, system_metrics_daily, totals};
+use crate::entity::{
+    account_state, equity, events, fills, funding, logs, orders, slots, state, system_metrics, system_metrics_daily, totals,
+};
 use crate::error::StoreError;
 use crate::limits::{
     CHUNK_ROWS, DAYS_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, RECENT_FILLS_MAX, ROWS, ROWS_MAX, SLOTS_MAX,
     SYSTEM_POINTS_MIN,
 };
 use crate::rows::{
-    OPEN, log_level, nanos, read_account_state, read_day_sums, read_equity, read_event, read_fill, read_log, read_order, read_slot,
-    read_state, read_system, read_totals,
+    OPEN, log_level, nanos, read_account_state, read_day_sums, read_equity, read_event, read_fill, read_funding, read_log, read_order,
+    read_slot, read_state, read_system, read_totals,
 };
 use crate::store::Table;
 use crate::system::day_of;
@@ -180,6 +182,21 @@ impl Reader {
         let query = query.order_by_desc(C::TradeId).limit(u64::from(limit.0));
         let rows = self.with("storage.read_fills", async |from| query.all(from).await).await?;
         page(rows, limit, |row| read_fill(&row), |booked| booked.fill.trade_id)
+    }
+
+    /// Reads funding payments of a symbol, the newest first, those before an instant.
+    ///
+    /// # Errors
+    /// As [`Reader::fills`].
+    pub async fn funding(&self, key: &Key, before: Option<Time>, limit: RowLimit) -> Result<Page<FundingPayment, Time>, StoreError> {
+        use funding::Column as C;
+        let mut query = funding::Entity::find().filter(C::Account.eq(key.account.as_str())).filter(C::Symbol.eq(key.symbol.as_str()));
+        if let Some(before) = before {
+            query = query.filter(C::TimeNs.lt(nanos(before)));
+        }
+        let query = query.order_by_desc(C::TimeNs).limit(u64::from(limit.0));
+        let rows = self.with("storage.read_funding", async |from| query.all(from).await).await?;
+        page(rows, limit, |row| read_funding(&row), |payment| payment.time)
     }
 
     /// Reads orders of a symbol in their last state, the latest changed first, those before a cursor.

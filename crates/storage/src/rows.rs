@@ -4,13 +4,13 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use plimsoll_market::{
-    AccountRecord, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Lock, LogLevel, Name, Notional, Order, OrderId, OrderStatus, Price,
-    Qty, Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
+    AccountRecord, Amount, Asset, Booked, ClientId, Fill, FundingPayment, Holding, Leg, Lock, LogLevel, Name, Notional, Order, OrderId,
+    OrderStatus, Price, Qty, Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
 use crate::entity::{
-    account_state, equity, events, fills, instruments, logs, orders, slots, state, system_metrics, system_metrics_daily, totals,
+    account_state, equity, events, fills, funding, instruments, logs, orders, slots, state, system_metrics, system_metrics_daily, totals,
 };
 use crate::error::StoreError;
 use crate::logs::cut;
@@ -267,6 +267,23 @@ pub(crate) fn read_totals(row: &totals::Model) -> Result<Totals, StoreError> {
         foreign_fees: row.foreign_fees as u64,
         funded_to: Time::from_nanos(row.funded_ns.unsigned_abs()),
     })
+}
+
+pub(crate) fn funding_row(key: &Key, payment: &FundingPayment) -> funding::ActiveModel {
+    let FundingPayment { amount, time } = *payment;
+    funding::ActiveModel {
+        account: Set(key.account.to_string()),
+        symbol: Set(key.symbol.to_string()),
+        time_ns: Set(nanos(time)),
+        amount: Set(amount.units.to_string()),
+        asset: Set(amount.asset.to_string()),
+    }
+}
+
+pub(crate) fn read_funding(row: &funding::Model) -> Result<FundingPayment, StoreError> {
+    let column = Column::of("funding");
+    let amount = Amount::new(column.asset("asset", &row.asset)?, column.parse("amount", &row.amount)?);
+    Ok(FundingPayment { amount, time: Time::from_nanos(row.time_ns.unsigned_abs()) })
 }
 
 pub(crate) fn equity_row(point: &EquityPoint) -> equity::ActiveModel {

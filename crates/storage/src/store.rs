@@ -158,6 +158,8 @@ pub enum Table {
     Orders,
     /// Fills.
     Fills,
+    /// Funding payments.
+    Funding,
     /// Lines of the log that are no errors.
     Logs,
     /// Lines of the log that are errors.
@@ -177,6 +179,8 @@ pub struct Retained {
     pub orders: u64,
     /// Of the fills.
     pub fills: u64,
+    /// Of the funding payments.
+    pub funding: u64,
     /// Of the samples of the process.
     pub system: u64,
     /// Of the days of the process.
@@ -464,6 +468,7 @@ impl Store {
             (Table::Events, keep.events),
             (Table::Orders, keep.orders),
             (Table::Fills, keep.fills),
+            (Table::Funding, keep.funding),
             (Table::SystemDaily, keep.system_daily),
             (Table::Logs, keep.logs),
             (Table::LogErrors, keep.log_errors),
@@ -484,6 +489,7 @@ impl Store {
                     Table::Events => done.events += deleted,
                     Table::Orders => done.orders += deleted,
                     Table::Fills => done.fills += deleted,
+                    Table::Funding => done.funding += deleted,
                     Table::SystemDaily => done.system_daily += deleted,
                     Table::Logs => done.logs += deleted,
                     Table::LogErrors => done.log_errors += deleted,

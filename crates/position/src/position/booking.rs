@@ -216,7 +216,7 @@ impl Position {
     }
 
     pub(super) fn record(&self, order: Option<Order>, fill: Option<Booked>, slot: Option<SlotRow>) -> Record {
-        Record { order, fill, slot, totals: Totals { watermark: self.sync.watermark, ..self.totals } }
+        Record { order, fill, slot, funding: None, totals: Totals { watermark: self.sync.watermark, ..self.totals } }
     }
 
     pub(super) fn on_page(&mut self, now: Time, page: &FillPage, out: &mut Actions) -> Changes {

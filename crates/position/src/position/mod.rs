@@ -353,7 +353,8 @@ impl Position {
                 if payment.amount.asset == self.instrument.quote {
                     self.totals.funding += payment.amount.units;
                 }
-                out.push(Action::Record(Box::new(self.record(None, None, None))));
+                let record = plimsoll_market::Record { funding: Some(**payment), ..self.record(None, None, None) };
+                out.push(Action::Record(Box::new(record)));
                 Changes::INVENTORY
             }
             Event::Rate(rate) => {

@@ -52,5 +52,11 @@ pub fn record(number: u64, before: &Totals) -> Record {
         Side::Buy => totals.bought += qty,
         Side::Sell => totals.sold += qty,
     }
-    Record { order: Some(order), fill: Some(Booked { fill, leg: Some(leg), realized, slot_realized: realized }), slot: Some(slot), totals }
+    Record {
+        order: Some(order),
+        fill: Some(Booked { fill, leg: Some(leg), realized, slot_realized: realized }),
+        slot: Some(slot),
+        funding: None,
+        totals,
+    }
 }

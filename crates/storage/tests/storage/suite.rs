@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::common::{all_fills, check_prefix, everywhere, key, open, record, records};
 use plimsoll_bounded::{Grant, Tasks};
 use plimsoll_market::{
-    AccountRecord, Alert, AlertCode, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Lock, Name, Notional, Order, OrderId,
-    OrderStatus, Price, Qty, Record, Rule, Severity, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId, WaitingFees,
+    AccountRecord, Alert, AlertCode, Amount, Asset, Booked, ClientId, Fill, FundingPayment, Holding, Leg, Lock, Name, Notional, Order,
+    OrderId, OrderStatus, Price, Qty, Record, Rule, Severity, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId, WaitingFees,
 };
 use plimsoll_storage::limits::{HISTORY_QUEUE, RANGE_MAX, ROWS_MAX};
 use plimsoll_storage::{
@@ -146,6 +146,7 @@ fn extreme() -> Record {
         order: Some(order),
         fill: Some(Booked { fill, leg: Some(leg), realized: i128::MIN, slot_realized: i128::MAX }),
         slot: Some(slot),
+        funding: Some(FundingPayment { amount: Amount::new(Asset::new("USDT").unwrap(), i128::MIN), time: Time::from_millis(7) }),
         totals,
     }
 }
@@ -170,9 +171,17 @@ async fn every_number_comes_back_as_it_was() {
         assert_eq!(stored.open_orders, [record.order.unwrap()]);
         let fills = store.reader().fills(&key, None, RowLimit::default()).await.unwrap().rows;
         assert_eq!(fills, [record.fill.unwrap(), foreign.fill.unwrap()]);
-        // A record of funding has nothing but totals.
-        recorder.record(Record { order: None, fill: None, slot: None, totals: Totals { funding: 5, ..record.totals } }).unwrap();
+        // A record of funding has nothing but the payment and the totals; told again, it is the same payment.
+        let paid = |millis| FundingPayment { time: Time::from_millis(millis), ..record.funding.unwrap() };
+        for payment in [paid(8), paid(9), paid(8)] {
+            let totals = Totals { funding: 5, ..record.totals };
+            recorder.record(Record { order: None, fill: None, slot: None, funding: Some(payment), totals }).unwrap();
+        }
         assert_eq!(store.load(&key).await.unwrap().totals.unwrap().funding, 5);
+        let page = store.reader().funding(&key, None, RowLimit::new(2).unwrap()).await.unwrap();
+        assert_eq!((page.rows.as_slice(), page.next), ([paid(9), paid(8)].as_slice(), Some(Time::from_millis(8))));
+        let rest = store.reader().funding(&key, page.next, RowLimit::default()).await.unwrap();
+        assert_eq!((rest.rows.as_slice(), rest.next), ([paid(7)].as_slice(), None));
         store.stop(DEADLINE).await.unwrap();
     })
     .await;

@@ -285,12 +285,14 @@ async fn what_is_no_backup_is_refused_and_nothing_is_changed() {
     assert!(error.to_string().contains("db copy --from sqlite:FILE"), "{error}");
 }
 
-/// Takes the last two steps back, as if an older program had made the database.
+/// Takes all steps but the first two back, as if an older program had made the database.
 async fn age(place: &Place) {
     place
         .meddle(
-            "DELETE FROM seaql_migrations WHERE version IN ('m0003_baseline', 'm0004_risk', 'm0007_instruments'); \
-             DROP TABLE account_state; DROP TABLE instruments; \
+            "DELETE FROM seaql_migrations WHERE version > 'm0002_system'; \
+             DROP TABLE account_state; DROP TABLE instruments; DROP TABLE logs; DROP TABLE funding; \
+             ALTER TABLE totals DROP COLUMN other_fees; ALTER TABLE totals DROP COLUMN waiting_fees; \
+             ALTER TABLE totals DROP COLUMN waiting_asset; ALTER TABLE totals DROP COLUMN waiting_fills; \
              ALTER TABLE state DROP COLUMN baseline; ALTER TABLE state DROP COLUMN lock_rule; ALTER TABLE state DROP COLUMN lock_until_ns; \
              ALTER TABLE state DROP COLUMN idle; ALTER TABLE state DROP COLUMN closing; ALTER TABLE totals DROP COLUMN funded_ns",
         )

@@ -5,8 +5,6 @@ use std::fmt::{self, Debug, Write};
 use plimsoll_market::{Name, Symbol};
 use tracing::field::{Field, Visit};
 
-use crate::limits::CAPTURE_MAX;
-
 /// A text that takes so many bytes and no more. Control characters are written out, so that it stays one line and moves no cursor.
 pub(crate) struct Capped {
     text: String,
@@ -91,8 +89,9 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    pub(crate) fn new() -> Self {
-        Self { message: Capped::new(CAPTURE_MAX), fields: Capped::new(CAPTURE_MAX), account: None, symbol: None }
+    /// Takes down so many bytes of the message, and as many of the fields.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { message: Capped::new(most), fields: Capped::new(most), account: None, symbol: None }
     }
 
     fn put(&mut self, field: &Field, value: fmt::Arguments<'_>) {

@@ -421,6 +421,55 @@ mod tests {
         assert!(said.contains("No space left on device"), "{said}");
     }
 
+    /// A file system of 64 KiB; gone with it.
+    #[cfg(target_os = "linux")]
+    struct Small(PathBuf);
+
+    #[cfg(target_os = "linux")]
+    impl Small {
+        fn mount(path: &Path) -> Option<Self> {
+            let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(path).output();
+            mount.is_ok_and(|done| done.status.success()).then(|| Self(path.to_owned()))
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    impl Drop for Small {
+        fn drop(&mut self) {
+            std::process::Command::new("umount").arg(&self.0).status().ok();
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    #[allow(clippy::print_stderr, reason = "says what it leaves out")]
+    fn a_disk_that_fills_up_in_the_middle_of_a_line_keeps_the_lines_before_it_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(small) = Small::mount(folder.path()) else {
+            eprintln!("left out: a disk that fills up, because this user may not mount one");
+            return;
+        };
+        std::fs::write(folder.path().join("filler"), vec![0; 50_000]).unwrap();
+        let mut files = files(folder.path(), 2 * SIZE);
+        let mut number = 0;
+        while files.written.lost.load(Relaxed) == 0 {
+            files.push(&line(number), 1);
+            files.flush();
+            number += 1;
+            assert!(number < 1_000, "it never was full");
+        }
+        let whole: String = (0..number - 1).map(line).collect();
+        assert!(!whole.len().is_multiple_of(4_096), "the write broke off in the middle");
+        assert_eq!(kept(&files), whole);
+        std::fs::remove_file(folder.path().join("filler")).unwrap();
+        files.failing_until = Some(Instant::now());
+        files.push("after\n", 1);
+        files.flush();
+        assert_eq!(kept(&files), format!("{whole}1 lines were lost here: they could not be written\nafter\n"));
+        drop(files);
+        drop(small);
+    }
+
     #[test]
     fn names_of_files_are_told_from_strangers() {
         for (name, expected) in [

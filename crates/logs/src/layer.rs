@@ -86,9 +86,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
         if !self.inner.may(level) {
             return;
         }
-        let mut said = Said::new();
+        let most = CAPTURE_MAX + self.inner.redactor.longest();
+        let mut said = Said::new(most);
         event.record(&mut said);
-        let mut text = Capped::new(CAPTURE_MAX);
+        let mut text = Capped::new(most);
         let whole = write_line(&mut text, &said, event, &ctx).is_ok();
         let Said { message, fields, account, symbol } = said;
         let cut = !whole || text.is_cut() || message.is_cut() || fields.is_cut();

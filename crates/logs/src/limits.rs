@@ -24,9 +24,9 @@ pub const SECRETS_MAX: usize = 64;
 /// Forms in which a secret is known: as it is, percent-encoded, in base64, and in quotes.
 pub const SECRET_FORMS: usize = 4;
 
-/// Bytes of a line that are taken down before secrets are taken out: so many that what is cut off cannot leave the beginning
-/// of a secret within [`TEXT_MAX`], though its longest form has three bytes for each of its own.
-pub(crate) const CAPTURE_MAX: usize = TEXT_MAX + 3 * SECRET_MAX;
+/// Bytes of a line that are taken down before secrets are taken out, beside the longest that is known: what is cut off then leaves
+/// no beginning of one within [`TEXT_MAX`]. Addresses with a login are shorter than the difference.
+pub(crate) const CAPTURE_MAX: usize = TEXT_MAX + 512;
 
 /// Bytes of the fields of one span.
 pub(crate) const SPAN_MAX: usize = 256;

@@ -82,6 +82,12 @@ pub const LOG_ROWS: u32 = 100;
 pub const LOG_ROWS_MAX: u32 = 1_000;
 const _: () = assert!(2 * LOG_ROWS_MAX as usize * (200 + LOG_TEXT_MAX) <= ROWS_MAX as usize * ROW_BYTES);
 
+/// Lines of the log that are looked through for a text in one query; the next page goes on from there.
+///
+/// So a text that is nowhere costs some ten milliseconds a page, however much is kept.
+pub const LOG_SCAN_MAX: u64 = 5_000;
+const _: () = assert!(LOG_SCAN_MAX > LOG_ROWS_MAX as u64);
+
 /// Bytes of a text that is sought in the log.
 pub const LOG_CONTAINS_MAX: usize = 200;
 

@@ -17,7 +17,7 @@ use crate::entity::{
 };
 use crate::error::StoreError;
 use crate::limits::{
-    CHUNK_ROWS, DAYS_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, RECENT_FILLS_MAX, ROWS, ROWS_MAX, SLOTS_MAX,
+    CHUNK_ROWS, DAYS_MAX, LOG_SCAN_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, RECENT_FILLS_MAX, ROWS, ROWS_MAX, SLOTS_MAX,
     SYSTEM_POINTS_MIN,
 };
 use crate::rows::{
@@ -288,8 +288,13 @@ impl Reader {
 
     /// Reads lines of the log, the newest first.
     ///
+    /// While a text is sought, a page can have fewer lines than asked for, or none, and still say where to go on.
+    ///
     /// # Errors
     /// As [`Reader::fills`], and when the text sought is too long.
+    ///
+    /// # Bounds
+    /// Looks through [`LOG_SCAN_MAX`] lines for a text.
     pub async fn logs(&self, query: &LogQuery) -> Result<Page<LogRow, LogCursor>, StoreError> {
         use logs::Column as C;
         query.check()?;
@@ -303,16 +308,32 @@ impl Reader {
             let same = Condition::all().add(C::TimeNs.eq(nanos(time))).add(C::Id.lt(id));
             find = find.filter(C::TimeNs.lte(nanos(time))).filter(Condition::any().add(C::TimeNs.lt(nanos(time))).add(same));
         }
-        if let Some(pattern) = query.pattern() {
-            // SQLite's own comparison does not tell cases of A to Z apart, and knows a backslash when it is told to; a server's is
-            // the other way round.
-            let (message, pattern) = (Expr::col((logs::Entity, C::Message)), LikeExpr::new(pattern));
-            find = find.filter(if self.db.is_sqlite() { message.like(pattern.escape('\\')) } else { message.ilike(pattern) });
-        }
+        let find = find.order_by_desc(C::TimeNs).order_by_desc(C::Id);
         let rows = query.limit.rows();
-        let find = find.order_by_desc(C::TimeNs).order_by_desc(C::Id).limit(u64::from(rows));
-        let found = self.with("storage.read_logs", async |from| find.all(from).await).await?;
-        page(found, RowLimit(rows), read_log, |line| LogCursor { time: line.time, id: line.id })
+        let (found, last) = match query.pattern() {
+            None => (self.with("storage.read_logs", async |from| find.limit(u64::from(rows)).all(from).await).await?, None),
+            Some(pattern) => {
+                // SQLite's own comparison does not tell cases of A to Z apart, and knows a backslash when it is told to; a
+                // server's is the other way round.
+                let (message, pattern) = (Expr::col((logs::Entity, C::Message)), LikeExpr::new(pattern));
+                let fits = if self.db.is_sqlite() { message.like(pattern.escape('\\')) } else { message.ilike(pattern) };
+                self.with("storage.read_logs", async |from| {
+                    // The last line that is looked through: found in the index alone.
+                    let last = find.clone().select_only().columns([C::TimeNs, C::Id]).offset(LOG_SCAN_MAX - 1).limit(1);
+                    let last = last.into_tuple::<(i64, i64)>().one(from).await?;
+                    let mut find = find.filter(fits).limit(u64::from(rows));
+                    if let Some((time, id)) = last {
+                        let same = Condition::all().add(C::TimeNs.eq(time)).add(C::Id.gte(id));
+                        find = find.filter(C::TimeNs.gte(time)).filter(Condition::any().add(C::TimeNs.gt(time)).add(same));
+                    }
+                    Ok((find.all(from).await?, last))
+                })
+                .await?
+            }
+        };
+        let mut page = page(found, RowLimit(rows), read_log, |line| LogCursor { time: line.time, id: line.id })?;
+        page.next = page.next.or(last.map(|(at, id)| LogCursor { time: crate::rows::time(at), id }));
+        Ok(page)
     }
 
     /// Reads samples of the process, in the order of time, thinned out to `points` ([`SYSTEM_POINTS_MIN`] to [`POINTS_MAX`])

@@ -98,7 +98,7 @@ pub trait History: Send + Sync + 'static {
         Err(HistoryError::Unavailable { reason: "days of the process are not kept".to_owned() })
     }
 
-    /// Returns stored lines of the log, newest first.
+    /// Returns stored lines of the log, newest first. While a text is sought, a page can have fewer than asked for and still a cursor.
     ///
     /// # Errors
     /// [`HistoryError`]; always unless overridden.

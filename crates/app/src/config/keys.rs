@@ -526,7 +526,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "log.store",
-        Kind::Choice(&["off", "error", "warn", "info", "debug"]),
+        Kind::Choice(&["none", "error", "warn", "info", "debug"]),
         Some("info"),
         "The least level of lines that are also stored in the database, 20 a second in the long run.",
     ),

@@ -30,6 +30,17 @@ fn defaults_fill_what_is_not_written() {
 }
 
 #[test]
+fn the_log_is_bounded_and_nothing_need_be_stored_of_it() {
+    let with = |log: &str| format!("{GOOD}log: {log}");
+    let log = Config::parse(GOOD, Path::new("test.yaml")).unwrap().log;
+    assert_eq!((log.files, log.file_bytes, log.keep_bytes), (true, 8 << 20, 64 << 20));
+    assert_eq!((log.store, log.keep_days, log.keep_error_days), (Some(LogLevel::Info), 7, 30));
+    let quiet = Config::parse(&with("{ files: false, store: none, file_size: 4MB, keep: 8MB }"), Path::new("test.yaml")).unwrap().log;
+    assert_eq!((quiet.files, quiet.store), (false, None));
+    assert_eq!(mistakes(&with("{ file_size: 8MB, keep: 15MB }")), ["log.keep: 15 MB is less than twice log.file_size, which is 8 MB"]);
+}
+
+#[test]
 fn names_of_the_original_are_understood_but_not_twice() {
     let with = |memory: &str| format!("{GOOD}memory: {memory}");
     let old = with("{ gc_interval: 2m, high_memory_threshold: 300, high_goroutine_threshold: 70 }");

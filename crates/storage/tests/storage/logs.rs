@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::common::{Place, everywhere, open};
 use plimsoll_market::{LogLevel, Name, Symbol, Time};
-use plimsoll_storage::limits::{LOG_BATCH, LOG_CONTAINS_MAX, LOG_QUEUE, LOG_ROWS_MAX, LOG_TEXT_MAX};
+use plimsoll_storage::limits::{LOG_BATCH, LOG_CONTAINS_MAX, LOG_QUEUE, LOG_ROWS_MAX, LOG_SCAN_MAX, LOG_TEXT_MAX};
 use plimsoll_storage::{Keep, LogCursor, LogLimit, LogLine, LogQuery, LogRow, Retained, Store, TimeRange};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -123,6 +123,38 @@ async fn pages_lead_through_all_lines_once_though_they_share_instants() {
         assert_eq!(store.reader().logs(&most).await.unwrap().rows.len(), LOG_ROWS_MAX as usize);
         let before = Some(LogCursor { time: at(0), id: 0 });
         assert_eq!(texts(&store, &LogQuery { before, ..query(0, 100) }).await, [""; 0]);
+        store.stop(DEADLINE).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_is_sought_in_so_many_lines_a_page_and_found_wherever_it_is() {
+    everywhere("log_scan", async |place| {
+        let store = place.open().await;
+        // Many of one instant, so that the end of a page lies within it.
+        let lines = 2 * LOG_SCAN_MAX + 500;
+        let sought = [0, 400, LOG_SCAN_MAX + 499, LOG_SCAN_MAX + 500, lines - 1];
+        let text = |number: u64| format!("{} {number}", if sought.contains(&number) { "needle" } else { "hay" });
+        put(&store, (0..lines).map(|number| line(number / 1_500, LogLevel::Info, &text(number)))).await;
+        let mut asked = LogQuery { contains: "needle".to_owned(), ..query(0, 100) };
+        let (mut found, mut pages) = (Vec::new(), Vec::new());
+        loop {
+            let page = store.reader().logs(&asked).await.unwrap();
+            pages.push(page.rows.len());
+            found.extend(page.rows.into_iter().map(|row| row.text));
+            match page.next {
+                Some(next) => asked.before = Some(next),
+                None => break,
+            }
+        }
+        let expected: Vec<String> = sought.iter().rev().map(|number| format!("needle {number}")).collect();
+        assert_eq!((found, pages), (expected, vec![2, 1, 2]));
+        // A page that is full goes on behind its last line, not behind what was looked through.
+        asked = LogQuery { limit: LogLimit::new(1).unwrap(), before: None, ..asked };
+        let first = store.reader().logs(&asked).await.unwrap();
+        asked.before = first.next;
+        assert_eq!(texts(&store, &asked).await, [format!("needle {}", LOG_SCAN_MAX + 500)]);
         store.stop(DEADLINE).await.unwrap();
     })
     .await;

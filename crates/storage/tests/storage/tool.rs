@@ -376,3 +376,25 @@ async fn newer_schema_is_refused_by_every_tool() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn database_that_a_foreign_process_locks_can_be_read_and_says_why_it_cannot_be_changed() {
+    use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+    let place = Place::file();
+    fill(&place).await;
+    age(&place).await;
+    let other = sea_orm::Database::connect(place.config().url).await.unwrap();
+    let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+    let writing = other.begin_with_options(options).await.unwrap();
+    writing.execute_unprepared("DELETE FROM events").await.unwrap();
+    let config = config(&place);
+    let backup = tool::backup(&config).await.unwrap();
+    assert!(backup.contents.tables.iter().any(|table| table.table == "events" && table.rows == 17), "what is not committed is not there");
+    let error = tool::migrate(&config).await.unwrap_err();
+    assert!(matches!(&error, ToolError::Store(StoreError::Busy { .. })), "{error}");
+    assert!(error.to_string().contains("is busy"), "{error}");
+    writing.rollback().await.unwrap();
+    other.close().await.unwrap();
+    tool::migrate(&config).await.unwrap();
+    check_goes_on(config).await;
+}

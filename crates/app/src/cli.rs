@@ -1,12 +1,10 @@
 //! The command line.
 
 use crate::config::{Config, schema};
-use crate::screen::LogLines;
 use crate::{ctl, db, decode, journal, memory, rebuild, run, testnet};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// Wrong arguments, configuration or environment; nothing was begun.
 pub const EXIT_USAGE: u8 = 2;
@@ -165,22 +163,5 @@ fn complain(error: &anyhow::Error) {
     eprintln!("plimsoll: {error}");
     for cause in error.chain().skip(1) {
         eprintln!("  because: {cause}");
-    }
-}
-
-/// Begins to log to standard error, above the screen.
-pub fn log(level: &str) {
-    // Foreign crates' chatter stays at warnings unless the environment asks for it.
-    let filter = EnvFilter::try_from_env("PLIMSOLL_LOG").unwrap_or_else(|_| {
-        EnvFilter::new(format!(
-            "warn,{}",
-            ["app", "bounded", "exchange", "gateway", "testnet", "storage", "monitor", "notify", "web"]
-                .map(|c| if c == "app" { format!("plimsoll={level}") } else { format!("plimsoll_{c}={level}") })
-                .join(",")
-        ))
-    });
-    let made = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogLines).with_ansi(false).with_target(false).try_init();
-    if made.is_err() {
-        tracing::debug!("logging was begun before");
     }
 }

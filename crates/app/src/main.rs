@@ -11,6 +11,7 @@ mod dripping;
 mod journal;
 mod limits;
 mod local;
+mod log;
 mod memory;
 mod metrics;
 mod ports;

@@ -13,6 +13,7 @@ use plimsoll_bounded::{Class, Gauge, Grant, Grants, Ledger, Line, LineStatus, Op
 use plimsoll_engine::Engine;
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::Gateway;
+use plimsoll_logs::Logs;
 use plimsoll_market::{Action, ClientId, Event, Status, Time, limits::ACTIONS_MAX, limits::QUOTES_MAX};
 use plimsoll_monitor::{Cgroup, ExporterGrants, LeakDetector, ProcessSample, Sample, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
@@ -111,8 +112,8 @@ const HIGH_MEMORY_DEFAULT: u64 = 500 << 20;
 /// Tasks that may live at once by plan: what the start, the symbols, the channels and the web server spawn.
 pub fn planned_tasks(config: &Config, alerts: &plimsoll_notify::Config) -> usize {
     let local = if config.exchange == crate::config::Exchange::Local { TESTNET_TASKS } else { 0 };
-    // The web server has two sets of its own, each with its own limit.
-    let web = plimsoll_web::limits::CONNECTIONS_DEFAULT + plimsoll_web::limits::SUBSCRIBERS_DEFAULT;
+    // The web server has sets of its own, each with its own limit.
+    let web = plimsoll_web::limits::CONNECTIONS_DEFAULT + plimsoll_web::limits::SUBSCRIBERS_DEFAULT + plimsoll_web::limits::LOG_VIEWERS_MAX;
     let web = if config.web_listen.is_some() { web } else { 0 };
     EDGE_TASKS_FIXED + WORKERS + Notifier::tasks(alerts) + TRADING_TASKS + config.symbols.len() + local + web
 }
@@ -136,6 +137,8 @@ pub struct Memory {
     pub leak: Option<Grant>,
     /// What we do not allocate ourselves.
     pub external: External,
+    /// The log.
+    pub logs: Grants,
     /// Alert channels.
     pub notify: Grants,
     /// Session and gateway.
@@ -191,6 +194,7 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
     let common = ledger.admit(&common)?;
     #[cfg(feature = "leak")]
     let leak = std::env::var_os("PLIMSOLL_LEAK").map(|_| ledger.grant(crate::dripping::line())).transpose()?;
+    let logs = ledger.admit(&Logs::plan(config.log.files)?)?;
     let mut notify = Plan::new("notify");
     Notifier::plan(&mut notify, alerts)?;
     let notify = ledger.admit(&notify)?;
@@ -209,6 +213,7 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
         trading_tasks,
         exporter,
         local,
+        logs,
         notify,
         gateway,
         common,

@@ -7,13 +7,13 @@ use plimsoll_bounded::{Sender, Stopper, TaskStatus, WatchReceiver};
 use plimsoll_engine::AccountInput;
 use plimsoll_gateway::Clock;
 use plimsoll_market::{Amount, Command, Event, Feed, Instrument, Name, Phase, Symbol, Time, TradeId};
-use plimsoll_storage::{DayRange, EventId, Key, OrderCursor, Reader, RowLimit, Spread, Store, SystemRow, TimeRange};
+use plimsoll_storage::{DayRange, EventId, Key, LogLimit, LogQuery, OrderCursor, Reader, RowLimit, Spread, Store, SystemRow, TimeRange};
 use plimsoll_web::dto::{
-    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, OrderDto, PoolDto, RiskDto, SpreadDto, SystemDayDto, SystemPointDto,
+    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, LogDto, OrderDto, PoolDto, RiskDto, SpreadDto, SystemDayDto, SystemPointDto,
 };
 use plimsoll_web::{
-    ControlError, Cursor, DaysRange, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest,
-    Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,
+    ControlError, Cursor, DaysRange, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, LogsWanted, Mode, Page,
+    PageRequest, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -293,6 +293,25 @@ impl History for StoredHistory {
             })
             .collect();
         Ok(Page { items, next: rows.next.and_then(|id| written(&id.0)) })
+    }
+
+    async fn logs(&self, wanted: LogsWanted) -> Result<Page<LogDto>, HistoryError> {
+        let refused = |e: plimsoll_storage::StoreError| HistoryError::Refused { reason: e.to_string() };
+        let LogsWanted { from, to, level, contains, page } = wanted;
+        let limit = LogLimit::new(u32::try_from(page.limit).unwrap_or(u32::MAX)).map_err(refused)?;
+        let range = TimeRange::new(from, to).map_err(refused)?;
+        let query = LogQuery { range, level, contains, before: cursor(&page)?, limit };
+        let rows = self.reader.logs(&query).await.map_err(unavailable)?;
+        let next = rows.next.and_then(|c| written(&c));
+        let line = |row: plimsoll_storage::LogRow| LogDto {
+            time_ms: row.time.millis(),
+            level: row.level.as_str().to_owned(),
+            target: row.target,
+            text: row.text,
+            account: row.account.map(|name| name.to_string()),
+            symbol: row.symbol.map(|symbol| symbol.to_string()),
+        };
+        Ok(Page { items: rows.rows.into_iter().map(line).collect(), next })
     }
 
     async fn equity(&self, range: EquityRange) -> Result<EquityLine, HistoryError> {

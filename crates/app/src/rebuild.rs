@@ -9,7 +9,7 @@ use crate::preflight::price;
 use crate::run::{BOOT_TIMEOUT, PART_TIMEOUT, store_config};
 use crate::screen;
 use crate::threads::{Trading, edge};
-use crate::venue::{gateway_config, session_config, tag, venue};
+use crate::venue::{Earlier, gateway_config, session_config, tag, venue};
 use anyhow::{Context, bail};
 use clap::Args;
 use plimsoll_bounded::{ReplySender, Tasks, reply};
@@ -65,7 +65,7 @@ struct Told {
 /// Whatever stands against it, with what to do about it.
 pub fn main(args: &RebuildArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config)?;
-    crate::cli::log("warn");
+    crate::log::begin("warn");
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider was installed before");
     }
@@ -93,7 +93,7 @@ async fn rebuild(config: &Config, args: &RebuildArgs) -> anyhow::Result<ExitCode
         begins.push((symbol.symbol, stored));
     }
     let trading = Trading::start().context("cannot start the trading thread")?;
-    let session = Session::new(session_config(config, &venue, tag, Vec::new())?, run, &mut gateway)?;
+    let session = Session::new(session_config(config, &venue, tag, Earlier::default())?, run, &mut gateway)?;
     let (booted, report) = reply();
     let found = Arc::new(Mutex::new(Vec::new()));
     let orders = Arc::new(OnceLock::new());

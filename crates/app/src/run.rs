@@ -18,7 +18,7 @@ use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
     SymbolParts, boot, lanes,
 };
-use crate::venue::{gateway_config, session_config, tag, told_while_waiting, venue};
+use crate::venue::{Earlier, gateway_config, session_config, tag, told_while_waiting, venue};
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
 use anyhow::{Context, bail};
 use plimsoll_bounded::{
@@ -65,6 +65,9 @@ pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
     let a_day = 86_400 / watchdog.every.as_secs().max(1);
     retention.system = plimsoll_storage::Keep { days: watchdog.detail_days, rows: 2 * a_day * u64::from(watchdog.detail_days) };
     retention.system_daily.days = watchdog.daily_days;
+    retention.logs.days = config.log.keep_days;
+    retention.log_errors.days = config.log.keep_error_days;
+    crate::log::hide_login(&url);
     let raw = plimsoll_storage::RawStoreConfig {
         retention,
         batch_size: config.batch_size,
@@ -80,7 +83,7 @@ pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
 /// Whatever stands against the start, with what to do about it.
 pub fn main(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
     screen::start().context("cannot start threads")?;
-    crate::cli::log(&config.log_level);
+    crate::log::begin(&config.log.level);
     if fresh && config.exchange != Exchange::Local {
         bail!("--fresh starts the local exchange anew; with exchange: binance there is nothing to start anew");
     }
@@ -91,6 +94,7 @@ pub fn main(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
     let runtime = edge().context("cannot start threads")?;
     let done = runtime.block_on(async {
         let done = run(config, fresh).await;
+        crate::log::finish().await;
         screen::finish().await;
         done
     });
@@ -198,6 +202,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         trading_tasks,
         exporter,
         local,
+        mut logs,
         mut notify,
         mut gateway,
         mut common,
@@ -205,11 +210,14 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     } = plan(&config, &store_config, &alerts_config)?;
     crate::memory::check_thresholds(&config, &ledger)?;
     let ledger: Ledger<Sealed> = crate::memory::seal(ledger, &config)?;
+    let log_files = crate::log::join(&config, &mut logs)?;
     let edge_tasks = Tasks::new(edge_tasks);
     let exporter = Exporter::new(exporter);
     let trading_tasks = Tasks::new(trading_tasks);
     // 2. Storage, and this start's number on disk before any id is made with it.
     let store = Store::open(store_config, store, &edge_tasks).await?;
+    // Only now files: another instance on the same data has been refused.
+    crate::log::start(&config, log_files, &store)?;
     let run = store.next_run(clock.now()).await?;
     let notifier = Notifier::start(&alerts_config, &mut notify, &edge_tasks)?;
     let channels = alerts_config.channels.iter().map(|channel| channel.name.as_str());
@@ -235,12 +243,16 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let (booted, report) = reply();
     let router = Router::new(inlets, account_in.clone(), Arc::clone(&links), booted);
     let gateway_config = gateway_config(&config, &venue)?;
-    let mut funded_to = Vec::new();
+    let mut earlier = Earlier::default();
     for symbol in &config.symbols {
         let stored = store.load(&Key { account: config.account, symbol: symbol.symbol }).await?;
-        funded_to.extend(stored.totals.filter(|t| t.funded_to > Time::ZERO).map(|totals| (symbol.symbol, totals.funded_to)));
+        let Some(totals) = stored.totals else { continue };
+        if totals.funded_to > Time::ZERO {
+            earlier.funded_to.push((symbol.symbol, totals.funded_to));
+        }
+        earlier.rates.extend(totals.waiting.map(|waiting| (symbol.symbol, waiting.amount.asset)));
     }
-    let session = session_config(&config, &venue, tag, funded_to)?;
+    let session = session_config(&config, &venue, tag, earlier)?;
     if config.exchange == Exchange::Binance {
         check_key(&config, &venue.key, &session.signer, clock, venue.recv_window).await?;
     }
@@ -482,6 +494,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let ports = Ports {
         source: Arc::new(NowSource(Arc::clone(&now))),
         profiler: Arc::new(Profiles { workers }),
+        logs: Arc::new(crate::log::Feed),
         history: Arc::new(StoredHistory { reader, account: config.account, now: Arc::clone(&now) }),
         control: Arc::new(Commands { now: Arc::clone(&now), account: account_in, stopper }),
     };
@@ -609,6 +622,7 @@ async fn serve(
 ) -> anyhow::Result<WebHandle> {
     let path = token_path(config);
     let (token, origin) = AdminToken::load_or_create(&path)?;
+    crate::log::hide(token.reveal());
     if matches!(origin, Origin::Created) {
         screen::say(&format!("admin token, told once and kept in {}: {}", path.display(), token.reveal()));
     }

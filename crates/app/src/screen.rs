@@ -35,30 +35,27 @@ enum Text {
     Mark(ReplySender<()>),
 }
 
-/// Writes log lines above the block.
-#[derive(Clone, Copy, Debug)]
-pub struct LogLines;
-
-impl Write for LogLines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        hand_over(Text::Logged(cut(&String::from_utf8_lossy(bytes))));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Writes a log line, its end included, above the block; says whether no line was lost for it.
+pub fn logged(line: &str) -> bool {
+    hand_over(Text::Logged(cut(line)))
 }
 
-fn cut(text: &str) -> String {
-    text.chars().take(TEXT_MAX).collect()
+/// Cuts a line, but not its end.
+fn cut(line: &str) -> String {
+    if line.len() <= TEXT_MAX {
+        return line.to_owned();
+    }
+    format!("{}…\n", line.chars().take(TEXT_MAX - 2).collect::<String>())
 }
 
-fn hand_over(text: Text) {
+fn hand_over(text: Text) -> bool {
     match WRITER.get() {
         // The oldest goes when it is full; an ended writer means an ending process.
-        Some(writer) => drop(writer.send(text)),
-        None => Pen::default().write(text),
+        Some(writer) => matches!(writer.send(text), Ok(plimsoll_bounded::Sent::Queued)),
+        None => {
+            Pen::default().write(text);
+            true
+        }
     }
 }
 
@@ -72,7 +69,7 @@ pub fn start() -> std::io::Result<()> {
     if WRITER.set(sender).is_err() {
         return Ok(());
     }
-    crate::threads::writer(move || write_all(receiver))
+    crate::threads::writer("plimsoll-screen", move || write_all(receiver))
 }
 
 async fn write_all(mut texts: LossyReceiver<Text>) {

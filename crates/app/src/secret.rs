@@ -60,5 +60,6 @@ pub fn read(what: &'static str, source: &SecretSource) -> Result<String, SecretE
     if word.is_empty() || !word.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(SecretError::Malformed { what, from });
     }
+    crate::log::hide(word);
     Ok(word.to_owned())
 }

@@ -73,7 +73,7 @@ fn fault_help() -> String {
 /// # Errors
 /// A wrong argument, a port that is taken, a folder that cannot be written.
 pub fn main(args: TestnetArgs) -> anyhow::Result<ExitCode> {
-    crate::cli::log(&args.log);
+    crate::log::begin(&args.log);
     let speed = parse_units(&args.speed, 3, Round::Exact).ok().and_then(|s| u32::try_from(s).ok()).filter(|s| (1..=2_000_000).contains(s));
     let speed_milli = speed.with_context(|| format!("--speed {} is not allowed; allowed: 0.001 to 2000", args.speed))?;
     let texts = if args.account.is_empty() { vec!["testkey:testsecret:100000".to_owned()] } else { args.account };
@@ -114,6 +114,7 @@ pub fn main(args: TestnetArgs) -> anyhow::Result<ExitCode> {
             biased;
             // A signal, or a fault that ended it.
             () = signals.wait() => {}
+            () = crate::log::ticking() => {}
             exit = handle.ended() => anyhow::bail!("the exchange ended by itself: {exit}"),
         }
         handle.stop(STOP).await?;
@@ -126,6 +127,7 @@ pub fn main(args: TestnetArgs) -> anyhow::Result<ExitCode> {
         if !report.is_clean() {
             tracing::warn!(?report, "not everything ended by itself");
         }
+        crate::log::finish().await;
         anyhow::Ok(())
     })?;
     Ok(ExitCode::SUCCESS)

@@ -66,12 +66,12 @@ impl Trading {
     }
 }
 
-/// Starts the thread that writes to the terminal and does nothing else; it ends with the process, because a terminal that
-/// takes nothing could hold it for ever.
+/// Starts a thread that writes to the terminal, or to log files, and does nothing else; it ends with the process, because a
+/// terminal that takes nothing, or a disk that hangs, could hold it for ever.
 ///
 /// # Errors
 /// When threads are short.
-pub fn writer<F: Future<Output = ()>>(make: impl FnOnce() -> F + Send + 'static) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().build()?;
-    std::thread::Builder::new().name("plimsoll-screen".to_owned()).stack_size(STACK / 4).spawn(move || runtime.block_on(make())).map(drop)
+pub fn writer<F: Future<Output = ()>>(name: &str, make: impl FnOnce() -> F + Send + 'static) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new().name(name.to_owned()).stack_size(STACK / 4).spawn(move || runtime.block_on(make())).map(drop)
 }

@@ -9,7 +9,7 @@ use plimsoll_bounded::{Grants, Tasks};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Routing, SessionConfig};
 use plimsoll_gateway::{GatewayConfig, GatewayHandle};
-use plimsoll_market::{Name, Symbol, Tag, Time};
+use plimsoll_market::{Asset, Name, Symbol, Tag, Time};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -44,6 +44,8 @@ pub async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: 
         Exchange::Local => {
             let grants = grants.context("the local exchange was not planned")?;
             let local = Local::start(config, fresh, grants, tasks).await?;
+            crate::log::hide(local.key());
+            crate::log::hide(local.secret());
             let venue = Venue {
                 rest: local.rest(),
                 websocket: local.websocket(),
@@ -89,16 +91,26 @@ pub fn gateway_config(config: &Config, venue: &Venue) -> anyhow::Result<GatewayC
         .map_err(|mistakes| anyhow::anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
 }
 
+/// What an earlier run left that the exchange is to be asked about.
+#[derive(Default)]
+pub struct Earlier {
+    /// Up to when funding is booked.
+    pub funded_to: Vec<(Symbol, Time)>, // tidy: bounded by the symbols
+    /// Symbols whose fees wait for the rate of an asset.
+    pub rates: Vec<(Symbol, Asset)>, // tidy: bounded by the symbols
+}
+
 /// How the exchange is dealt with.
 ///
 /// # Errors
 /// Keys that cannot be ones.
-pub fn session_config(config: &Config, venue: &Venue, tag: Tag, funded_to: Vec<(Symbol, Time)>) -> anyhow::Result<SessionConfig> {
+pub fn session_config(config: &Config, venue: &Venue, tag: Tag, earlier: Earlier) -> anyhow::Result<SessionConfig> {
+    let Earlier { funded_to, rates } = earlier;
     let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
     let symbols = config.symbols.iter().map(|s| s.symbol).collect();
     let (routing, recv_window) = (venue.routing, venue.recv_window);
     let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
-    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles, funded_to })
+    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles, rates, funded_to })
 }
 
 /// Waits for the exchange's answers, and says every few seconds what for: after several starts in a minute its request weight is

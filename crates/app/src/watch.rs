@@ -178,6 +178,7 @@ pub async fn watch(parts: Arc<Mutex<WatchParts>>, task: Task) {
         // A panic leaves figures behind that are whole each by itself.
         let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
         parts.look(turn.is_multiple_of(SAMPLE_EVERY), &mut stored_at);
+        crate::log::tick();
         turn = turn.wrapping_add(1);
     }
 }
@@ -209,7 +210,7 @@ pub const COMPLAINTS_MAX: usize = 16;
 /// Watches storage until the process stops. Everything here may wait for a database.
 pub async fn watch_storage(mut parts: StorageWatch, task: Task) {
     task.pulse.expect_every(SHRINK_WITHIN * 12);
-    let storage = parts.exporter.storage();
+    let (storage, log) = (parts.exporter.storage(), parts.exporter.log());
     let mut tick = tokio::time::interval(ROOM_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut turn = 0_u32;
@@ -223,6 +224,7 @@ pub async fn watch_storage(mut parts: StorageWatch, task: Task) {
             }
         }
         if turn.is_multiple_of(SAMPLE_EVERY) {
+            crate::log::observe(&log, &parts.store);
             parts.look(&storage, turn.is_multiple_of(SAMPLE_EVERY * STORE_EVERY)).await;
         }
         turn = turn.wrapping_add(1);

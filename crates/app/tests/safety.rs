@@ -180,3 +180,46 @@ fn a_key_that_may_withdraw_is_refused_unless_it_is_accepted() {
     desk.wait_for("trading", |s| s["phase"] == json!("trading"));
     assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
 }
+
+/// Decimal text with at most eight digits, in units of 1e-8.
+fn units(text: &Value) -> i128 {
+    let text = text.as_str().unwrap();
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let sign = if whole.starts_with('-') { -1 } else { 1 };
+    let part = format!("{part:0<8}");
+    whole.trim_start_matches('-').parse::<i128>().unwrap() * 100_000_000 * sign + part.parse::<i128>().unwrap() * sign
+}
+
+#[test]
+fn fees_in_the_exchanges_own_coin_are_counted_at_what_it_is_worth() {
+    let desk = Desk::new("20");
+    signed(&desk.address, "POST", "/fapi/v1/feeBurn", "feeBurn=true");
+    assert_eq!(signed(&desk.address, "GET", "/fapi/v1/feeBurn", "")["feeBurn"], json!(true));
+    let mut bot = desk.bot("", "", "");
+    desk.wait_for("executions", |s| s["fills"].as_u64().unwrap() >= 20);
+    // Nothing new from now on; what waits for a rate gets it within a minute.
+    let ctl = |word: &str| Command::new(env!("CARGO_BIN_EXE_plimsoll")).args(["ctl", word, "--config", &desk.file()]).status().unwrap();
+    assert!(ctl("flatten").success());
+    desk.wait_for("a flat position", |s| s["holding"].as_str().unwrap().trim_matches(['0', '.']).is_empty());
+    until(Duration::from_secs(100), "every fee converted", || desk.symbol().is_some_and(|s| s["fees_unconverted"] == json!(0)));
+
+    let trades = signed(&desk.address, "GET", "/fapi/v1/userTrades", "symbol=BTCUSDT&limit=1000");
+    let trades = trades.as_array().unwrap();
+    assert!(trades.iter().all(|trade| trade["commissionAsset"] == json!("BNB")), "the account pays in BNB");
+    let paid: i128 = trades.iter().map(|trade| units(&trade["commission"])).sum();
+    let books = desk.symbol().unwrap();
+    assert_eq!(books["fills"].as_u64().unwrap() as usize, trades.len());
+    assert_eq!(units(&books["pnl"]["fees"]), paid * 600, "{books}");
+    assert!(paid > 0);
+    // The wallet in USDT never paid them.
+    until(Duration::from_secs(20), "books and wallet that agree", || {
+        let account = get(&format!("127.0.0.1:{}", desk.web), "/api/status").unwrap();
+        account["risk"]["drift"].as_str().is_some_and(|drift| drift.trim_matches(['0', '.']).is_empty())
+    });
+    assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
+
+    // A restart keeps what was converted.
+    let mut bot = desk.bot("", "", "");
+    desk.wait_for("the books of before", |s| units(&s["pnl"]["fees"]) == paid * 600);
+    assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
+}

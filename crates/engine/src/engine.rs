@@ -403,6 +403,7 @@ impl Engine {
             | Event::Snapshot(_)
             | Event::ResyncFailed
             | Event::Funding(_)
+            | Event::Rate(_)
             | Event::Instrument(_)
             | Event::Lease(_)
             | Event::RecordsFull(_)
@@ -772,6 +773,7 @@ impl Engine {
             pnl: Pnl {
                 realized: totals.realized,
                 fees: totals.fees,
+                other_fees: totals.other_fees,
                 funding: totals.funding,
                 unrealized: self.position.unrealized(),
                 round_trips: self.position.round_trips(),
@@ -789,6 +791,7 @@ impl Engine {
             canceled: self.canceled,
             rejected: self.rejected,
             slots_cleaned: self.slots_cleaned,
+            fees_unconverted: totals.waiting.map_or(0, |waiting| waiting.fills) + totals.foreign_fees,
             fills: totals.fills,
             time: now,
         }

@@ -65,6 +65,7 @@ impl Decoders {
                 d::price_tickers(bytes, instruments).is_ok(),
                 d::book_tickers(bytes, instruments).is_ok(),
                 d::premium_index(bytes, instruments).is_ok(),
+                d::index_price(bytes).is_ok(),
             ];
             taken += kinds.into_iter().filter(|ok| *ok).count();
         }

@@ -67,6 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         recv_window: Duration::from_secs(5),
         leverage: None,
         candles: 0,
+        rates: Vec::new(),
         funded_to: Vec::new(),
     };
     let session = Session::new(session, 1, &mut grants)?;

@@ -71,6 +71,7 @@ pub fn show_event(event: &Event, i: &Instrument) -> String {
         }
         Event::ResyncFailed => "a catch-up failed".to_owned(),
         Event::Funding(payment) => format!("funding {}", payment.amount),
+        Event::Rate(rate) => format!("one {} is {} {}", rate.asset, rate.rate, rate.quote),
         Event::Lease(lease) => format!(
             "lease of {} and {} orders in 10 s until {}",
             format_units(lease.exposure_max, MONEY_SCALE),

@@ -1,6 +1,6 @@
 use crate::ids::{ClientId, Leg, TradeId};
 use crate::limits::ACTIONS_MAX;
-use crate::money::{Holding, Notional, Price, Qty};
+use crate::money::{Amount, Holding, Notional, Price, Qty};
 use crate::order::{Fill, Order, OrderType, TimeInForce};
 use crate::risk::Lock;
 use crate::time::Time;
@@ -174,6 +174,16 @@ pub struct SlotRow {
     pub cost: Notional,
 }
 
+/// Fees in an asset that is not the symbol's quote asset, not yet converted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct WaitingFees {
+    /// What was paid; positive is paid.
+    pub amount: Amount,
+    /// In how many executions.
+    pub fills: u64,
+}
+
 /// The running totals of a symbol, and how far its fills are booked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -188,6 +198,11 @@ pub struct Totals {
     pub realized: i128,
     /// Fees paid in the quote asset, units of 1e-8; positive is paid.
     pub fees: i128,
+    /// Worth of the fees paid in other assets, by the rate soon after, units of 1e-8 of the quote asset. They do not touch the
+    /// quote asset's wallet.
+    pub other_fees: i128,
+    /// Fees in another asset that wait for its rate.
+    pub waiting: Option<WaitingFees>,
     /// Funding received, units of 1e-8 of the quote asset; negative is paid.
     pub funding: i128,
     /// Executions booked.
@@ -196,7 +211,7 @@ pub struct Totals {
     pub bought: Qty,
     /// Base quantity sold.
     pub sold: Qty,
-    /// Fees paid in other assets that could not be converted: how many executions.
+    /// Fees of a third asset that came while those of a second waited for its rate, and are in no sum: how many executions.
     pub foreign_fees: u64,
     /// The exchange's time of the last funding booked; zero before the first.
     pub funded_to: Time,
@@ -210,6 +225,8 @@ impl Totals {
         cost: Notional::ZERO,
         realized: 0,
         fees: 0,
+        other_fees: 0,
+        waiting: None,
         funding: 0,
         fills: 0,
         bought: Qty::ZERO,

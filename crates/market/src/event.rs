@@ -70,6 +70,8 @@ pub enum Event {
     ResyncFailed,
     /// Funding was paid or received for this symbol.
     Funding(Box<FundingPayment>),
+    /// What an asset in which fees were paid is worth.
+    Rate(Box<AssetRate>),
     /// The instrument's rules changed.
     Instrument(Box<Instrument>),
     /// The account lends this symbol a share of its limits.
@@ -92,6 +94,30 @@ pub enum Event {
 }
 
 const _: () = assert!(size_of::<Event>() <= 48);
+
+/// What one asset is worth in another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct AssetRate {
+    /// What is valued.
+    pub asset: Asset,
+    /// In what.
+    pub quote: Asset,
+    /// How much of it one of the asset is worth; positive.
+    pub rate: RefPrice,
+}
+
+impl AssetRate {
+    /// Converts an amount of the asset, units of 1e-8 of both, rounded to the nearest with halves away from zero.
+    ///
+    /// `None` for another asset, or beyond what 128 bits hold.
+    pub fn convert(&self, amount: Amount) -> Option<i128> {
+        const ONE: i128 = 100_000_000;
+        let product = amount.units.checked_mul(i128::from(self.rate.units()))?;
+        let half = if product < 0 { -ONE / 2 } else { ONE / 2 };
+        (amount.asset == self.asset).then_some(product.checked_add(half)? / ONE)
+    }
+}
 
 /// What a feed carries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -22,6 +22,7 @@ mod event;
 mod ids;
 mod instrument;
 pub mod limits;
+mod log;
 mod money;
 mod order;
 mod risk;
@@ -30,16 +31,17 @@ mod time;
 #[cfg(feature = "serde")]
 mod wire;
 
-pub use action::{Action, Actions, Alert, AlertCode, Booked, Cancel, Place, Record, Severity, SlotRow, StateRecord, Totals};
+pub use action::{Action, Actions, Alert, AlertCode, Booked, Cancel, Place, Record, Severity, SlotRow, StateRecord, Totals, WaitingFees};
 pub use book::{Book, BookError, Level, LevelChange, Top};
 pub use candle::{Candle, CandleBuilder, Trade};
 pub use decimal::{DecimalError, Round, format_units, parse_units, rescale};
 pub use event::{
-    AccountEvent, Balance, CancelFailure, Command, Event, Feed, FillPage, FundingPayment, Lease, Link, MarkPrice, PositionReport, Reject,
-    Request, Snapshot, StopMode,
+    AccountEvent, AssetRate, Balance, CancelFailure, Command, Event, Feed, FillPage, FundingPayment, Lease, Link, MarkPrice,
+    PositionReport, Reject, Request, Snapshot, StopMode,
 };
 pub use ids::{Asset, ClientId, ClientIdError, Leg, Name, NameError, OrderId, PositionSide, Side, Symbol, Tag, TradeId};
 pub use instrument::{FilterError, Instrument, Percent, Trading};
+pub use log::LogLevel;
 pub use money::{Amount, Bps, Holding, Notional, Price, Qty, RefPrice};
 pub use order::{Fill, Order, OrderReport, OrderStatus, OrderType, Source, TimeInForce};
 pub use risk::{AccountRecord, Demand, Lock, Rule};

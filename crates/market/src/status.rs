@@ -42,6 +42,8 @@ pub struct Pnl {
     pub realized: i128,
     /// Fees paid; positive is paid.
     pub fees: i128,
+    /// Worth of the fees paid in other assets.
+    pub other_fees: i128,
     /// Funding received; negative is paid.
     pub funding: i128,
     /// What closing at the mark price would add; `None` without a price.
@@ -53,7 +55,7 @@ pub struct Pnl {
 impl Pnl {
     /// Realised and unrealised, after fees and funding. Without a price the unrealised part is left out.
     pub fn net(&self) -> i128 {
-        self.realized - self.fees + self.funding + self.unrealized.unwrap_or(0)
+        self.realized - self.fees - self.other_fees + self.funding + self.unrealized.unwrap_or(0)
     }
 }
 
@@ -140,6 +142,8 @@ pub struct Status {
     pub rejected: u64,
     /// Empty slots dropped by the cleanup since the start.
     pub slots_cleaned: u64,
+    /// Executions whose fee, paid in another asset, is not among the fees yet.
+    pub fees_unconverted: u64,
     /// Executions booked, ever.
     pub fills: u64,
     /// When the engine made this.

@@ -123,6 +123,7 @@ families! {
     PNL_UNREALIZED = Gauge "plimsoll_pnl_unrealized" ["account", "symbol"] "what closing at the mark would add, in the quote asset";
     PNL_FEES = Gauge "plimsoll_pnl_fees" ["account", "symbol"] "fees paid, in the quote asset";
     PNL_FUNDING = Gauge "plimsoll_pnl_funding" ["account", "symbol"] "funding received, in the quote asset";
+    FEES_UNCONVERTED = Gauge "plimsoll_fees_unconverted" ["account", "symbol"] "executions whose fee, paid in another asset, waits for its rate and is in no sum yet";
     PNL_NET = Gauge "plimsoll_pnl_net" ["account", "symbol"] "realised and unrealised profit after fees and funding, in the quote asset";
     LOCKED = Gauge "plimsoll_symbol_locked" ["account", "symbol"] "1 while a rule of the symbol forbids to open";
     DRIFT = Gauge "plimsoll_position_drift" ["account", "symbol"] "what the exchange holds beyond our books, at the last comparison, in the quote asset at the middle price";
@@ -163,6 +164,15 @@ families! {
     STORE_FULL = Gauge "plimsoll_storage_records_full" [] "1 while records have no room and nothing may be opened";
     STORE_DROPPED = Counter "plimsoll_storage_history_dropped_total" [] "equity points and events lost";
     STORE_BYTES = Gauge "plimsoll_storage_database_bytes" [] "size of the database on the disk";
+
+    LOG_WRITTEN = Counter "plimsoll_log_lines_total" ["sink"] "lines of the log that terminal, files, store and live viewers took";
+    LOG_DROPPED = Counter "plimsoll_log_lines_dropped_total" ["sink"] "lines of the log that they lost, because they were too slow or failed";
+    LOG_REPEATED = Counter "plimsoll_log_lines_repeated_total" [] "lines of the log that became part of one with their count";
+    LOG_LIMITED = Counter "plimsoll_log_lines_limited_total" [] "lines of the log left out because there were too many a second";
+    LOG_VIEWERS = Gauge "plimsoll_log_viewers" [] "who follows the log";
+    LOG_REPLACED = Counter "plimsoll_log_viewers_replaced_total" [] "who followed the log and had to leave for a newer one";
+    LOG_BYTES = Gauge "plimsoll_log_file_bytes" [] "size of all log files";
+    LOG_FAILURES = Counter "plimsoll_log_file_failures_total" [] "attempts to write log files that failed";
 
     JOURNAL_SEGMENTS = Counter "plimsoll_journal_segments_total" [] "segments of the journal begun";
     JOURNAL_BYTES = Counter "plimsoll_journal_bytes_total" [] "bytes of the journal written";

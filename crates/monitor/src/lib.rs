@@ -34,6 +34,7 @@ mod families;
 mod health;
 mod leaks;
 pub mod limits;
+mod log;
 mod manager;
 mod pressure;
 mod process;
@@ -50,6 +51,7 @@ pub use exporter::{AlreadyInstalled, Exporter, ExporterGrants, Latency, SeriesFu
 pub use families::{FAMILIES, Family, Kind};
 pub use health::{AlertMetrics, ChannelSample, PoolSample, SessionSample};
 pub use leaks::{Culprit, Horizon, Leak, LeakConfig, LeakDetector, POINTS};
+pub use log::{LogMetrics, LogSample, LogSink};
 pub use manager::{Duties, ManagerConfig, ManagerFigures, MemoryManager};
 pub use pressure::{Ladder, LadderConfig, Rung};
 pub use process::ProcessSample;

@@ -36,6 +36,7 @@ impl Exporter {
             realized: gauge(&f::PNL_REALIZED),
             unrealized: gauge(&f::PNL_UNREALIZED),
             fees: gauge(&f::PNL_FEES),
+            unconverted: gauge(&f::FEES_UNCONVERTED),
             funding: gauge(&f::PNL_FUNDING),
             net: gauge(&f::PNL_NET),
             refused: series.counter(&f::RECORDS_REFUSED, &labels),
@@ -137,6 +138,7 @@ pub struct SymbolMetrics {
     realized: Gauge,
     unrealized: Gauge,
     fees: Gauge,
+    unconverted: Gauge,
     funding: Gauge,
     net: Gauge,
     refused: Counter,
@@ -177,7 +179,8 @@ impl SymbolMetrics {
         self.unrealized.set(status.pnl.unrealized.map_or(f64::NAN, money));
         self.net.set(status.pnl.unrealized.map_or(f64::NAN, |_| money(status.pnl.net())));
         self.realized.set(money(status.pnl.realized));
-        self.fees.set(money(status.pnl.fees));
+        self.fees.set(money(status.pnl.fees + status.pnl.other_fees));
+        self.unconverted.set(status.fees_unconverted as f64);
         self.funding.set(money(status.pnl.funding));
     }
 

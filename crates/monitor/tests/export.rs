@@ -11,7 +11,8 @@ use plimsoll_monitor::limits::{
     ACCOUNT_SERIES, ACCOUNTS_MAX, LATENCIES_PENDING_MAX, LATENCY_BYTES, SERIES_BYTES, SERIES_MAX, SYMBOL_SERIES, SYMBOLS_MAX,
 };
 use plimsoll_monitor::{
-    AlreadyInstalled, Exporter, ExporterGrants, FAMILIES, Kind, ManagerFigures, Rung, Sampler, SeriesFull, StorageFigures, SystemMetrics,
+    AlreadyInstalled, Exporter, ExporterGrants, FAMILIES, Kind, LogSample, ManagerFigures, Rung, Sampler, SeriesFull, StorageFigures,
+    SystemMetrics,
 };
 
 fn exporter() -> Exporter {
@@ -55,7 +56,14 @@ fn status() -> Status {
         mark: None,
         holding: Holding::from_units(-125),
         entry: RefPrice::ZERO,
-        pnl: Pnl { realized: 250_000_000, fees: 50_000_000, funding: -10_000_000, unrealized: Some(100_000_000), round_trips: 0 },
+        pnl: Pnl {
+            realized: 250_000_000,
+            fees: 50_000_000,
+            funding: -10_000_000,
+            unrealized: Some(100_000_000),
+            round_trips: 0,
+            other_fees: 1_000_000,
+        },
         anchor: None,
         interval: Price::from_units(100),
         slots: Vec::new(),
@@ -65,6 +73,7 @@ fn status() -> Status {
         canceled: 4,
         rejected: 1,
         slots_cleaned: 3,
+        fees_unconverted: 2,
         fills: 1_000,
         time: Time::ZERO,
     }
@@ -80,7 +89,7 @@ fn families_are_named_by_the_rules_and_described() {
         assert_eq!(family.name.ends_with("_total"), family.kind == Kind::Counter, "{}", family.name);
         for label in family.labels {
             // Configured, compiled in, or (the owner) one for each kind of container.
-            let bounded = "version group line policy owner account symbol feed limit culprit rule severity channel state";
+            let bounded = "version group line policy owner account symbol feed limit culprit rule severity channel state sink";
             assert!(bounded.split(' ').any(|word| word == *label), "{label} may not be bounded");
         }
     }
@@ -104,8 +113,13 @@ fn everything_rendered_is_a_documented_family() {
     journal.gap();
     journal.failed();
     journal.kept(5);
+    let sinks = [(1, 2), (3, 4), (5, 6), (7, 8)];
+    exporter.log().observe(&LogSample { sinks, viewers: 9, file_bytes: 10, ..LogSample::default() });
     let text = exporter.render();
     assert_eq!(value(&text, "plimsoll_journal_bytes_total"), 100.0);
+    assert_eq!(value(&text, "plimsoll_log_lines_total{sink=\"files\"}"), 3.0);
+    assert_eq!(value(&text, "plimsoll_log_lines_dropped_total{sink=\"live\"}"), 8.0);
+    assert_eq!((value(&text, "plimsoll_log_viewers"), value(&text, "plimsoll_log_file_bytes")), (9.0, 10.0));
     for line in text.lines().filter(|line| line.starts_with("# TYPE")) {
         let (name, kind) = line.strip_prefix("# TYPE ").unwrap().split_once(' ').unwrap();
         let family = FAMILIES.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("{name} is not documented"));
@@ -209,8 +223,8 @@ fn symbol_shows_its_status() {
         let shown = value(&text, &series(family));
         assert!((shown - expected).abs() < 1e-9, "{family}: {shown}, not {expected}");
     };
-    close("plimsoll_pnl_net", 2.9);
-    close("plimsoll_pnl_fees", 0.5);
+    close("plimsoll_pnl_net", 2.89);
+    close("plimsoll_pnl_fees", 0.51);
     close("plimsoll_holding", -125.0 / scale(instrument.qty_scale));
     close("plimsoll_price_mid", 600_100.0 / scale(instrument.price_scale));
     close("plimsoll_orders_placed_total", 10.0);

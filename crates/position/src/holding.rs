@@ -1,10 +1,10 @@
-use plimsoll_market::{Fill, Holding, Instrument, Notional, Qty, Round, Side, Totals};
+use plimsoll_market::{AssetRate, Fill, Holding, Instrument, Notional, Qty, Round, Side, Totals, WaitingFees};
 
 /// Books an execution into the symbol's totals and returns what it realised, units of 1e-8 of the quote asset.
 ///
 /// The position is carried at cost: what reduces it takes out the same share of the cost, rounded to the nearest unit,
 /// so the cost of a closed position is exactly zero. An execution that turns the position closes it first and opens the
-/// rest at its own price. Fees in the quote asset are summed; fees in another asset are only counted.
+/// rest at its own price. Fees in the quote asset are summed; fees in another asset wait for its rate ([`convert_fees`]).
 pub fn book_fill(totals: &mut Totals, instrument: &Instrument, fill: &Fill) -> i128 {
     let signed = fill.qty.signed(fill.side);
     let before = totals.holding;
@@ -31,13 +31,29 @@ pub fn book_fill(totals: &mut Totals, instrument: &Instrument, fill: &Fill) -> i
     if fill.fee.asset == instrument.quote {
         totals.fees += fill.fee.units;
     } else if fill.fee.units != 0 {
-        totals.foreign_fees += 1;
+        match &mut totals.waiting {
+            Some(waiting) if waiting.amount.asset == fill.fee.asset => {
+                waiting.amount.units += fill.fee.units;
+                waiting.fills += 1;
+            }
+            Some(_) => totals.foreign_fees += 1,
+            None => totals.waiting = Some(WaitingFees { amount: fill.fee, fills: 1 }),
+        }
     }
     totals.fills += 1;
     // Exact whenever the two scales sum to at most eight digits, as they do on every listed contract we know.
     let realized = instrument.amount(realized, Round::Nearest).map_or(0, |a| a.units);
     totals.realized += realized;
     realized
+}
+
+/// Converts the fees that wait for this rate; says whether there were any.
+pub fn convert_fees(totals: &mut Totals, instrument: &Instrument, rate: &AssetRate) -> bool {
+    let worth = totals.waiting.filter(|_| rate.quote == instrument.quote).and_then(|waiting| rate.convert(waiting.amount));
+    let Some(worth) = worth else { return false };
+    totals.other_fees += worth;
+    totals.waiting = None;
+    true
 }
 
 #[cfg(test)]
@@ -85,6 +101,30 @@ mod tests {
         check(&[(Sell, 100, 10), (Buy, 110, 10)], 0, 0, -100);
         check(&[(Buy, 100, 10), (Sell, 110, 15)], -5, -550, 100);
         check(&[(Sell, 100, 10), (Buy, 90, 15)], 5, 450, 100);
+    }
+
+    #[test]
+    fn fees_in_another_asset_wait_for_its_rate() {
+        let btc = Instrument::example_btcusdt();
+        let asset = |name| plimsoll_market::Asset::new(name).unwrap();
+        let paid = |units, name| Fill { fee: Amount::new(asset(name), units), ..fill(Side::Buy, 100, 10) };
+        let rate = |name, units| AssetRate { asset: asset(name), quote: btc.quote, rate: plimsoll_market::RefPrice::from_units(units) };
+        let mut totals = Totals::EMPTY;
+        book_fill(&mut totals, &btc, &paid(30, "BNB"));
+        book_fill(&mut totals, &btc, &paid(12, "BNB"));
+        book_fill(&mut totals, &btc, &paid(7, "USDT"));
+        assert_eq!((totals.fees, totals.other_fees, totals.waiting.unwrap().amount.units), (7, 0, 42));
+        assert!(!convert_fees(&mut totals, &btc, &rate("ETH", 1)), "another asset's rate says nothing");
+        assert!(!convert_fees(&mut totals, &btc, &AssetRate { quote: asset("USDC"), ..rate("BNB", 1) }));
+        // A third asset while the second waits: counted, in no sum.
+        book_fill(&mut totals, &btc, &paid(1, "ETH"));
+        assert!(convert_fees(&mut totals, &btc, &rate("BNB", 60_050_000_000)));
+        assert_eq!((totals.fees, totals.other_fees, totals.waiting, totals.foreign_fees), (7, 25_221, None, 1));
+        assert!(!convert_fees(&mut totals, &btc, &rate("BNB", 60_050_000_000)), "nothing is converted twice");
+        // A rebate, rounded to the nearest.
+        book_fill(&mut totals, &btc, &paid(-3, "BNB"));
+        assert!(convert_fees(&mut totals, &btc, &rate("BNB", 50_000_000)));
+        assert_eq!(totals.other_fees, 25_219);
     }
 
     proptest! {

@@ -219,6 +219,8 @@ pub struct Truth {
     pub sold: Qty,
     /// Commissions in the quote asset, units of 1e-8.
     pub fees: i128,
+    /// Worth of commissions in other assets, units of 1e-8 of the quote asset.
+    pub other_fees: i128,
     /// Profit realised before commissions, units of 1e-8.
     pub realized: i128,
 }
@@ -242,9 +244,10 @@ pub fn agree(totals: &Totals, truth: &Truth) -> Result<(), Broken> {
         ));
     }
     position_agrees(totals, truth)?;
-    if (totals.fees, totals.realized) != (truth.fees, truth.realized) {
-        let (fees, realized) = (truth.fees, truth.realized);
-        let detail = format_args!("fees {} of {fees}, realised {} of {realized}", totals.fees, totals.realized);
+    let ours = (totals.fees, totals.other_fees, totals.realized);
+    if ours != (truth.fees, truth.other_fees, truth.realized) {
+        let (fees, other, realized) = (truth.fees, truth.other_fees, truth.realized);
+        let detail = format_args!("fees {} of {fees}, in other assets {} of {other}, realised {} of {realized}", ours.0, ours.1, ours.2);
         return Err(Broken::new(Invariant::MoneyAgrees, &detail));
     }
     Ok(())
@@ -310,6 +313,7 @@ mod tests {
             bought: totals.bought,
             sold: totals.sold,
             fees: 7,
+            other_fees: 0,
             realized: 11,
         };
         assert_eq!(agree(&totals, &truth), Ok(()));

@@ -37,7 +37,7 @@ mod slots;
 mod sync;
 mod view;
 
-pub use holding::book_fill;
+pub use holding::{book_fill, convert_fees};
 pub use orders::{Orders, WorkState, Working};
 pub use position::{Drift, NewOrder, PlaceError, Position, PositionConfig, Restored};
 pub use slots::{Seat, Slot, Slots};

@@ -41,6 +41,7 @@ const CALLS: u32 = 400_000;
 fn rules() -> GuardConfig {
     let streak = Streak { trades: 3, look_back: Duration::from_secs(86_400), pause: Duration::from_secs(60) };
     GuardConfig {
+        order_max: 100_000 * 100_000_000,
         stop_loss: 300_000,
         stop_loss_pause: None,
         take_profit: 200_000,

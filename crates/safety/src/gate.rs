@@ -124,6 +124,8 @@ pub struct Gate {
     lease: Option<Lease>,
     /// The tighter of both limits in the symbol's own units; kept, because to convert it costs two divisions of 128 bits.
     exposure_max: Option<i128>,
+    /// The largest order in the symbol's own units.
+    order_max: i128,
     last_market: Time,
     /// Somebody was told that the market is silent.
     silence_told: bool,
@@ -143,6 +145,7 @@ impl Gate {
             memory_short: false,
             lease: None,
             exposure_max: None,
+            order_max: i128::MAX,
             last_market: Time::ZERO,
             silence_told: false,
             mode: Mode { closed: Some(Closed::NotInStep) },
@@ -239,6 +242,7 @@ impl Gate {
             | Event::Snapshot(_)
             | Event::ResyncFailed
             | Event::Funding(_)
+            | Event::Rate(_)
             | Event::Instrument(_)
             | Event::Committed { .. }
             | Event::Wake
@@ -255,7 +259,9 @@ impl Gate {
             say(out, view, Severity::Critical, AlertCode::Risk, &text);
         }
         if self.exposure_max.is_none() {
-            self.exposure_max = Some(self.exposure_units(view));
+            let money = self.lease.map_or(self.cfg.exposure_max, |l| l.exposure_max.min(self.cfg.exposure_max));
+            self.exposure_max = Some(own_units(money, view));
+            self.order_max = if self.cfg.guard.order_max == 0 { i128::MAX } else { own_units(self.cfg.guard.order_max, view) };
         }
         let closed = self.judge(view);
         self.tell_silence(view, out);
@@ -327,7 +333,7 @@ impl Gate {
         let band = Band::of(view);
         let few = Few::of(&self.cfg.guard, view, matched);
         if self.mode.closed.is_none()
-            && let Some(all) = Self::all_pass(quotes.clone(), exposure, exposure_max, &band, few, view)
+            && let Some(all) = self.all_pass(quotes.clone(), exposure, exposure_max, &band, few, view)
         {
             return Cleared { allowed: all, tolerated: all };
         }
@@ -337,6 +343,7 @@ impl Gate {
     /// All quotes' bits, when sums and extremes already show that each passes: the usual case, at a fraction of the work.
     #[inline]
     fn all_pass(
+        &self,
         quotes: impl Iterator<Item = Wanted>,
         mut exposure: i128,
         exposure_max: i128,
@@ -345,11 +352,14 @@ impl Gate {
         view: &View<'_>,
     ) -> Option<u64> {
         let (mut highest_buy, mut lowest_sell, mut all, mut opening) = (Price::ZERO, None::<Price>, 0_u64, 0_u32);
+        let mut largest = 0;
         for wanted in quotes {
             all = all << 1 | 1;
             if !wanted.reduce_only {
                 opening += 1;
-                exposure += (wanted.price * wanted.qty).units();
+                let value = wanted.value(view);
+                largest = largest.max(value);
+                exposure += value;
             }
             match wanted.side {
                 _ if wanted.price.is_zero() => continue,
@@ -363,6 +373,7 @@ impl Gate {
         let few_enough = few.is_none_or(|few| opening <= few.layers && all.count_ones() as usize <= few.orders);
         let pass = few_enough
             && exposure <= exposure_max
+            && largest <= self.order_max
             && band.allows(Side::Buy, highest_buy)
             && lowest_sell.is_none_or(|p| band.allows(Side::Sell, p));
         pass.then_some(all)
@@ -385,7 +396,7 @@ impl Gate {
         let mut leaving = 0;
         for (i, wanted) in quotes.clone().enumerate() {
             let bit = 1_u64 << i;
-            let value = (wanted.price * wanted.qty).units();
+            let value = wanted.value(view);
             let opens = wanted.works && !wanted.reduce_only;
             if near & bit == 0 {
                 leaving += if opens { value } else { 0 };
@@ -407,7 +418,7 @@ impl Gate {
                 allowed |= bit;
                 continue;
             }
-            if exposure + value > exposure_max || layers == 0 {
+            if exposure + value > exposure_max || value > self.order_max || layers == 0 {
                 leaving += if opens { value } else { 0 };
                 continue;
             }
@@ -420,16 +431,16 @@ impl Gate {
             }
         }
         if exposure + leaving > exposure_max {
-            allowed &= !Self::without_room(quotes, allowed, exposure + leaving - exposure_max);
+            allowed &= !Self::without_room(quotes, allowed, exposure + leaving - exposure_max, view);
         }
         Cleared { allowed, tolerated: allowed | tolerated }
     }
 
     /// The new opening quotes that must wait until orders worth `excess` are gone: the least wanted first, so that whoever is
     /// wanted most gets the room that there is.
-    fn without_room(quotes: impl Iterator<Item = Wanted> + Clone, allowed: u64, excess: i128) -> u64 {
+    fn without_room(quotes: impl Iterator<Item = Wanted> + Clone, allowed: u64, excess: i128, view: &View<'_>) -> u64 {
         let fresh = |(i, wanted): &(usize, Wanted)| allowed & 1 << i != 0 && !wanted.works && !wanted.reduce_only;
-        let value = |wanted: Wanted| (wanted.price * wanted.qty).units();
+        let value = |wanted: Wanted| wanted.value(view);
         let mut room = quotes.clone().enumerate().filter(fresh).map(|(_, wanted)| value(wanted)).sum::<i128>() - excess;
         let mut waits = 0;
         for (i, wanted) in quotes.enumerate().filter(fresh) {
@@ -440,11 +451,20 @@ impl Gate {
         }
         waits
     }
+}
 
-    fn exposure_units(&self, view: &View<'_>) -> i128 {
-        let money = self.lease.map_or(self.cfg.exposure_max, |l| l.exposure_max.min(self.cfg.exposure_max));
-        let scale = view.instrument.price_scale + view.instrument.qty_scale;
-        plimsoll_market::rescale(money, plimsoll_market::limits::MONEY_SCALE, scale, Round::Down).unwrap_or(0)
+/// Money in the units of a symbol's notionals.
+fn own_units(money: i128, view: &View<'_>) -> i128 {
+    let scale = view.instrument.price_scale + view.instrument.qty_scale;
+    plimsoll_market::rescale(money, plimsoll_market::limits::MONEY_SCALE, scale, Round::Down).unwrap_or(0)
+}
+
+impl Wanted {
+    /// What it would cost; at market by what the best ask costs.
+    #[inline]
+    fn value(&self, view: &View<'_>) -> i128 {
+        let price = if self.price.is_zero() { view.top.map_or(Price::ZERO, |top| top.ask) } else { self.price };
+        (price * self.qty).units()
     }
 }
 

@@ -30,6 +30,8 @@ pub struct GuardConfig {
     pub trailing: u32,
     /// How long nothing is opened after a profit was taken.
     pub take_profit_pause: Duration,
+    /// The most that one opening order may be worth, units of 1e-8 of the quote asset; what is larger is not sent.
+    pub order_max: i128,
     /// Slots that may hold something or buy at the same time.
     pub layers_max: u16,
     /// Orders that may work at the same time; the farthest from the price give way.
@@ -56,6 +58,7 @@ impl GuardConfig {
         take_profit: 0,
         trailing: 0,
         take_profit_pause: Duration::ZERO,
+        order_max: 0,
         layers_max: 0,
         orders_max: 0,
         liquidation: 0,
@@ -167,6 +170,7 @@ impl Guard {
             | Event::Fills(_)
             | Event::ResyncFailed
             | Event::Funding(_)
+            | Event::Rate(_)
             | Event::Instrument(_)
             | Event::Lease(_)
             | Event::Committed { .. }

@@ -223,3 +223,17 @@ fn a_halted_contract_is_not_opened() {
     assert_eq!(w.feed(Event::Instrument(Box::new(halted))), Some(Closed::NotTrading));
     assert_eq!(w.feed(Event::Instrument(Box::new(Instrument::example_btcusdt()))), None);
 }
+
+#[test]
+fn a_single_order_has_a_limit_of_its_own_at_market_too() {
+    let mut w = World::new();
+    let guard = GuardConfig { order_max: 300 * USDT, ..GuardConfig::OFF };
+    w.gate = Gate::new(GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT, guard }, false, false, None);
+    w.feed(w.lease(1_000));
+    w.feed(w.top());
+    // 0.005 at 60,000 is 300; at market the best ask is what counts.
+    assert_eq!(w.clear(&[buy(6_000_000, 5), buy(6_000_000, 6), sell(6_010_000, 9)]), (0b101, 0b101));
+    assert_eq!(w.clear(&[buy(0, 4), buy(0, 5)]), (0b01, 0b01), "0.005 at the ask of 60,000.10 is a little more");
+    let rests = Wanted { works: true, ..buy(6_000_000, 6) };
+    assert_eq!(w.clear(&[rests]), (0, 0), "what rests beyond it leaves");
+}

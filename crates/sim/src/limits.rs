@@ -1,6 +1,7 @@
 //! The limits of the made-up worlds, each with its reason.
 
 use core::time::Duration;
+use plimsoll_market::RefPrice;
 
 /// Instruments one venue may list.
 ///
@@ -39,6 +40,15 @@ pub const FINISHED_MAX: usize = 5_000;
 /// Four for each remembered order. Worst case 20,000 × 192 B = 3.7 MiB an account.
 pub const TRADES_MAX: usize = 20_000;
 const _: () = assert!(TRADES_MAX >= FINISHED_MAX);
+
+/// The exchange's own coin, in which an account may pay its fees at a tenth less.
+pub const COIN: &str = "BNB";
+
+/// What the coin is worth here, always; units of 1e-8 of the settlement asset.
+pub const COIN_PRICE: RefPrice = RefPrice::from_units(600 * 100_000_000);
+
+/// What each account begins with of it, units of 1e-8.
+pub const COIN_DEPOSIT: i128 = 100 * 100_000_000;
 
 /// Income entries (funding, insurance; realised profit and commission are derived from trades) an account remembers.
 ///

@@ -103,6 +103,9 @@ pub struct TradeRecord {
     pub realized: String,
     /// Commission, 1e-8.
     pub commission: String,
+    /// Whether it was paid in the exchange's own coin.
+    #[serde(default)]
+    pub in_coin: bool,
     /// Whether the order rested.
     pub maker: bool,
     /// When.
@@ -173,6 +176,12 @@ pub struct AccountRecord {
     pub funding: String,
     /// What the insurance fund put in.
     pub insurance: String,
+    /// Commission paid in the exchange's own coin.
+    #[serde(default = "zero")]
+    pub burned: String,
+    /// Whether it pays in it.
+    #[serde(default)]
+    pub burn: bool,
     /// When it last changed.
     pub updated: u64,
 }
@@ -191,4 +200,8 @@ pub struct MarketRecord {
     pub next_agg: String,
     /// The first update id that surely was not used.
     pub next_update: String,
+}
+
+fn zero() -> String {
+    "0".to_owned()
 }

@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_market::{AccountRecord, Booked, Name, Order, Record, SlotRow, StateRecord, Time, Totals, TradeId};
-use sea_orm::sea_query::OnConflict;
+use plimsoll_market::{AccountRecord, Booked, LogLevel, Name, Order, Record, SlotRow, StateRecord, Time, Totals, TradeId};
+use sea_orm::sea_query::{IntoIden, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, Iterable, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait,
 };
 
 use crate::db::Db;
 use crate::entity::{
-    account_state, equity, events, fills, instruments, orders, runs, slots, state, system_metrics, system_metrics_daily, totals,
+    account_state, equity, events, fills, instruments, logs, orders, runs, slots, state, system_metrics, system_metrics_daily, totals,
 };
 use crate::error::StoreError;
 use crate::limits::{COMMIT_TIMEOUT, RETENTION_ROWS};
 use crate::rows::{
-    OPEN, account_state_row, equity_row, event_row, fill_row, instrument_row, nanos, order_row, read_instrument, slot_row, state_row,
-    system_row, totals_row,
+    OPEN, account_state_row, equity_row, event_row, fill_row, instrument_row, log_level, log_row, nanos, order_row, read_instrument,
+    slot_row, state_row, system_row, totals_row,
 };
 use crate::store::Table;
-use crate::{History, Key, StoredScales};
+use crate::{History, Key, LogLine, StoredScales};
 
 /// A record on its way.
 #[derive(Clone, Copy)]
@@ -90,8 +90,7 @@ impl Plan {
         let Self { orders, fills, held, emptied, totals } = self;
         if !orders.is_empty() {
             use orders::Column as C;
-            let changing = [C::OrderId, C::Price, C::Qty, C::Filled, C::Status, C::ReduceOnly, C::TimeNs];
-            let known = OnConflict::columns([C::Account, C::Symbol, C::ClientId]).update_columns(changing).to_owned();
+            let known = replacing([C::Account, C::Symbol, C::ClientId], [C::Id, C::Side]);
             orders::Entity::insert_many(orders).on_conflict(known).exec_without_returning(to).await?;
         }
         if !fills.is_empty() {
@@ -102,7 +101,7 @@ impl Plan {
         }
         if !held.is_empty() {
             use slots::Column as C;
-            let known = OnConflict::columns([C::Account, C::Symbol, C::Strategy, C::Level]).update_columns([C::Held, C::Cost]).to_owned();
+            let known = replacing([C::Account, C::Symbol, C::Strategy, C::Level], []);
             slots::Entity::insert_many(held).on_conflict(known).exec_without_returning(to).await?;
         }
         // A slot that holds nothing is a slot that is not there: the table stays as large as the grids.
@@ -112,24 +111,19 @@ impl Plan {
         }
         if !totals.is_empty() {
             use totals::Column as C;
-            let sums = [
-                C::Watermark,
-                C::Holding,
-                C::Cost,
-                C::Realized,
-                C::Fees,
-                C::Funding,
-                C::Fills,
-                C::Bought,
-                C::Sold,
-                C::ForeignFees,
-                C::FundedNs,
-            ];
-            let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(sums).to_owned();
+            let known = replacing([C::Account, C::Symbol], []);
             totals::Entity::insert_many(totals).on_conflict(known).exec_without_returning(to).await?;
         }
         Ok(())
     }
+}
+
+/// A row that is there already takes all of the new one's columns but its key and those to be kept: a column added later cannot be
+/// forgotten.
+fn replacing<C: Iterable + ColumnTrait + IntoIden, const K: usize, const N: usize>(key: [C; K], kept: [C; N]) -> OnConflict {
+    let fixed = |column: &C| key.iter().chain(&kept).any(|other| other.as_str() == column.as_str());
+    let changing: Vec<C> = C::iter().filter(|column| !fixed(column)).collect();
+    OnConflict::columns(key).update_columns(changing).to_owned()
 }
 
 /// Stores states durably: they survive a power cut once this returns.
@@ -139,9 +133,7 @@ pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(),
     let rows: Vec<_> = rows.into_iter().map(|(key, record)| state_row(&key, record)).collect();
     durable(db, "storage.states", async |to| {
         use state::Column as C;
-        let changing =
-            [C::Version, C::Anchor, C::GridInterval, C::Paused, C::Halted, C::Baseline, C::LockRule, C::LockUntilNs, C::Closing, C::Idle];
-        let known = OnConflict::columns([C::Account, C::Symbol]).update_columns(changing).to_owned();
+        let known = replacing([C::Account, C::Symbol], []);
         state::Entity::insert_many(rows).on_conflict(known).exec_without_returning(to).await.map(drop)
     })
     .await
@@ -151,8 +143,7 @@ pub(crate) async fn states(db: &Db, states: &[(Key, StateRecord)]) -> Result<(),
 pub(crate) async fn account(db: &Db, name: &Name, record: &AccountRecord) -> Result<(), StoreError> {
     durable(db, "storage.account", async |to| {
         use account_state::Column as C;
-        let changing = [C::Peak, C::Latched, C::Day, C::DayStart, C::DayLost, C::Basis];
-        let known = OnConflict::column(C::Account).update_columns(changing).to_owned();
+        let known = replacing([C::Account], []);
         account_state::Entity::insert(account_state_row(name, record)).on_conflict(known).exec_without_returning(to).await.map(drop)
     })
     .await
@@ -189,18 +180,11 @@ pub(crate) async fn forget_books(db: &Db, key: &Key, after: TradeId) -> Result<(
         let slots = slots::Entity::delete_many().filter(slots::Column::Account.eq(account)).filter(slots::Column::Symbol.eq(symbol));
         slots.exec(to).await?;
         // Funding is not among executions: what is known of it stays.
-        use totals::Column as C;
-        let zero = |column| (column, sea_orm::sea_query::Expr::value(0_i64));
-        let nothing = |column| (column, sea_orm::sea_query::Expr::value("0"));
-        let mut totals = totals::Entity::update_many().filter(C::Account.eq(account)).filter(C::Symbol.eq(symbol));
-        totals = totals.col_expr(C::Watermark, sea_orm::sea_query::Expr::value(after.0 as i64));
-        for (column, value) in [C::Holding, C::Fills, C::Bought, C::Sold, C::ForeignFees].map(zero) {
-            totals = totals.col_expr(column, value);
-        }
-        for (column, value) in [C::Cost, C::Realized, C::Fees].map(nothing) {
-            totals = totals.col_expr(column, value);
-        }
-        totals.exec(to).await.map(drop)
+        let Some(row) = totals::Entity::find_by_id((account.to_owned(), symbol.to_owned())).one(to).await? else { return Ok(()) };
+        let mut empty = totals_row(key, &Totals { watermark: Some(after), ..Totals::EMPTY });
+        (empty.funding, empty.funded_ns) = (Set(row.funding), Set(row.funded_ns));
+        let known = replacing([totals::Column::Account, totals::Column::Symbol], []);
+        totals::Entity::insert(empty).on_conflict(known).exec_without_returning(to).await.map(drop)
     })
     .await
 }
@@ -288,6 +272,18 @@ pub(crate) async fn history(db: &Db, items: &[History]) -> Result<(), StoreError
     .await
 }
 
+/// Stores lines of the log.
+pub(crate) async fn log_lines(db: &Db, lines: &[LogLine]) -> Result<(), StoreError> {
+    let rows: Vec<_> = lines.iter().map(log_row).collect();
+    limited(db, async {
+        let transaction = db.begin("storage.logs").await?;
+        let to: &DatabaseTransaction = &transaction;
+        logs::Entity::insert_many(rows).exec_without_returning(to).await.map_err(|error| db.error(error))?;
+        db.commit(transaction).await
+    })
+    .await
+}
+
 /// Which rows of a table may go now.
 #[derive(Clone, Copy)]
 pub(crate) struct Cut {
@@ -304,11 +300,19 @@ pub(crate) async fn retain(db: &Db, table: Table, cut: Cut) -> Result<u64, Store
         Table::Events => retain_in::<events::Entity>(db, events::Column::Id, events::Column::TimeNs, Condition::all(), cut).await,
         Table::Orders => retain_in::<orders::Entity>(db, orders::Column::Id, orders::Column::TimeNs, ended(), cut).await,
         Table::Fills => retain_in::<fills::Entity>(db, fills::Column::Id, fills::Column::TimeNs, Condition::all(), cut).await,
+        Table::Logs => retain_in::<logs::Entity>(db, logs::Column::Id, logs::Column::TimeNs, log_errors(false), cut).await,
+        Table::LogErrors => retain_in::<logs::Entity>(db, logs::Column::Id, logs::Column::TimeNs, log_errors(true), cut).await,
         Table::SystemDaily => {
             let day = system_metrics_daily::Column::DayNs;
             retain_in::<system_metrics_daily::Entity>(db, day, day, Condition::all(), cut).await
         }
     }
+}
+
+/// Lines of the log that are errors, or those that are not: both have ages of their own.
+fn log_errors(errors: bool) -> Condition {
+    let error = log_level(LogLevel::Error);
+    Condition::all().add(if errors { logs::Column::Level.lte(error) } else { logs::Column::Level.gt(error) })
 }
 
 /// Orders that may go: what is open stays, whatever its age.
@@ -323,6 +327,8 @@ pub(crate) async fn count(from: &DatabaseTransaction, table: Table) -> Result<u6
         Table::Events => events::Entity::find().count(from).await,
         Table::Orders => orders::Entity::find().filter(ended()).count(from).await,
         Table::Fills => fills::Entity::find().count(from).await,
+        Table::Logs => logs::Entity::find().filter(log_errors(false)).count(from).await,
+        Table::LogErrors => logs::Entity::find().filter(log_errors(true)).count(from).await,
         Table::SystemDaily => system_metrics_daily::Entity::find().count(from).await,
     }
 }

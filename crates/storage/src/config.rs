@@ -86,11 +86,16 @@ pub struct RawRetention {
     pub system: Keep,
     /// Days and rows of the days of the process.
     pub system_daily: Keep,
+    /// Days and rows of the lines of the log that are no errors.
+    pub logs: Keep,
+    /// Days and rows of the lines of the log that are errors.
+    pub log_errors: Keep,
 }
 
 impl Default for RawRetention {
     /// A month of equity and a quarter of events for the dashboard; ten years of fills, because tax offices ask for them.
     /// A week of samples (10,080 at one a minute, and as many again) and a quarter of days.
+    /// A week of the log, its errors a month: 60,000 lines of 200 bytes are 12 MB, with the longest texts 260 MB.
     fn default() -> Self {
         Self {
             equity: Keep { days: 35, rows: 3_000_000 },
@@ -99,6 +104,8 @@ impl Default for RawRetention {
             fills: Keep { days: 3_650, rows: 5_000_000 },
             system: Keep { days: 7, rows: 20_160 },
             system_daily: Keep { days: 90, rows: 36_500 },
+            logs: Keep { days: 7, rows: 50_000 },
+            log_errors: Keep { days: 30, rows: 10_000 },
         }
     }
 }
@@ -246,6 +253,8 @@ impl TryFrom<RawStoreConfig> for StoreConfig {
             ("retention.fills.days", "retention.fills.rows", retention.fills),
             ("retention.system.days", "retention.system.rows", retention.system),
             ("retention.system_daily.days", "retention.system_daily.rows", retention.system_daily),
+            ("retention.logs.days", "retention.logs.rows", retention.logs),
+            ("retention.log_errors.days", "retention.log_errors.rows", retention.log_errors),
         ] {
             range(days, u64::from(keep.days), 1, 36_500);
             range(rows, keep.rows, 1, 100_000_000);

@@ -205,6 +205,10 @@ pub(crate) mod totals {
         pub sold: i64,
         pub foreign_fees: i64,
         pub funded_ns: i64,
+        pub other_fees: String,
+        pub waiting_fees: Option<String>,
+        pub waiting_asset: Option<String>,
+        pub waiting_fills: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -250,6 +254,30 @@ pub(crate) mod events {
         pub account: Option<String>,
         pub symbol: Option<String>,
         pub text: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Lines of the log.
+pub(crate) mod logs {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "logs")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub id: i64,
+        pub time_ns: i64,
+        /// 1 for error to 5 for trace.
+        pub level: i32,
+        pub target: String,
+        pub message: String,
+        pub account: Option<String>,
+        pub symbol: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,8 +3,8 @@
 //! Three classes. **State** (a grid's anchor, pauses, the number of the start) is on the disk before [`Store::commit`]
 //! returns. **Records** (orders, fills, slots, totals) are taken by a [`Recorder`] without waiting, batched, and committed
 //! with their watermark in one transaction: what is stored is always a prefix of what was recorded, each fill once. When the
-//! queue is full the recorder refuses, and the caller fetches the rest from the exchange later. **History** (equity, events, samples of the process)
-//! is stored as far as there is room; what is lost is counted.
+//! queue is full the recorder refuses, and the caller fetches the rest from the exchange later. **History** (equity, events, samples of the process,
+//! lines of the log) is stored as far as there is room; what is lost is counted.
 //!
 //! It deliberately decides nothing, caches nothing, and never stores a number as a float. It does not serve several
 //! instances: the first to come locks the database.
@@ -45,6 +45,7 @@ mod error;
 mod history;
 pub mod limits;
 mod lock;
+mod logs;
 mod migration;
 mod pool;
 mod read;
@@ -59,6 +60,7 @@ mod writer;
 pub use config::{ConfigMistake, ConfigMistakes, Keep, RawRetention, RawStoreConfig, StoreConfig};
 pub use error::{Cause, ErrorClass, Holder, StoreError};
 pub use history::{EquityPoint, EventId, EventRow, HistoryEvent};
+pub use logs::{LogCursor, LogLimit, LogLine, LogQuery, LogRow, LogWriter};
 pub use pool::{HeldConnection, PoolFigures};
 pub use read::{CursorError, DayRange, OrderCursor, Page, Reader, RowLimit, Stored, TimeRange};
 pub use store::{Key, Retained, Sizes, Store, StoreGrants, StoredScales, Table};

@@ -55,6 +55,36 @@ pub const HISTORY_QUEUE: usize = 1_000;
 /// Equity points and events one transaction takes.
 pub const HISTORY_BATCH: usize = 200;
 
+/// Lines of the log that may wait; past that the oldest goes and is counted.
+///
+/// 500 × (96 B and [`LOG_TEXT_MAX`]) = 2.1 MB.
+pub const LOG_QUEUE: usize = 500;
+
+/// Lines of the log one transaction takes.
+pub const LOG_BATCH: usize = 100;
+const _: () = assert!(LOG_BATCH <= LOG_QUEUE && LOG_BATCH * COLUMNS_MAX < 32_766);
+
+/// How long a line of the log waits at most before it is committed.
+pub const LOG_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Bytes of a line's text that are stored. The original kept 10 kB; nothing that we say ourselves has a tenth of this.
+pub const LOG_TEXT_MAX: usize = 4_096;
+
+/// Time between two complaints that lines of the log cannot be stored; each would be one line more.
+pub const LOG_COMPLAINTS_EVERY: Duration = Duration::from_secs(60);
+
+/// Lines of the log that a query returns unless asked otherwise.
+pub const LOG_ROWS: u32 = 100;
+
+/// Lines of the log that a query returns at most.
+///
+/// Twice 1,000 × (200 B and [`LOG_TEXT_MAX`]), the driver's copy and ours, is less than [`ROWS_MAX`] rows of any other table.
+pub const LOG_ROWS_MAX: u32 = 1_000;
+const _: () = assert!(2 * LOG_ROWS_MAX as usize * (200 + LOG_TEXT_MAX) <= ROWS_MAX as usize * ROW_BYTES);
+
+/// Bytes of a text that is sought in the log.
+pub const LOG_CONTAINS_MAX: usize = 200;
+
 /// How long one transaction may take before it is given up and tried again.
 ///
 /// A commit takes milliseconds; ten seconds is a disk that hangs or a server that is gone.

@@ -1,7 +1,9 @@
 //! The schema, step by step. A step never changes once it was released; a further one is added behind it.
 
 mod baseline;
+mod fees;
 mod instruments;
+mod logs;
 mod risk;
 mod system;
 
@@ -20,6 +22,8 @@ impl MigratorTrait for Migrator {
             Box::new(system::System),
             Box::new(baseline::Baseline),
             Box::new(risk::Risk),
+            Box::new(fees::Fees),
+            Box::new(logs::LogsStep),
             Box::new(instruments::Instruments),
         ]
     }

@@ -5,25 +5,27 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use plimsoll_market::{AccountRecord, Booked, ClientId, Name, Order, SlotRow, StateRecord, Time, Totals, TradeId};
+use sea_orm::sea_query::extension::postgres::PgExpr;
+use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::time::Instant;
 
 use crate::commit;
 use crate::db::{Db, number};
-use crate::entity::{account_state, equity, events, fills, orders, slots, state, system_metrics, system_metrics_daily, totals};
+use crate::entity::{account_state, equity, events, fills, logs, orders, slots, state, system_metrics, system_metrics_daily, totals};
 use crate::error::StoreError;
 use crate::limits::{
     CHUNK_ROWS, DAYS_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, RECENT_FILLS_MAX, ROWS, ROWS_MAX, SLOTS_MAX,
     SYSTEM_POINTS_MIN,
 };
 use crate::rows::{
-    OPEN, nanos, read_account_state, read_day_sums, read_equity, read_event, read_fill, read_order, read_slot, read_state, read_system,
-    read_totals,
+    OPEN, log_level, nanos, read_account_state, read_day_sums, read_equity, read_event, read_fill, read_log, read_order, read_slot,
+    read_state, read_system, read_totals,
 };
 use crate::store::Table;
 use crate::system::day_of;
 use crate::thin::Thinner;
-use crate::{EquityPoint, EventId, EventRow, Key, SystemDay, SystemRow};
+use crate::{EquityPoint, EventId, EventRow, Key, LogCursor, LogQuery, LogRow, SystemDay, SystemRow};
 
 /// Rows that a query returns at most, 1 to [`ROWS_MAX`]; [`ROWS`] by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,6 +267,35 @@ impl Reader {
         let query = query.order_by_desc(events::Column::Id).limit(u64::from(limit.0));
         let rows = self.with("storage.read_events", async |from| query.all(from).await).await?;
         page(rows, limit, read_event, |event| event.id)
+    }
+
+    /// Reads lines of the log, the newest first.
+    ///
+    /// # Errors
+    /// As [`Reader::fills`], and when the text sought is too long.
+    pub async fn logs(&self, query: &LogQuery) -> Result<Page<LogRow, LogCursor>, StoreError> {
+        use logs::Column as C;
+        query.check()?;
+        let TimeRange { from, to } = query.range;
+        let mut find = logs::Entity::find().filter(C::TimeNs.gte(nanos(from))).filter(C::TimeNs.lt(nanos(to)));
+        // Every line is at least as urgent as the least level: then the index needs not be asked.
+        if query.level > plimsoll_market::LogLevel::Trace {
+            find = find.filter(C::Level.lte(log_level(query.level)));
+        }
+        if let Some(LogCursor { time, id }) = query.before {
+            let same = Condition::all().add(C::TimeNs.eq(nanos(time))).add(C::Id.lt(id));
+            find = find.filter(C::TimeNs.lte(nanos(time))).filter(Condition::any().add(C::TimeNs.lt(nanos(time))).add(same));
+        }
+        if let Some(pattern) = query.pattern() {
+            // SQLite's own comparison does not tell cases of A to Z apart, and knows a backslash when it is told to; a server's is
+            // the other way round.
+            let (message, pattern) = (Expr::col((logs::Entity, C::Message)), LikeExpr::new(pattern));
+            find = find.filter(if self.db.is_sqlite() { message.like(pattern.escape('\\')) } else { message.ilike(pattern) });
+        }
+        let rows = query.limit.rows();
+        let find = find.order_by_desc(C::TimeNs).order_by_desc(C::Id).limit(u64::from(rows));
+        let found = self.with("storage.read_logs", async |from| find.all(from).await).await?;
+        page(found, RowLimit(rows), read_log, |line| LogCursor { time: line.time, id: line.id })
     }
 
     /// Reads samples of the process, in the order of time, thinned out to `points` ([`SYSTEM_POINTS_MIN`] to [`POINTS_MAX`])

@@ -4,17 +4,18 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use plimsoll_market::{
-    AccountRecord, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Lock, Name, Notional, Order, OrderId, OrderStatus, Price, Qty,
-    Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId,
+    AccountRecord, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Lock, LogLevel, Name, Notional, Order, OrderId, OrderStatus, Price,
+    Qty, Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
 use crate::entity::{
-    account_state, equity, events, fills, instruments, orders, slots, state, system_metrics, system_metrics_daily, totals,
+    account_state, equity, events, fills, instruments, logs, orders, slots, state, system_metrics, system_metrics_daily, totals,
 };
 use crate::error::StoreError;
+use crate::logs::cut;
 use crate::system::{DaySums, Sum};
-use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, StoredScales, SystemRow};
+use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, LogLine, LogRow, StoredScales, SystemRow};
 
 pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
     let StateRecord { version, anchor, interval, baseline, paused, halted, lock, closing, idle } = *record;
@@ -219,7 +220,8 @@ pub(crate) fn read_slot(row: &slots::Model) -> Result<SlotRow, StoreError> {
 }
 
 pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
-    let Totals { watermark, holding, cost, realized, fees, funding, fills, bought, sold, foreign_fees, funded_to } = *sums;
+    let Totals { watermark, holding, cost, realized, fees, other_fees, waiting, funding, fills, bought, sold, foreign_fees, funded_to } =
+        *sums;
     totals::ActiveModel {
         account: Set(key.account.to_string()),
         symbol: Set(key.symbol.to_string()),
@@ -228,6 +230,10 @@ pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
         cost: Set(cost.units().to_string()),
         realized: Set(realized.to_string()),
         fees: Set(fees.to_string()),
+        other_fees: Set(other_fees.to_string()),
+        waiting_fees: Set(waiting.map(|w| w.amount.units.to_string())),
+        waiting_asset: Set(waiting.map(|w| w.amount.asset.to_string())),
+        waiting_fills: Set(waiting.map_or(0, |w| w.fills as i64)),
         funding: Set(funding.to_string()),
         fills: Set(fills as i64),
         bought: Set(bought.units() as i64),
@@ -239,12 +245,21 @@ pub(crate) fn totals_row(key: &Key, sums: &Totals) -> totals::ActiveModel {
 
 pub(crate) fn read_totals(row: &totals::Model) -> Result<Totals, StoreError> {
     let column = Column::of("totals");
+    let waiting = match (&row.waiting_fees, &row.waiting_asset) {
+        (Some(units), Some(asset)) => {
+            let amount = Amount::new(column.asset("waiting_asset", asset)?, column.parse("waiting_fees", units)?);
+            Some(WaitingFees { amount, fills: row.waiting_fills as u64 })
+        }
+        _ => None,
+    };
     Ok(Totals {
         watermark: row.watermark.map(|id| TradeId(id as u64)),
         holding: Holding::from_units(row.holding),
         cost: Notional::from_units(column.parse("cost", &row.cost)?),
         realized: column.parse("realized", &row.realized)?,
         fees: column.parse("fees", &row.fees)?,
+        other_fees: column.parse("other_fees", &row.other_fees)?,
+        waiting,
         funding: column.parse("funding", &row.funding)?,
         fills: row.fills as u64,
         bought: column.qty("bought", row.bought)?,
@@ -397,6 +412,45 @@ pub(crate) fn read_day_sums(row: &system_metrics_daily::Model) -> Result<DaySums
         tasks: sum("tasks", row.tasks_count, &row.tasks_sum, row.tasks_min, row.tasks_max)?,
         allocated: sum("allocated", row.allocated_count, &row.allocated_sum, row.allocated_min, row.allocated_max)?,
     })
+}
+
+pub(crate) fn log_row(line: &LogLine) -> logs::ActiveModel {
+    let LogLine { time, level, target, text, account, symbol } = line;
+    logs::ActiveModel {
+        id: NotSet,
+        time_ns: Set(nanos(*time)),
+        level: Set(log_level(*level)),
+        target: Set((*target).to_owned()),
+        // PostgreSQL takes no zero byte in a text.
+        message: Set(cut(text).replace('\0', "\\0")),
+        account: Set(account.map(|name| name.to_string())),
+        symbol: Set(symbol.map(|symbol| symbol.to_string())),
+    }
+}
+
+pub(crate) fn read_log(row: logs::Model) -> Result<LogRow, StoreError> {
+    let column = Column::of("logs");
+    let level = LogLevel::ALL.into_iter().find(|level| log_level(*level) == row.level);
+    Ok(LogRow {
+        id: row.id,
+        time: time(row.time_ns),
+        level: level.ok_or_else(|| column.corrupt("level", row.level))?,
+        target: row.target,
+        text: row.message,
+        account: row.account.map(|text| Name::new(&text).map_err(|_| column.corrupt("account", &text))).transpose()?,
+        symbol: row.symbol.map(|text| Symbol::new(&text).map_err(|_| column.corrupt("symbol", &text))).transpose()?,
+    })
+}
+
+/// A level as the table keeps it: the less, the more urgent.
+pub(crate) const fn log_level(level: LogLevel) -> i32 {
+    match level {
+        LogLevel::Error => 1,
+        LogLevel::Warn => 2,
+        LogLevel::Info => 3,
+        LogLevel::Debug => 4,
+        LogLevel::Trace => 5,
+    }
 }
 
 /// A number as the tables keep it; what is beyond them is all the same to them.

@@ -11,14 +11,14 @@ use plimsoll_bounded::{
 use plimsoll_market::{AccountRecord, Asset, Name, StateRecord, Symbol, Time, TradeId};
 use tokio::time::Instant;
 
-use crate::History;
 use crate::commit::{Cut, Item};
 use crate::config::{Keep, StoreConfig, Target};
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::limits::{
     ACQUIRE_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, CHECK_TIMEOUT, COMMAND_LANE, COMMIT_TIMEOUT, CONNECTION_BYTES, HISTORY_BATCH,
-    HISTORY_QUEUE, QUEUE_BATCHES, READERS, RETENTION_STEPS, ROW_BYTES, ROWS_MAX, STATE_LANE,
+    HISTORY_QUEUE, LOG_BATCH, LOG_FLUSH_INTERVAL, LOG_QUEUE, LOG_TEXT_MAX, QUEUE_BATCHES, READERS, RETENTION_STEPS, ROW_BYTES, ROWS_MAX,
+    STATE_LANE,
 };
 use crate::lock::InstanceLock;
 use crate::pool::{Pool, PoolFigures};
@@ -27,6 +27,7 @@ use crate::rollup::RolledUp;
 use crate::system::day_of;
 use crate::tool::{self, Backup, ToolError};
 use crate::writer::{Command, Counters, Counts, Health, HistoryWriter, Recorder, Room, StateRequest, Writer, log_path};
+use crate::{History, LogLine, LogWriter};
 
 /// Whose rows: an account and a symbol on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +60,8 @@ pub struct StoreGrants {
     batch: Grant,
     history: Grant,
     history_batch: Grant,
+    logs: Grant,
+    logs_batch: Grant,
     health: Grant,
     database: Gauge,
 }
@@ -85,6 +88,8 @@ impl StoreGrants {
             batch: ledger.grant(lines.batch)?,
             history: ledger.grant(lines.history)?,
             history_batch: ledger.grant(lines.history_batch)?,
+            logs: ledger.grant(lines.logs)?,
+            logs_batch: ledger.grant(lines.logs_batch)?,
             health: ledger.grant(lines.health)?,
             database: ledger.external("storage.database", DATABASE_BYTES)?,
         })
@@ -100,6 +105,8 @@ impl StoreGrants {
             batch: Grant::detached(lines.batch),
             history: Grant::detached(lines.history),
             history_batch: Grant::detached(lines.history_batch),
+            logs: Grant::detached(lines.logs),
+            logs_batch: Grant::detached(lines.logs_batch),
             health: Grant::detached(lines.health),
             database: Gauge::detached(),
         }
@@ -113,6 +120,8 @@ struct Lines {
     batch: Line<'static>,
     history: Line<'static>,
     history_batch: Line<'static>,
+    logs: Line<'static>,
+    logs_batch: Line<'static>,
     health: Line<'static>,
 }
 
@@ -130,6 +139,9 @@ impl Lines {
                 .with_heap(History::HEAP_BYTES),
             history_batch: Line::of::<History>("storage.history_batch", HISTORY_BATCH, WhenFull::Refuse, Class::BestEffort)
                 .with_heap(History::HEAP_BYTES),
+            logs: Line::of::<LogLine>("storage.logs", LOG_QUEUE, WhenFull::DropOldest, Class::BestEffort).with_heap(LOG_TEXT_MAX + 16),
+            logs_batch: Line::of::<LogLine>("storage.logs_batch", LOG_BATCH, WhenFull::Refuse, Class::BestEffort)
+                .with_heap(LOG_TEXT_MAX + 16),
             health: Line::of::<Health>("storage.health", 1, WhenFull::Conflate, Class::LatestWins).with_heap(2 * Health::TEXT_MAX),
         }
     }
@@ -146,6 +158,10 @@ pub enum Table {
     Orders,
     /// Fills.
     Fills,
+    /// Lines of the log that are no errors.
+    Logs,
+    /// Lines of the log that are errors.
+    LogErrors,
     /// Days of the process. Its samples go by a way of their own: they are summed up first.
     SystemDaily,
 }
@@ -165,6 +181,10 @@ pub struct Retained {
     pub system: u64,
     /// Of the days of the process.
     pub system_daily: u64,
+    /// Of the lines of the log, the errors left out.
+    pub logs: u64,
+    /// Of the lines of the log that are errors.
+    pub log_errors: u64,
     /// Samples that were added to their days; these are not deleted by that.
     pub rolled_up: u64,
     /// Whether there is more to delete: the run's steps were used up.
@@ -200,6 +220,7 @@ struct Inner {
     commands: Sender<Command>,
     records: Sender<Item>,
     history: HistoryWriter,
+    logs: LogWriter,
     room: Arc<Room>,
     counters: Arc<Counters>,
     database: Gauge,
@@ -229,11 +250,12 @@ impl Store {
         let reader = Reader::new(Db::readers(&config, &pool).await?);
         let writing = db.clone();
 
-        let StoreGrants { states, commands, records, batch, history, history_batch, health, database } = grants;
+        let StoreGrants { states, commands, records, batch, history, history_batch, logs, logs_batch, health, database } = grants;
         let (states, states_in) = channel(states);
         let (commands, commands_in) = channel(commands);
         let (records, records_in) = channel(records);
         let (history, history_in) = lossy(history);
+        let (logs, logs_in) = lossy(logs);
         let (health, _first) = watch(health, Health::default());
         let room = Arc::new(Room::new(health));
         let counters = Arc::new(Counters::default());
@@ -246,6 +268,9 @@ impl Store {
             batch: Batch::new(batch, spec(config.batch_size())),
             history: history_in,
             history_batch: Batch::new(history_batch, spec(HISTORY_BATCH)),
+            logs: logs_in,
+            logs_batch: Batch::new(logs_batch, BatchSpec { size: LOG_BATCH, flush_interval: LOG_FLUSH_INTERVAL }),
+            logs_complained: None,
             room: Arc::clone(&room),
             counters: Arc::clone(&counters),
             tick: config.flush_interval(),
@@ -256,7 +281,8 @@ impl Store {
         let spec = TaskSpec { name: "storage/writer", group: "storage" };
         tasks.spawn(spec, |task| Box::pin(run(writer, task))).map_err(StoreError::start)?;
         let history = HistoryWriter::new(history, Arc::clone(&counters));
-        let inner = Inner { config, reader, writing, states, commands, records, history, room, counters, database };
+        let logs = LogWriter::new(logs, Arc::clone(&counters));
+        let inner = Inner { config, reader, writing, states, commands, records, history, logs, room, counters, database };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -361,6 +387,11 @@ impl Store {
         self.inner.history.clone()
     }
 
+    /// Returns the writer for lines of the log.
+    pub fn logs(&self) -> LogWriter {
+        self.inner.logs.clone()
+    }
+
     /// Returns the reader for queries.
     pub fn reader(&self) -> Reader {
         self.inner.reader.clone()
@@ -378,7 +409,7 @@ impl Store {
         self.inner.reader.load(key).await
     }
 
-    /// Commits every record accepted so far, and the history.
+    /// Commits every record accepted so far, the history, and lines of the log.
     ///
     /// # Errors
     /// When records could not be committed. They are kept and tried again.
@@ -434,6 +465,8 @@ impl Store {
             (Table::Orders, keep.orders),
             (Table::Fills, keep.fills),
             (Table::SystemDaily, keep.system_daily),
+            (Table::Logs, keep.logs),
+            (Table::LogErrors, keep.log_errors),
         ];
         for (table, keep) in tables {
             let mut excess = self.inner.reader.count(table).await?.saturating_sub(keep.rows);
@@ -452,6 +485,8 @@ impl Store {
                     Table::Orders => done.orders += deleted,
                     Table::Fills => done.fills += deleted,
                     Table::SystemDaily => done.system_daily += deleted,
+                    Table::Logs => done.logs += deleted,
+                    Table::LogErrors => done.log_errors += deleted,
                 }
                 if deleted == 0 {
                     break;

@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use crate::commit::{self, Cut, Item};
 use crate::db::Db;
 use crate::error::StoreError;
-use crate::limits::{COMMIT_TIMEOUT, FULL_TENTHS, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE, WAL_BYTES_MAX};
+use crate::limits::{COMMIT_TIMEOUT, FULL_TENTHS, LOG_COMPLAINTS_EVERY, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE, WAL_BYTES_MAX};
 use crate::lock::InstanceLock;
 use crate::rollup::{self, RolledUp};
 use crate::store::{StoredScales, Table, beside};
-use crate::{History, HistoryEvent, Key, SystemRow};
+use crate::{History, HistoryEvent, Key, LogLine, SystemRow};
 
 /// A state to be committed, and who waits for it.
 pub(crate) struct StateRequest {
@@ -78,6 +78,10 @@ pub struct Counts {
     pub history: u64,
     /// Equity points, events and samples lost, because the queue was full or the database refused them.
     pub history_dropped: u64,
+    /// Lines of the log stored.
+    pub logs: u64,
+    /// Lines of the log lost, because the queue was full or the database refused them.
+    pub logs_dropped: u64,
 }
 
 #[derive(Default)]
@@ -88,6 +92,8 @@ pub(crate) struct Counters {
     states: AtomicU64,
     history: AtomicU64,
     history_dropped: AtomicU64,
+    logs: AtomicU64,
+    pub(crate) logs_dropped: AtomicU64,
 }
 
 impl Counters {
@@ -99,6 +105,8 @@ impl Counters {
             states: self.states.load(Relaxed),
             history: self.history.load(Relaxed),
             history_dropped: self.history_dropped.load(Relaxed),
+            logs: self.logs.load(Relaxed),
+            logs_dropped: self.logs_dropped.load(Relaxed),
         }
     }
 }
@@ -278,6 +286,10 @@ pub(crate) struct Writer {
     pub(crate) batch: Batch<Item>,
     pub(crate) history: LossyReceiver<History>,
     pub(crate) history_batch: Batch<History>,
+    pub(crate) logs: LossyReceiver<LogLine>,
+    pub(crate) logs_batch: Batch<LogLine>,
+    /// When it was last told that lines of the log cannot be stored.
+    pub(crate) logs_complained: Option<Instant>,
     pub(crate) room: Arc<Room>,
     pub(crate) counters: Arc<Counters>,
     /// How often it looks around when nothing happens.
@@ -294,7 +306,7 @@ impl Writer {
         // A commit may take its whole time, and the next one again.
         task.pulse.expect_every(self.tick * 4 + COMMIT_TIMEOUT * 2);
         let mut next_tick = Instant::now() + self.tick;
-        let (mut more_records, mut more_history, mut more_states) = (true, true, true);
+        let (mut more_records, mut more_history, mut more_states, mut more_logs) = (true, true, true, true);
         loop {
             tokio::select! {
                 biased; // who waits for an answer goes first; then what makes room; then what fills it
@@ -323,6 +335,11 @@ impl Writer {
                     Some(received) => self.take_history(received.item),
                     None => more_history = false,
                 },
+                () = self.logs_batch.due() => self.write_logs().await,
+                item = self.logs.recv(), if more_logs && !self.logs_batch.is_full() => match item {
+                    Some(received) => self.take_log(received.item),
+                    None => more_logs = false,
+                },
                 () = tokio::time::sleep_until(next_tick) => {
                     next_tick = Instant::now() + self.tick;
                     task.pulse.beat();
@@ -340,6 +357,10 @@ impl Writer {
 
     fn take_history(&mut self, item: History) {
         assert!(self.history_batch.push(item).is_ok(), "history was taken without room for it");
+    }
+
+    fn take_log(&mut self, line: LogLine) {
+        assert!(self.logs_batch.push(line).is_ok(), "a line of the log was taken without room for it");
     }
 
     /// Commits this state and all that wait with it: one sync for all.
@@ -402,10 +423,40 @@ impl Writer {
                 left -= 1;
             }
             if self.history_batch.is_empty() {
-                return Ok(());
+                break;
             }
             self.write_history().await;
         }
+        let mut left = self.logs.len();
+        loop {
+            while left > 0 && !self.logs_batch.is_full() {
+                let Some(received) = self.logs.try_recv() else { break };
+                self.take_log(received.item);
+                left -= 1;
+            }
+            if self.logs_batch.is_empty() {
+                return Ok(());
+            }
+            self.write_logs().await;
+        }
+    }
+
+    /// Commits lines of the log, or lets them go.
+    async fn write_logs(&mut self) {
+        let batch = self.logs_batch.front();
+        let size = batch.len() as u64;
+        match commit::log_lines(&self.db, batch).await {
+            Ok(()) => drop(self.counters.logs.fetch_add(size, Relaxed)),
+            Err(error) => {
+                self.counters.logs_dropped.fetch_add(size, Relaxed);
+                // Said seldom: what is said here becomes a line that is to be stored.
+                if self.logs_complained.is_none_or(|last| last.elapsed() >= LOG_COMPLAINTS_EVERY) {
+                    self.logs_complained = Some(Instant::now());
+                    tracing::warn!(error = error.chain(), rows = size, "lines of the log not stored, let go");
+                }
+            }
+        }
+        self.logs_batch.written();
     }
 
     /// Commits a batch, or keeps it and is put off.

@@ -1,6 +1,7 @@
 //! The bot of a world: session, engines and account, put together as the program puts them together, with its disk and
 //! sockets made up.
 
+use crate::disk::Disk;
 use crate::options::Options;
 use crate::seat::Seat;
 use plimsoll_bounded::{Grant, Grants, Plan};
@@ -110,7 +111,7 @@ pub(crate) fn symbols(options: &Options) -> Vec<Symbol> {
 }
 
 impl Bot {
-    pub(crate) fn new(options: &Options, run: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(options: &Options, run: u64, disks: &[Disk]) -> anyhow::Result<Self> {
         let mut plan = Plan::new("swarm");
         Session::plan(&mut plan, "swarm", options.symbols)?;
         let config = SessionConfig {
@@ -121,6 +122,11 @@ impl Bot {
             recv_window: RECV_WINDOW,
             leverage: Some(options.leverage),
             candles: 0,
+            rates: symbols(options)
+                .into_iter()
+                .zip(disks)
+                .filter_map(|(symbol, d)| Some((symbol, d.totals?.waiting?.amount.asset)))
+                .collect(),
             funded_to: Vec::new(),
         };
         let session = Session::new(config, run, &mut Grants::detached(&plan))?;

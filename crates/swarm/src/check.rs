@@ -4,7 +4,7 @@ use crate::bot::TAG;
 use crate::disk::Disk;
 use plimsoll_market::{ClientId, Qty, Side, Symbol, Totals, TradeId};
 use plimsoll_position::invariants::{Broken, Invariant, Truth, agree, agree_out_of_order, no_order_twice, position_agrees};
-use plimsoll_sim::limits::PAGE_MAX;
+use plimsoll_sim::limits::{COIN_PRICE, PAGE_MAX};
 use plimsoll_sim::venue::{AccountId, Page, TradeRow, Venue};
 
 pub(crate) const ACCOUNT: AccountId = AccountId(0);
@@ -42,6 +42,11 @@ pub(crate) fn executions(venue: &Venue, symbol: Symbol, after: Option<TradeId>) 
     }
 }
 
+/// What fees in the exchange's own coin are worth: its price is whole there, so that a sum of them is exact however it is divided.
+fn worth(coin: i128) -> i128 {
+    coin * i128::from(COIN_PRICE.units()) / 100_000_000
+}
+
 /// What the venue says of a symbol since trading began there: what was executed before is nobody's to book.
 pub(crate) fn truth(venue: &Venue, symbol: Symbol, began: Option<TradeId>) -> Option<Truth> {
     let position = venue.position(ACCOUNT, symbol).ok()?;
@@ -53,7 +58,8 @@ pub(crate) fn truth(venue: &Venue, symbol: Symbol, began: Option<TradeId>) -> Op
         fills: trades.len() as u64,
         bought: sum(Side::Buy),
         sold: sum(Side::Sell),
-        fees: trades.iter().map(|trade| trade.commission).sum(),
+        fees: trades.iter().filter(|trade| !trade.in_coin).map(|trade| trade.commission).sum(),
+        other_fees: trades.iter().filter(|trade| trade.in_coin).map(|trade| worth(trade.commission)).sum(),
         realized: trades.iter().map(|trade| trade.realized).sum(),
     })
 }
@@ -72,6 +78,9 @@ pub(crate) enum Compare {
 /// What is stored against the venue.
 pub(crate) fn books(venue: &Venue, symbol: Symbol, disk: &Disk, began: Option<TradeId>, compare: Compare) -> Result<(), Broken> {
     let totals = disk.totals.unwrap_or(Totals::EMPTY);
+    // What waits for the coin's price is known all the same.
+    let waiting = totals.waiting.map_or(0, |waiting| worth(waiting.amount.units));
+    let totals = Totals { other_fees: totals.other_fees + waiting, waiting: None, ..totals };
     let Some(truth) = truth(venue, symbol, began) else {
         return Err(Broken::new(Invariant::PositionAgrees, &"the venue does not know the symbol"));
     };

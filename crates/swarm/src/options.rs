@@ -214,6 +214,8 @@ pub struct Options {
     /// Time after which the exchange withdraws the orders of a bot that is silent; zero for never. Only where nobody else has
     /// orders, since it takes those too.
     pub countdown: Duration,
+    /// When the account begins to pay its fees in the exchange's own coin; zero for never.
+    pub burn_from: Duration,
     /// Rates in millionths, by the number of the fault.
     pub rates: [u32; Fault::ALL.len()],
 }
@@ -248,6 +250,7 @@ impl Options {
             killed_at: Duration::from_millis([0, 0, 1, 1][up_to(3) as usize] * (4_000 + up_to(6_000))),
             stop_loss: [0, 0, 1][up_to(2) as usize] * (3_000 + up_to(17_000) as u32),
             countdown: Duration::from_secs([0, 15][up_to(1) as usize]),
+            burn_from: Duration::from_secs([0, 0, 1, 20][up_to(3) as usize]),
             rates,
         };
         // What the account cannot pay for is no order; exposure is worth some orders where it is short, and more where it is not.
@@ -291,12 +294,13 @@ impl fmt::Display for Options {
             windows.0,
             windows.1,
         )?;
-        let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, stop_loss, countdown, .. } = self;
+        let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, stop_loss, countdown, burn_from, .. } = self;
         write!(
             f,
-            "exposure {exposure}, orders of {order}, {left_open} orders of ours and {foreign} of others open before, killed at {} s, stop-loss {stop_loss} ppm, countdown {} s, funding every {} s, weight {weight}:",
+            "exposure {exposure}, orders of {order}, {left_open} orders of ours and {foreign} of others open before, killed at {} s, stop-loss {stop_loss} ppm, countdown {} s, fees in coin from {} s, funding every {} s, weight {weight}:",
             killed_at.as_secs_f32(),
             countdown.as_secs(),
+            burn_from.as_secs(),
             funding_every.as_secs()
         )?;
         self.faults().try_for_each(|(fault, rate)| write!(f, " {}={:.6}", fault.as_str(), f64::from(rate) / 1e6))

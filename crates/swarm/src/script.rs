@@ -153,6 +153,7 @@ impl Script {
             killed_at: Duration::ZERO,
             stop_loss: 0,
             countdown: Duration::ZERO,
+            burn_from: Duration::ZERO,
             rates: [0; Fault::ALL.len()],
         };
         let listing = Listing { instrument: setup.instrument, start: setup.bid, ..Listing::btcusdt() };

@@ -77,6 +77,11 @@ pub(crate) const fn order_ref(target: wire::CancelTarget) -> sim::OrderRef {
     }
 }
 
+/// The exchange's own coin, in which fees may be paid.
+pub(crate) fn coin(instrument: &Instrument) -> plimsoll_market::Asset {
+    plimsoll_market::Asset::new(plimsoll_sim::limits::COIN).unwrap_or(instrument.quote)
+}
+
 pub(crate) fn fill<'a>(instrument: &'a Instrument, row: &sim::TradeRow) -> wire::TradeRow<'a> {
     wire::TradeRow {
         instrument,
@@ -86,7 +91,7 @@ pub(crate) fn fill<'a>(instrument: &'a Instrument, row: &sim::TradeRow) -> wire:
         position_side: PositionSide::Both,
         price: row.price,
         qty: row.qty,
-        fee: Amount::new(instrument.quote, row.commission),
+        fee: Amount::new(if row.in_coin { coin(instrument) } else { instrument.quote }, row.commission),
         realized: row.realized,
         maker: row.maker,
         time_ms: row.time.millis(),
@@ -119,6 +124,7 @@ pub(crate) fn balance(asset: plimsoll_market::Asset, row: &sim::BalanceRow, open
     wire::BalanceRow {
         asset,
         wallet: row.wallet,
+        coin: plimsoll_market::Asset::new(plimsoll_sim::limits::COIN).ok().map(|asset| Amount::new(asset, row.coin)),
         unrealized: row.unrealized,
         position_margin: row.position_margin,
         order_margin: row.order_margin,

@@ -181,7 +181,7 @@ impl Desk {
                 }
                 self.klines(params.need("pair")?, params)
             }
-            E::PremiumIndex => self.premium_index(params),
+            E::PremiumIndex => self.premium_index(now, params),
             E::FundingRate => self.funding_rate(params),
             E::FundingInfo => Ok(self.funding_info()),
             E::Ticker24h => self.ticker_24h(params),

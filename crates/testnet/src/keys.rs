@@ -18,8 +18,6 @@ pub(crate) struct KeyEntry {
     listen: Option<ListenKey>,
     /// Whether it is in multi-assets mode: with one asset it makes no difference but is remembered.
     pub(crate) multi_assets: bool,
-    /// Whether fees would be paid in the exchange's own coin; remembered only.
-    pub(crate) fee_burn: bool,
 }
 
 struct ListenKey {
@@ -40,7 +38,7 @@ impl Keys {
     pub(crate) fn new(grant: Grant, accounts: Vec<AccountConfig>, life: Duration) -> Option<Self> {
         let mut entries = List::new(grant);
         for account in accounts {
-            entries.push(KeyEntry { account, listen: None, multi_assets: false, fee_burn: false }).ok()?;
+            entries.push(KeyEntry { account, listen: None, multi_assets: false }).ok()?;
         }
         Some(Self { entries, life })
     }

@@ -80,9 +80,12 @@ impl WebConfig {
         };
         let connections = Tasks::line("web.connections", self.connections, limits::CONNECTION_FUTURE_BYTES);
         let live = Tasks::line("web.live.tasks", self.subscribers + limits::SUBSCRIBERS_LEAVING, limits::SUBSCRIBER_FUTURE_BYTES);
+        let viewers = limits::LOG_VIEWERS_MAX + limits::SUBSCRIBERS_LEAVING;
+        let logs = Tasks::line("web.logs.tasks", viewers, limits::LOG_VIEWER_FUTURE_BYTES);
         let plan = Plan::new("web")
             .with(connections.with_heap(limits::CONNECTION_BYTES))?
             .with(live.with_heap(limits::SUBSCRIBER_BYTES))?
+            .with(logs.with_heap(limits::LOG_VIEWER_BYTES))?
             .with(frames.with_heap(limits::frame_share(self.subscribers)))?
             .with(Map::<Symbol, Watch>::line("web.live.watched", limits::WATCHED_MAX, WhenFull::Refuse, Class::BestEffort))?
             .with(Line::of::<Sample>("web.live.samples", limits::SAMPLES_MAX, WhenFull::DropOldest, Class::BestEffort))?

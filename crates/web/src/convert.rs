@@ -53,7 +53,7 @@ impl PnlDto {
         Self {
             asset: asset.to_owned(),
             realized: money(pnl.realized),
-            fees: money(pnl.fees),
+            fees: money(pnl.fees + pnl.other_fees),
             funding: money(pnl.funding),
             unrealized: pnl.unrealized.map(money),
             net: money(pnl.net()),
@@ -184,6 +184,7 @@ impl SummaryDto {
             interval: price(status.interval, instrument),
             slots_held: status.slots.iter().filter(|slot| !slot.held.is_zero()).count(),
             slots_cleaned: status.slots_cleaned,
+            fees_unconverted: status.fees_unconverted,
             orders_working: status.orders.len(),
             orders_placed: status.placed,
             orders_canceled: status.canceled,
@@ -261,6 +262,7 @@ impl TotalsDto {
 fn add(sum: &mut Pnl, pnl: &Pnl) {
     sum.realized += pnl.realized;
     sum.fees += pnl.fees;
+    sum.other_fees += pnl.other_fees;
     sum.funding += pnl.funding;
     sum.round_trips += pnl.round_trips;
     // One unknown part makes the sum unknown.

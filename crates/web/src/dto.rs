@@ -165,6 +165,8 @@ pub struct SummaryDto {
     pub slots_held: usize,
     /// Empty slots dropped since the start.
     pub slots_cleaned: u64,
+    /// Executions whose fee, paid in another asset, waits for its rate and is not among the fees yet.
+    pub fees_unconverted: u64,
     /// Orders at the exchange or on their way.
     pub orders_working: usize,
     /// Orders sent since the start.
@@ -312,6 +314,23 @@ pub struct EventDto {
     pub symbol: Option<String>,
     /// One sentence with the numbers.
     pub text: String,
+}
+
+/// A line of the log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogDto {
+    /// When.
+    pub time_ms: u64,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// Which part of the program speaks: a path of modules.
+    pub target: String,
+    /// What it says, fields included, without secrets.
+    pub text: String,
+    /// The account, when it is about one.
+    pub account: Option<String>,
+    /// The symbol, when it is about one.
+    pub symbol: Option<String>,
 }
 
 /// One page of a list, newest first.

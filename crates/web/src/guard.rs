@@ -21,6 +21,9 @@ use crate::token::Verifier;
 /// Probes of orchestrators come by address, whatever the names; they tell nothing but that we live.
 const PROBES: [&str; 2] = ["/livez", "/readyz"];
 
+/// Paths that become WebSockets.
+const SOCKETS: [&str; 2] = ["/ws", "/ws/logs"];
+
 /// Nothing from elsewhere is loaded, nothing may frame us.
 const HEADERS: [(HeaderName, &str); 7] = [
     (
@@ -76,7 +79,7 @@ fn check(hosts: &Hosts, request: &Request<Body>) -> Result<(), ApiError> {
         hosts.check(headers)?;
     }
     // Browsers let any page open a WebSocket anywhere; only the origin tells.
-    if !safe || path == "/ws" {
+    if !safe || SOCKETS.contains(&path) {
         check_origin(headers)?;
     }
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());

@@ -32,6 +32,7 @@ mod guard;
 mod impatient;
 pub mod limits;
 mod live;
+mod logs;
 #[cfg(test)]
 #[path = "../examples/made_up/mod.rs"]
 mod made_up;
@@ -50,8 +51,9 @@ pub use convert::{LedgerSum, money};
 pub use error::{Class, WebError};
 pub use live::Viewers;
 pub use ports::{
-    Control, ControlError, Cursor, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest,
-    Ports, ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,
+    Control, ControlError, Cursor, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, LogFeed, LogListener,
+    LogNews, LogsWanted, Mode, Page, PageRequest, Ports, ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange,
+    Taken, Verb,
 };
 pub use server::{Web, WebHandle};
 pub use tape::FillTape;

@@ -188,6 +188,38 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Host names that the configuration may add to the loopback ones.
 pub const HOSTS_MAX: usize = 16;
 
+/// Lines of the log when the request does not say.
+pub const LOGS_DEFAULT: usize = 100;
+
+/// Most lines of the log in one answer.
+pub const LOGS_MAX: usize = 1_000;
+
+/// Rows of [`ROW_BYTES`] that a line of the log stands for: a text of 4 KiB as a value, and twice that as JSON at worst, because
+/// only quotes and backslashes are escaped in it.
+pub const LOG_ROWS: usize = 9;
+const _: () = assert!(LOGS_MAX * LOG_ROWS <= PAGE_MAX && LOG_ROWS * ROW_BYTES >= 4_096 + 4_096 / 2 * 2);
+
+/// Longest range of lines of the log, and the range when the request does not say.
+pub const LOGS_RANGE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// Bytes of a text that is sought in the log.
+pub const LOGS_CONTAINS_MAX: usize = 200;
+
+/// Live viewers of the log; when a further one comes, the oldest leaves.
+///
+/// As many as the log itself serves. Each costs at worst [`LOG_VIEWER_BYTES`] and its future: 108 × 44 KiB = 4.7 MB.
+pub const LOG_VIEWERS_MAX: usize = 100;
+
+/// Bytes buffered toward a live viewer's socket: three lines at worst.
+pub const LOG_WRITE_BUFFER_BYTES: usize = 28 * 1024;
+const _: () = assert!(LOG_WRITE_BUFFER_BYTES >= 3 * LOG_ROWS * ROW_BYTES);
+
+/// Bytes a live viewer of the log takes at worst: what is buffered toward it and from it, and the line in its hands.
+pub const LOG_VIEWER_BYTES: usize = LOG_WRITE_BUFFER_BYTES + CLIENT_MESSAGE_BYTES * 2 + 4 * 1024;
+
+/// Bytes of the future that serves a live viewer of the log.
+pub const LOG_VIEWER_FUTURE_BYTES: usize = 4 * 1024;
+
 /// Longest range of samples of the process.
 pub const SAMPLES_RANGE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 

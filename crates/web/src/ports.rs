@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use plimsoll_bounded::TaskStatus;
-use plimsoll_market::{Amount, Command, Feed, Instrument, Status, Symbol, Time};
+use plimsoll_market::{Amount, Command, Feed, Instrument, LogLevel, Status, Symbol, Time};
 use thiserror::Error;
 
-use crate::dto::{ChannelDto, EquityPointDto, EventDto, FillDto, OrderDto, PoolDto, RiskDto, SystemDayDto, SystemPointDto};
+use crate::dto::{ChannelDto, EquityPointDto, EventDto, FillDto, LogDto, OrderDto, PoolDto, RiskDto, SystemDayDto, SystemPointDto};
 
 /// Tells what is the case now. Every answer is a copy of the latest values: no method may wait or do I/O.
 pub trait Source: Send + Sync + 'static {
@@ -97,6 +97,14 @@ pub trait History: Send + Sync + 'static {
     async fn system_daily(&self, _range: DaysRange) -> Result<Vec<SystemDayDto>, HistoryError> {
         Err(HistoryError::Unavailable { reason: "days of the process are not kept".to_owned() })
     }
+
+    /// Returns stored lines of the log, newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`]; always unless overridden.
+    async fn logs(&self, _wanted: LogsWanted) -> Result<Page<LogDto>, HistoryError> {
+        Err(HistoryError::Unavailable { reason: "lines of the log are not kept".to_owned() })
+    }
 }
 
 /// Carries out what an operator orders.
@@ -126,6 +134,41 @@ pub trait Profiler: Send + Sync + 'static {
     async fn cpu(&self, duration: Duration) -> Result<Vec<u8>, ProfileRefused>;
 }
 
+/// Tells what is said from now on.
+pub trait LogFeed: Send + Sync + 'static {
+    /// Begins to listen; `None` while there is nothing to listen to. With more than [`crate::limits::LOG_VIEWERS_MAX`] listeners the
+    /// oldest is told [`LogNews::Replaced`].
+    fn listen(&self) -> Option<Box<dyn LogListener>>;
+}
+
+/// Hears lines of the log.
+#[async_trait]
+pub trait LogListener: Send {
+    /// Waits for what comes next.
+    ///
+    /// # Cancel safety
+    /// Must be safe: given up, nothing is lost.
+    async fn next(&mut self) -> LogNews;
+}
+
+/// What a listener hears.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogNews {
+    /// A line.
+    Line {
+        /// The line.
+        line: LogDto,
+        /// How urgent it is.
+        level: LogLevel,
+        /// Lines before it that this listener was too slow for.
+        missed: u64,
+    },
+    /// A newer listener has this place.
+    Replaced,
+    /// Nothing more comes.
+    Ended,
+}
+
 /// Why there is no profile.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ProfileRefused {
@@ -151,6 +194,8 @@ pub struct Ports {
     pub control: Arc<dyn Control>,
     /// Profiles.
     pub profiler: Arc<dyn Profiler>,
+    /// The log as it is written.
+    pub logs: Arc<dyn LogFeed>,
 }
 
 impl std::fmt::Debug for Ports {
@@ -339,6 +384,21 @@ pub struct DaysRange {
     pub from: Time,
     /// To here.
     pub to: Time,
+}
+
+/// Which lines of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogsWanted {
+    /// From here.
+    pub from: Time,
+    /// To here; at most [`crate::limits::LOGS_RANGE_MAX`] later.
+    pub to: Time,
+    /// At least so urgent.
+    pub level: LogLevel,
+    /// With this in their text, in either case of A to Z; at most [`crate::limits::LOGS_CONTAINS_MAX`] bytes, empty for all.
+    pub contains: String,
+    /// Lines at most: 1 to [`crate::limits::LOGS_MAX`]; only those before a cursor that an earlier page gave.
+    pub page: PageRequest,
 }
 
 /// An equity line.

@@ -26,7 +26,7 @@ use crate::live::Live;
 use crate::ports::{Cursor, EquityRange, Page, PageRequest, Ports, SymbolNow, Verb};
 use crate::pprof::{self, Pprof};
 use crate::session::Session;
-use crate::{assets, convert, system, when};
+use crate::{assets, convert, logs, system, when};
 
 /// What all handlers share.
 pub(crate) struct Shared {
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) door: Doorkeeper,
     pub(crate) live: Arc<Live>,
     pub(crate) live_tasks: Tasks,
+    /// The tasks that serve viewers of the log.
+    pub(crate) log_tasks: Tasks,
     pub(crate) ledger: LedgerHandle,
     /// One permit a page that is being made or sent.
     pub(crate) pages: Arc<Semaphore>,
@@ -61,6 +63,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/control/{verb}", post(control_all))
         .route("/api/equity", get(equity))
         .route("/api/events", get(events))
+        .route("/api/logs", get(logs::list))
         .route("/api/ledger", get(ledger))
         .route("/api/system/metrics/current", get(metrics))
         .route("/api/system/metrics", get(system::history))
@@ -74,6 +77,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
         .route("/ws", get(live))
+        .route("/ws/logs", get(logs::live))
         .fallback(page)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
@@ -212,17 +216,7 @@ async fn live(
     Query(query): Query<LiveQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let upgrade = upgrade.map_err(|error| {
-        ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_needed", error.to_string()).hint("open /ws with a WebSocket client")
-    })?;
-    if shared.live.is_closed() {
-        return Err(ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "memory_short",
-            "memory is short: nothing is shown live until it suffices",
-        )
-        .hint("trading goes on; the page falls back to asking, and /api/status says what is the case"));
-    }
+    let upgrade = shared.may_upgrade(upgrade)?;
     let names: Vec<&str> = query.watch.split(',').filter(|name| !name.is_empty()).collect();
     if names.len() > WATCH_MAX {
         return Err(ApiError::bad_query("watch", &query.watch, "at most 4 symbols"));
@@ -234,8 +228,7 @@ async fn live(
     let spawned = shared.live_tasks.spawn(spec, |task| Session::run(session, receiver, watch, task));
     if let Err(error) = spawned {
         tracing::warn!(%error, "live subscriber refused");
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many live subscribers come at once")
-            .hint("the page falls back to asking; try again in a moment"));
+        return Err(too_many());
     }
     let upgrade = upgrade
         .max_message_size(CLIENT_MESSAGE_BYTES)
@@ -265,8 +258,14 @@ async fn wrong_method() -> ApiError {
         .hint("read with GET; command with POST")
 }
 
+/// More come at once than those who leave make room.
+pub(crate) fn too_many() -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many live subscribers come at once")
+        .hint("the page falls back to asking; try again in a moment")
+}
+
 /// What `before` must be.
-const CURSOR_WANTED: &str = "the `next` of an earlier page";
+pub(crate) const CURSOR_WANTED: &str = "the `next` of an earlier page";
 
 /// `?limit=100&before=CURSOR`. Text, so that a wrong figure is answered with a sentence.
 #[derive(Deserialize)]
@@ -278,11 +277,7 @@ struct PageQuery {
 impl PageQuery {
     fn page(&self) -> Result<PageRequest, ApiError> {
         let limit = number(self.limit.as_deref(), "limit", 1..=PAGE_MAX as u64, "a number from 1 to 10000")?;
-        let before = self.before.as_deref().map(|text| {
-            let fits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-            Cursor::from(text).ok().filter(|_| fits).ok_or_else(|| ApiError::bad_query("before", text, CURSOR_WANTED))
-        });
-        let before = before.transpose()?;
+        let before = cursor(self.before.as_deref())?;
         Ok(PageRequest { limit: limit.map_or(PAGE_DEFAULT, |limit| limit as usize), before })
     }
 }
@@ -310,6 +305,15 @@ impl EquityQuery {
     }
 }
 
+/// Reads a place in a list; what it means is up to whoever gave it.
+pub(crate) fn cursor(text: Option<&str>) -> Result<Option<Cursor>, ApiError> {
+    let read = |text: &str| {
+        let fits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        Cursor::from(text).ok().filter(|_| fits).ok_or_else(|| ApiError::bad_query("before", text, CURSOR_WANTED))
+    };
+    text.map(read).transpose()
+}
+
 pub(crate) fn number(text: Option<&str>, key: &str, range: std::ops::RangeInclusive<u64>, wanted: &str) -> Result<Option<u64>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     match text.parse().ok().filter(|number| range.contains(number)) {
@@ -318,7 +322,7 @@ pub(crate) fn number(text: Option<&str>, key: &str, range: std::ops::RangeInclus
     }
 }
 
-fn written<T>(mut page: Page<T>, request: PageRequest) -> PageDto<T> {
+pub(crate) fn written<T>(mut page: Page<T>, request: PageRequest) -> PageDto<T> {
     // A storage that gives more than was asked for does not get to break the plan.
     page.items.truncate(request.limit);
     PageDto { items: page.items, next: page.next.map(|next| next.to_string()) }
@@ -338,6 +342,20 @@ impl Drop for Turn {
 }
 
 impl Shared {
+    /// Lets a request become a WebSocket, unless it is none or memory is short.
+    pub(crate) fn may_upgrade(&self, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>) -> Result<WebSocketUpgrade, ApiError> {
+        let upgrade = upgrade.map_err(|error| {
+            ApiError::new(StatusCode::UPGRADE_REQUIRED, "websocket_needed", error.to_string())
+                .hint("open this path with a WebSocket client")
+        })?;
+        if self.live.is_closed() {
+            let detail = "memory is short: nothing is shown live until it suffices";
+            return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "memory_short", detail)
+                .hint("trading goes on; the page falls back to asking, and /api/status says what is the case"));
+        }
+        Ok(upgrade)
+    }
+
     fn find(&self, id: &str) -> Result<(Symbol, Arc<SymbolNow>), ApiError> {
         let found = Symbol::new(id).ok().and_then(|symbol| self.ports.source.symbol(&symbol).map(|now| (symbol, now)));
         found.ok_or_else(|| ApiError::unknown_symbol(id, self.live.symbols().iter().map(|now| now.status.symbol.to_string())))

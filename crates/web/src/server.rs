@@ -40,8 +40,8 @@ pub struct WebHandle {
     server: TaskHandle,
     hub: TaskHandle,
     viewers: Viewers,
-    /// Of connections, and of live subscribers.
-    tasks: [Tasks; 2],
+    /// Of connections, of live subscribers, and of viewers of the log.
+    tasks: [Tasks; 3],
 }
 
 impl std::fmt::Debug for WebHandle {
@@ -63,7 +63,7 @@ impl Web {
         let mut grants = ledger.admit(&plan)?;
         let (server, live) = assemble(&config, ports, ledger, addr, &mut grants)?;
         let viewers = Viewers::new(Arc::clone(&live));
-        let own = [server.connections.clone(), server.live_tasks.clone()];
+        let own = [server.connections.clone(), server.live_tasks.clone(), server.log_tasks.clone()];
         let hub = Hub::new(live, &mut grants).map_err(unplanned)?;
         let hub = spawn(tasks, "web/hub", |task| hub.run(task))?;
         let server = spawn(tasks, "web/server", |task| server.run(listener, task));
@@ -105,9 +105,9 @@ impl WebHandle {
         self.viewers.clone()
     }
 
-    /// Returns the sets of tasks that serve connections and live subscribers, for whoever watches tasks. Both are of the group
+    /// Returns the sets of tasks that serve connections, live subscribers and viewers of the log, for whoever watches tasks. All are of the group
     /// `web`, like the two tasks that were taken of the caller's set.
-    pub fn task_sets(&self) -> [Tasks; 2] {
+    pub fn task_sets(&self) -> [Tasks; 3] {
         self.tasks.clone()
     }
 
@@ -172,19 +172,21 @@ fn assemble<P: Phase>(
     let live = Arc::new(Live::new(grants, config.subscribers, source, ledger.handle(), url(addr)).map_err(unplanned)?);
     let connections = Tasks::new(grants.take("web.connections").map_err(unplanned)?);
     let live_tasks = Tasks::new(grants.take("web.live.tasks").map_err(unplanned)?);
+    let log_tasks = Tasks::new(grants.take("web.logs.tasks").map_err(unplanned)?);
     let shared = Shared {
         ports,
         hosts: Hosts::new(addr, &config.hosts),
         door: Doorkeeper::new(Verifier::new(&config.token)?),
         live: Arc::clone(&live),
         live_tasks: live_tasks.clone(),
+        log_tasks: log_tasks.clone(),
         connections: connections.clone(),
         ledger: ledger.handle(),
         pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
         pages_grant: grants.take("web.pages").map_err(unplanned)?,
         pprof: if config.pprof { Some(Pprof::new(grants.take("web.profile").map_err(unplanned)?)) } else { None },
     };
-    Ok((Server { router: router(Arc::new(shared)), connections, live_tasks }, live))
+    Ok((Server { router: router(Arc::new(shared)), connections, live_tasks, log_tasks }, live))
 }
 
 /// Takes connections and owns their tasks.
@@ -192,6 +194,7 @@ struct Server {
     router: Router,
     connections: Tasks,
     live_tasks: Tasks,
+    log_tasks: Tasks,
 }
 
 impl Server {
@@ -211,7 +214,9 @@ impl Server {
         }
         drop(listener);
         // Subscribers first: their good-byes need no connection task, but say sooner that we go.
-        for (what, tasks) in [("subscribers", &self.live_tasks), ("connections", &self.connections)] {
+        for (what, tasks) in
+            [("subscribers", &self.live_tasks), ("viewers of the log", &self.log_tasks), ("connections", &self.connections)]
+        {
             let report = tasks.shutdown(CONNECTION_GRACE).await;
             if !report.aborted.is_empty() || !report.unresponsive.is_empty() {
                 let (aborted, unresponsive) = (report.aborted.len(), report.unresponsive.len());

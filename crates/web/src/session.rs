@@ -20,7 +20,7 @@ struct Wish {
 }
 
 /// Why a session ends.
-enum End {
+pub(crate) enum End {
     /// The subscriber went, or its socket failed.
     Gone,
     /// It did not take a frame, or answer a ping, in time.
@@ -33,6 +33,25 @@ enum End {
     Shed,
     /// The server stops.
     Stopping,
+}
+
+impl End {
+    /// Says good-bye and why.
+    pub(crate) async fn say(self, socket: &mut WebSocket) {
+        let (code, reason) = match self {
+            Self::Gone => return,
+            Self::Slow => (close_code::POLICY, "too_slow"),
+            Self::Chatty => (close_code::POLICY, "too_many_messages"),
+            Self::Replaced => (close_code::AGAIN, "replaced_by_newer"),
+            Self::Shed => (close_code::AGAIN, "memory_short"),
+            Self::Stopping => (close_code::AWAY, "stopping"),
+        };
+        // A subscriber that does not take even this has gone; nothing is left to tell it.
+        if send(socket, Live::bye(reason)).await.is_ok() {
+            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+            drop(timeout(SEND_TIMEOUT, socket.send(close)).await);
+        }
+    }
 }
 
 pub(crate) struct Session {
@@ -62,19 +81,7 @@ impl Session {
         // What waits for it goes before the good-bye, which may take a while.
         drop(session);
         task.pulse.beat();
-        let (code, reason) = match end {
-            End::Gone => return,
-            End::Slow => (close_code::POLICY, "too_slow"),
-            End::Chatty => (close_code::POLICY, "too_many_messages"),
-            End::Replaced => (close_code::AGAIN, "replaced_by_newer"),
-            End::Shed => (close_code::AGAIN, "memory_short"),
-            End::Stopping => (close_code::AWAY, "stopping"),
-        };
-        // A subscriber that does not take even this has gone; nothing is left to tell it.
-        if send(&mut socket, Live::bye(reason)).await.is_ok() {
-            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-            drop(timeout(SEND_TIMEOUT, socket.send(close)).await);
-        }
+        end.say(&mut socket).await;
     }
 
     async fn live(&mut self, socket: &mut WebSocket, watch: &[Symbol], task: &Task) -> End {
@@ -133,11 +140,7 @@ impl Session {
                 },
                 _ = ping.tick() => {
                     if std::mem::replace(&mut answered, false) {
-                        match timeout(SEND_TIMEOUT, socket.send(Message::Ping(bytes::Bytes::new()))).await {
-                            Ok(Ok(())) => Ok(()),
-                            Ok(Err(_)) => Err(End::Gone),
-                            Err(_) => Err(End::Slow),
-                        }
+                        ping_once(socket).await
                     } else {
                         Err(End::Slow)
                     }
@@ -186,8 +189,17 @@ impl Session {
     }
 }
 
-async fn send(socket: &mut WebSocket, text: Utf8Bytes) -> Result<(), End> {
-    match timeout(SEND_TIMEOUT, socket.send(Message::Text(text))).await {
+pub(crate) async fn send(socket: &mut WebSocket, text: Utf8Bytes) -> Result<(), End> {
+    give(socket, Message::Text(text)).await
+}
+
+/// Asks for a sign of life.
+pub(crate) async fn ping_once(socket: &mut WebSocket) -> Result<(), End> {
+    give(socket, Message::Ping(bytes::Bytes::new())).await
+}
+
+async fn give(socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    match timeout(SEND_TIMEOUT, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(End::Gone),
         Err(_) => Err(End::Slow),

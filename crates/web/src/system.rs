@@ -72,7 +72,7 @@ fn known<T>(value: Option<T>, what: &str) -> Result<T, ApiError> {
 impl Shared {
     /// The tasks that serve connections and subscribers.
     fn own_tasks(self: &Arc<Self>) -> impl Iterator<Item = TaskStatus> {
-        [&self.live_tasks, &self.connections].into_iter().flat_map(|tasks| tasks.status())
+        [&self.live_tasks, &self.log_tasks, &self.connections].into_iter().flat_map(|tasks| tasks.status())
     }
 }
 

@@ -12,6 +12,8 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use made_up::MadeUp;
 use plimsoll_bounded::{Grant, TaskState, Tasks};
+use plimsoll_market::LogLevel;
+use plimsoll_web::limits::LOG_VIEWERS_MAX;
 use plimsoll_web::{Web, WebConfig, WebHandle};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,7 +47,11 @@ struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Client {
     async fn open(site: &Site, query: &str) -> Self {
-        let url = format!("ws://{}/ws{query}", site.web.addr());
+        Self::at(site, &format!("/ws{query}")).await
+    }
+
+    async fn at(site: &Site, path: &str) -> Self {
+        let url = format!("ws://{}{path}", site.web.addr());
         Self(timeout(PATIENCE, connect_async(url)).await.unwrap().unwrap().0)
     }
 
@@ -189,6 +195,58 @@ async fn subscribers_are_sent_away_while_memory_is_short_and_come_back_after_it(
 }
 
 #[tokio::test]
+async fn the_log_can_be_followed_by_level_and_text() {
+    let site = site(|_| {}).await;
+    let mut all = Client::at(&site, "/ws/logs").await;
+    let mut some = Client::at(&site, "/ws/logs?level=warn&contains=ORDER").await;
+    for client in [&mut all, &mut some] {
+        assert_eq!(client.next().await.unwrap(), json!({"type": "hello"}));
+    }
+    for (level, text) in [(LogLevel::Debug, "order kept"), (LogLevel::Error, "disk full"), (LogLevel::Warn, "Order refused")] {
+        site.market.say(level, text);
+    }
+    for text in ["order kept", "disk full", "Order refused"] {
+        assert_eq!(all.next().await.unwrap()["text"], text);
+    }
+    let line = some.next().await.unwrap();
+    assert_eq!((&line["type"], &line["level"], &line["text"]), (&json!("log"), &json!("warn"), &json!("Order refused")));
+    for (query, status) in [("level=loud", 400), (&*format!("contains={}", "x".repeat(201)), 400)] {
+        match timeout(PATIENCE, connect_async(format!("ws://{}/ws/logs?{query}", site.web.addr()))).await.unwrap() {
+            Err(Error::Http(response)) => assert_eq!(response.status(), status, "{query}"),
+            other => panic!("{query}: {other:?}"),
+        }
+    }
+    let viewers = site.web.viewers();
+    viewers.send_away();
+    for mut client in [all, some] {
+        assert_eq!(client.until("bye").await["reason"], "memory_short");
+    }
+    viewers.let_in();
+    let mut last = Client::at(&site, "/ws/logs").await;
+    last.until("hello").await;
+    let (_, bye) = tokio::join!(site.web.stop(), last.until("bye"));
+    assert_eq!(bye["reason"], "stopping");
+}
+
+#[tokio::test]
+async fn the_oldest_of_101_who_follow_the_log_leaves_and_is_told() {
+    let site = site(|_| {}).await;
+    let mut clients = Vec::new();
+    for _ in 0..=LOG_VIEWERS_MAX {
+        let mut client = Client::at(&site, "/ws/logs").await;
+        client.until("hello").await;
+        clients.push(client);
+    }
+    assert_eq!(clients[0].until("bye").await["reason"], "replaced_by_newer");
+    assert_eq!(clients[0].next().await, None);
+    site.market.say(LogLevel::Info, "for all");
+    for client in &mut clients[1..] {
+        assert_eq!(client.next().await.unwrap()["text"], "for all");
+    }
+    site.web.stop().await;
+}
+
+#[tokio::test]
 async fn tasks_of_connections_and_subscribers_can_be_watched() {
     let site = site(|_| {}).await;
     let mut client = Client::open(&site, "").await;
@@ -308,5 +366,5 @@ async fn stopping_says_good_bye_and_joins_everything() {
     assert!(TcpStream::connect(addr).await.is_err());
     // Every grant of the plan has come back with the handle.
     drop(site.web);
-    assert_eq!(site.ledger.lines().len(), lines - 7);
+    assert_eq!(site.ledger.lines().len(), lines - 8);
 }

@@ -101,6 +101,7 @@ async fn answers_have_their_documented_shape() {
         ("orders", "/api/symbols/BTCUSDT/orders?limit=2".to_owned()),
         ("fills", "/api/symbols/BTCUSDT/fills?limit=2".to_owned()),
         ("events", "/api/events?limit=2".to_owned()),
+        ("logs", "/api/logs?level=warn&contains=minute&limit=2".to_owned()),
         ("equity", format!("/api/equity?{at}&points=3")),
         ("metrics", "/api/system/metrics/current".to_owned()),
         ("samples", "/api/system/metrics?from=2023-11-14T22:00:00Z&to=2023-11-14T22:01:30Z".to_owned()),
@@ -170,6 +171,26 @@ async fn page_limits_hold_on_both_sides() {
             check(&site, &format!("GET /api/{list}?{query}"), &[], expected).await;
         }
     }
+    let (fits, long) = ("x".repeat(200), "x".repeat(201));
+    for (query, expected) in [
+        ("limit=1", (200, "")),
+        ("limit=1000", (200, "")),
+        ("limit=0", (400, "bad_query")),
+        ("limit=1001", (400, "bad_query")),
+        ("level=trace", (200, "")),
+        ("level=fatal", (400, "bad_query")),
+        ("level=", (400, "bad_query")),
+        (&format!("contains={fits}"), (200, "")),
+        (&format!("contains={long}"), (400, "bad_query")),
+        ("from=2023-11-07&to=2023-11-14", (200, "")),
+        ("from=2023-11-07&to=2023-11-14T00:00:00.001Z", (400, "bad_query")),
+        ("from=2023-11-14&to=2023-11-14", (400, "bad_query")),
+        ("from=yesterday", (400, "bad_query")),
+        ("before=x", (400, "bad_query")),
+        ("before=", (400, "bad_query")),
+    ] {
+        check(&site, &format!("GET /api/logs?{query}"), &[], expected).await;
+    }
     for (query, expected) in [
         ("points=2", (200, "")),
         ("points=10000", (200, "")),
@@ -187,14 +208,16 @@ async fn page_limits_hold_on_both_sides() {
 #[tokio::test]
 async fn pages_join_without_gap_or_overlap() {
     let site = site();
-    for list in ["symbols/BTCUSDT/orders", "symbols/BTCUSDT/fills", "symbols/BTCUSDT/slots", "events"] {
-        let all = check(&site, &format!("GET /api/{list}?limit=10000"), &[], (200, "")).await.json();
+    for list in ["symbols/BTCUSDT/orders", "symbols/BTCUSDT/fills", "symbols/BTCUSDT/slots", "events", "logs"] {
+        // Half a day of the log is less than it gives at once.
+        let (most, of) = if list == "logs" { (1_000, "&from=2023-11-14T12:00:00Z&to=2023-11-15") } else { (10_000, "") };
+        let all = check(&site, &format!("GET /api/{list}?limit={most}{of}"), &[], (200, "")).await.json();
         assert_eq!(all["next"], Value::Null, "{list}");
         let all = all["items"].as_array().unwrap().clone();
         assert!(all.len() > 3, "{list} has {}", all.len());
         let (mut joined, mut before) = (Vec::new(), String::new());
         loop {
-            let page = check(&site, &format!("GET /api/{list}?limit=3{before}"), &[], (200, "")).await.json();
+            let page = check(&site, &format!("GET /api/{list}?limit=3{of}{before}"), &[], (200, "")).await.json();
             joined.extend(page["items"].as_array().unwrap().iter().cloned());
             match page["next"].as_str() {
                 Some(next) => before = format!("&before={next}"),
@@ -219,6 +242,7 @@ async fn what_is_not_there_is_said_in_json() {
         ("GET /api/control/pause", (405, "wrong_method")),
         ("PUT /", (405, "wrong_method")),
         ("GET /ws", (426, "websocket_needed")),
+        ("GET /ws/logs", (426, "websocket_needed")),
     ] {
         let answer = check(&site, line, &[], expected).await;
         assert!(answer.json()["hint"].is_string(), "{line}");
@@ -296,6 +320,7 @@ async fn commands_of_other_sites_are_refused_even_with_the_token() {
         ("origin", "http://evil.example"),
     ];
     check(&site, "GET /ws", &upgrade, (403, "cross_origin")).await;
+    check(&site, "GET /ws/logs", &upgrade, (403, "cross_origin")).await;
 }
 
 #[tokio::test]

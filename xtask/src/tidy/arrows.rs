@@ -8,7 +8,7 @@ use crate::workspace::Package;
 /// ```text
 /// bounded ◀ market ◀ position ◀ { strategy, safety } ◀ engine ◀ sim ◀ { testnet, backtest }      testnet ◀ swarm
 ///           market ◀ exchange ◀ { gateway, sim, testnet }
-///           market ◀ { storage, monitor, web, notify }                                  engine ◀ journal
+///           market ◀ { storage, monitor, web, notify, logs }                               engine ◀ journal
 /// app ─▶ all      xtask ─▶ none
 /// ```
 const ARROWS: &[(&str, &[&str])] = &[
@@ -29,7 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("monitor", &["market"]),
     ("web", &["market"]),
     ("notify", &["market"]),
-    ("app", &["testnet", "swarm", "backtest", "journal", "gateway", "storage", "monitor", "web", "notify"]),
+    ("logs", &["market"]),
+    ("app", &["testnet", "swarm", "backtest", "journal", "gateway", "storage", "monitor", "web", "notify", "logs"]),
 ];
 
 /// Crates that decide and never wait.

@@ -84,7 +84,7 @@ const ALLOWED: &[Allowed] = &[
         file: "crates/app/src/threads.rs",
         rule: "thread",
         most: 2,
-        reason: "the one thread that trades, with a runtime of its own, joined at the stop; and the one that writes to the terminal",
+        reason: "the one thread that trades, with a runtime of its own, joined at the stop; and those that write to terminal and log files",
     },
 ];
 

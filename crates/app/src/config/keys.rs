@@ -205,6 +205,12 @@ pub const KEYS: &[Key] = &[
         "The most that all holdings and opening orders together may be worth, in the quote asset.",
     ),
     key(
+        "risk_control.max_order",
+        Kind::Decimal { min: "0", max: "1000000000" },
+        Some("0"),
+        "The most that a single opening order may be worth, in the quote asset, whatever a strategy wants; 0 turns it off.",
+    ),
+    key(
         "risk_control.max_drawdown_percent",
         Kind::Decimal { min: "0.1", max: "100" },
         Some("30"),
@@ -504,7 +510,28 @@ pub const KEYS: &[Key] = &[
         "After an alert the same one is silent for so long; what comes meanwhile is counted and told once at the end.",
     ),
     key("alerts.cooldown_critical", Kind::Duration { min_ms: 0, max_ms: DAY_MS }, Some("5m"), "The same for critical alerts."),
-    key("log.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), Some("info"), "How much is logged to standard error."),
+    key(
+        "log.level",
+        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        Some("info"),
+        "How much is logged: to standard error, files, database and live viewers; the environment variable PLIMSOLL_LOG overrides it.",
+    ),
+    key("log.files", Kind::Choice(&["true", "false"]), Some("true"), "Whether the log is also written to files in data_dir/logs."),
+    key("log.file_size", Kind::Bytes { min: 1 << 20, max: 1 << 30 }, Some("8MB"), "Size of a log file before the next is begun."),
+    key(
+        "log.keep",
+        Kind::Bytes { min: 2 << 20, max: 1 << 40 },
+        Some("64MB"),
+        "Size of all log files together, at least twice log.file_size; the oldest leave first.",
+    ),
+    key(
+        "log.store",
+        Kind::Choice(&["off", "error", "warn", "info", "debug"]),
+        Some("info"),
+        "The least level of lines that are also stored in the database, 20 a second in the long run.",
+    ),
+    key("log.keep_days", Kind::Int { min: 1, max: 365 }, Some("7"), "Days for which stored lines are kept, 50,000 at most."),
+    key("log.keep_error_days", Kind::Int { min: 1, max: 3_650 }, Some("30"), "The same for errors, 10,000 at most."),
 ];
 
 /// The keys of each entry of `alerts.channels`.

@@ -13,7 +13,7 @@ pub use schema::schema;
 
 use crate::limits::JOURNAL_SYMBOL_MIN;
 use keys::{KEYS, SYMBOL_KEYS};
-use plimsoll_market::{Name, StopMode, Symbol};
+use plimsoll_market::{LogLevel, Name, StopMode, Symbol};
 use reader::{Checked, Values, read};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -142,6 +142,25 @@ pub struct JournalConfig {
     pub keep_bytes: u64,
 }
 
+/// Settings of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogConfig {
+    /// How much is logged.
+    pub level: String,
+    /// Whether there are files.
+    pub files: bool,
+    /// Bytes of a file.
+    pub file_bytes: u64,
+    /// Bytes of all files.
+    pub keep_bytes: u64,
+    /// The least level that is stored; `None`: nothing is.
+    pub store: Option<LogLevel>,
+    /// Days that stored lines are kept.
+    pub keep_days: u32,
+    /// Days that stored errors are kept.
+    pub keep_error_days: u32,
+}
+
 /// The whole configuration; every value is in its range.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -193,8 +212,8 @@ pub struct Config {
     pub web_listen: Option<SocketAddr>,
     /// Further host names.
     pub web_hosts: Vec<String>, // tidy: bounded by the reader, lives as long as the start
-    /// Log level.
-    pub log_level: String,
+    /// The log.
+    pub log: LogConfig,
 }
 
 /// Why there is no configuration.
@@ -410,6 +429,21 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
             ),
         });
     }
+    let log = LogConfig {
+        level: text(values, "log.level"),
+        files: text(values, "log.files") == "true",
+        file_bytes: int(values, "log.file_size").unsigned_abs(),
+        keep_bytes: int(values, "log.keep").unsigned_abs(),
+        store: LogLevel::parse(&text(values, "log.store")),
+        keep_days: u32::try_from(int(values, "log.keep_days")).unwrap_or(7),
+        keep_error_days: u32::try_from(int(values, "log.keep_error_days")).unwrap_or(30),
+    };
+    if log.keep_bytes < 2 * log.file_bytes {
+        mistakes.push(Mistake {
+            key: "log.keep".to_owned(),
+            what: format!("{} MB is less than twice log.file_size, which is {} MB", log.keep_bytes >> 20, log.file_bytes >> 20),
+        });
+    }
     let per_million = |units: i128| u64::try_from(units / 100).unwrap_or(0);
     Some(Config {
         exchange: if text(values, "exchange") == "binance" { Exchange::Binance } else { Exchange::Local },
@@ -480,7 +514,7 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
             Some(Checked::List(names)) => names.clone(),
             _ => Vec::new(),
         },
-        log_level: text(values, "log.level"),
+        log,
     })
 }
 

@@ -132,6 +132,7 @@ pub(super) fn read_risk(values: &Values, symbols: &[SymbolConfig], mistakes: &mu
         }
     }
     let guard = GuardConfig {
+        order_max: units(values, &of("max_order")),
         stop_loss: percent("stop_loss_percent"),
         stop_loss_pause: Some(time("stop_loss_pause")).filter(|pause| !pause.is_zero()),
         take_profit: percent("take_profit_percent"),
@@ -186,6 +187,9 @@ pub(super) fn read_risk(values: &Values, symbols: &[SymbolConfig], mistakes: &mu
         }
         if guard.layers_max > 0 && symbol.order_quote * i128::from(guard.layers_max) > risk.max_exposure {
             mistake(key("max_layers"), "levels of order_quantity are worth more than risk_control.max_exposure".to_owned());
+        }
+        if guard.order_max > 0 && symbol.order_quote > guard.order_max {
+            mistake(key("order_quantity"), "is above risk_control.max_order: nothing could ever be bought".to_owned());
         }
         if symbol.order_quote > risk.max_exposure / (symbols.len().max(1) as i128) {
             mistake(

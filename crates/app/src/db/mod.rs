@@ -207,7 +207,7 @@ fn of_url(url: &str) -> anyhow::Result<StoreConfig> {
 
 /// Runs one piece of work to its end, or to Ctrl-C: whatever it has not finished is as if it had never begun.
 fn wait<T>(work: impl Future<Output = Result<T, ToolError>>) -> anyhow::Result<T> {
-    crate::cli::log("warn");
+    crate::log::begin("warn");
     let runtime = edge().context("cannot start threads")?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(PART_TIMEOUT);

@@ -144,6 +144,7 @@ fn is_market(event: &Event) -> bool {
         | Event::Snapshot(_)
         | Event::ResyncFailed
         | Event::Funding(_)
+        | Event::Rate(_)
         | Event::Instrument(_)
         | Event::Lease(_)
         | Event::Committed { .. }

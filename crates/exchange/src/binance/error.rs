@@ -142,6 +142,11 @@ impl ApiError {
         matches!(self.code, -2013 | -2011)
     }
 
+    /// Whether a leverage cannot be had because margin in use needs the one there is.
+    pub const fn is_leverage_bound(&self) -> bool {
+        matches!(self.code, -2028 | -4161)
+    }
+
     /// Whether the setting asked for was already so (margin type, position mode, multi-assets mode): nothing to do.
     pub const fn is_unchanged(&self) -> bool {
         matches!(self.code, -4046 | -4059 | -4171 | -5027)

@@ -173,6 +173,7 @@ impl Session {
             Job::BookSnapshot => self.book_answered(now, symbol, answer, out),
             Job::Countdown(after) => self.armed(now, symbol, after, &answer),
             Job::Candles(_) => self.candles_answered(now, symbol, answer, out),
+            Job::Rate(at) => self.rate_answered(now, at, answer, out),
             Job::Baseline
             | Job::Trades(_)
             | Job::OrdersFrom(_)

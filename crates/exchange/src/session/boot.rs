@@ -288,7 +288,17 @@ impl Session {
         if written.is_err() {
             step.clear();
         }
-        if write!(cause, "{trouble}").is_err() {
+        let has = self.symbols.get(symbol.usize()).map(|s| s.leverage);
+        let written = match (job, has, trouble) {
+            (Job::Leverage(wanted), Some(has), Trouble::Refused(error)) if error.is_leverage_bound() => {
+                write!(
+                    cause,
+                    "it is {has} and cannot become {wanted} while a position or orders need it: want {has}, or close them first; "
+                )
+            }
+            _ => Ok(()),
+        };
+        if written.and_then(|()| write!(cause, "{trouble}")).is_err() {
             // Too long for the buffer: what fits is kept.
         }
         self.phase = Phase::Idle;

@@ -1,6 +1,6 @@
 use crate::binance::sign::Signer;
 use core::time::Duration;
-use plimsoll_market::{Symbol, Tag, Time};
+use plimsoll_market::{Asset, Symbol, Tag, Time};
 
 /// Which addresses the streams have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,6 +28,8 @@ pub struct SessionConfig {
     /// Closed candles of a minute that each symbol is told when its market data begins, at most [`super::limits::CANDLES_MAX`];
     /// zero for none.
     pub candles: u16,
+    /// Symbols whose fees, paid in another asset by an earlier run, still wait for that asset's rate.
+    pub rates: Vec<(Symbol, Asset)>, // tidy: bounded by SYMBOLS_MAX
     /// Up to when funding is booked, of symbols where that is known: what was paid since is told when the user stream is first open.
     /// Of all others it counts from the start.
     pub funded_to: Vec<(Symbol, Time)>, // tidy: bounded by SYMBOLS_MAX
@@ -35,10 +37,10 @@ pub struct SessionConfig {
 
 impl core::fmt::Debug for SessionConfig {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { symbols, tag, routing, recv_window, leverage, candles, funded_to, signer: _ } = self;
+        let Self { symbols, tag, routing, recv_window, leverage, candles, rates, funded_to, signer: _ } = self;
         write!(
             f,
-            "SessionConfig({symbols:?}, {tag:?}, {routing:?}, {recv_window:?}, leverage {leverage:?}, candles {candles}, funded {funded_to:?})"
+            "SessionConfig({symbols:?}, {tag:?}, {routing:?}, {recv_window:?}, leverage {leverage:?}, candles {candles}, rates {rates:?}, funded {funded_to:?})"
         )
     }
 }

@@ -7,20 +7,21 @@ use super::io::{ConnId, HttpRequest, Input, Lane, Output, Outputs, Reply, Reques
 use super::jobs::{Job, Pending};
 use super::lanes::Lanes;
 use super::limits::{
-    BOOK_CHANGES_WAITING, BOOK_LEVELS, BOOK_UPDATES_WAITING, CONNS_MAX, INSTRUMENTS_EVERY, ORDER_IDS_KEPT, ORDER_REQUESTS_KEPT,
-    ORDER_REQUESTS_MAX, OTHER_REQUESTS_KEPT, OTHER_REQUESTS_MAX, REQUESTS_DOWN_AFTER, REQUESTS_MAX, RESYNCS_ACTIVE, STOP_WAIT, SYMBOLS_MAX,
-    SYMBOLS_PER_CONN, TIMEOUT_GRACE, UNCERTAIN_KEPT,
+    BOOK_CHANGES_WAITING, BOOK_LEVELS, BOOK_UPDATES_WAITING, CONNS_MAX, FEE_ASSETS_MAX, INSTRUMENTS_EVERY, ORDER_IDS_KEPT,
+    ORDER_REQUESTS_KEPT, ORDER_REQUESTS_MAX, OTHER_REQUESTS_KEPT, OTHER_REQUESTS_MAX, REQUESTS_DOWN_AFTER, REQUESTS_MAX, RESYNCS_ACTIVE,
+    STOP_WAIT, SYMBOLS_MAX, SYMBOLS_PER_CONN, TIMEOUT_GRACE, UNCERTAIN_KEPT,
 };
 use super::offset::Offset;
 use super::random::Random;
 use super::report::SessionStats;
 use super::resync_state::{PAGE_BYTES, Page, Resync, Stage};
-use super::side::Arming;
+use super::side::{Arming, FeeAsset};
 use super::user::{Funding, ListenKey};
 use crate::binance::book_sync::BookSync;
 use crate::binance::decode::DepthUpdate;
 use crate::binance::encode::Security;
 use crate::{Instruments, SymbolIndex};
+use arrayvec::ArrayVec;
 use plimsoll_bounded::{Class, Grant, Grants, LedgerError, Line, List, Map, NotPlanned, Plan, WhenFull};
 use plimsoll_market::{AccountEvent, ClientId, Event, Feed, Link, OrderId, Symbol, Time, Top};
 
@@ -57,6 +58,8 @@ pub struct Session {
     pub(super) boot: Boot,
     pub(super) listen: ListenKey,
     pub(super) funding: Funding,
+    /// Assets in which fees were paid.
+    pub(super) rates: ArrayVec<FeeAsset, FEE_ASSETS_MAX>,
     /// Balances are due; `None` when not.
     pub(super) balances_at: Option<Time>,
     pub(super) refresh_at: Option<Time>,
@@ -223,6 +226,7 @@ impl Session {
             boot: Boot::new(),
             listen: ListenKey::None,
             funding: Funding::new(),
+            rates: ArrayVec::new(),
             balances_at: None,
             refresh_at: None,
             batch: Batch {
@@ -318,6 +322,7 @@ impl Session {
     /// All that the boot learned is there: makes the connections and has them opened.
     pub(super) fn run(&mut self, now: Time, out: &mut Outputs) {
         self.phase = Phase::Running;
+        self.want_rates(now);
         self.refresh_at = Some(now + INSTRUMENTS_EVERY);
         self.conns.clear();
         let shards = self.symbols.len().div_ceil(SYMBOLS_PER_CONN) as u8;
@@ -407,6 +412,9 @@ impl Session {
         if let Some(job) = self.next_book(now).or_else(|| self.next_candles(now)) {
             return Some(job);
         }
+        if let Some(job) = self.next_rate(now) {
+            return Some(job);
+        }
         if due(self.refresh_at) {
             return Some((Job::ExchangeInfo, SymbolIndex::ANY));
         }
@@ -431,7 +439,7 @@ impl Session {
                     state.book_fetch = Fetch::InFlight;
                 }
             }
-            Job::Countdown(_) | Job::Candles(_) => self.side_started(job, symbol),
+            Job::Countdown(_) | Job::Candles(_) | Job::Rate(_) => self.side_started(job, symbol),
             Job::Baseline
             | Job::Trades(_)
             | Job::OrdersFrom(_)
@@ -591,6 +599,9 @@ impl Session {
         add(self.offset.due_at());
         add(self.balances_at);
         add(self.refresh_at);
+        for rate in &self.rates {
+            add(rate.due_at());
+        }
         if self.batch.stage != BatchStage::None {
             add(Some(self.batch.not_before));
         }

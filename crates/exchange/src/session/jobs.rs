@@ -39,6 +39,8 @@ pub(crate) enum Job {
     Countdown(Duration),
     /// The newest so many candles.
     Candles(u16),
+    /// What the asset with this number, in which fees were paid, is worth.
+    Rate(u8),
 }
 
 impl Job {
@@ -74,6 +76,7 @@ impl Job {
             | Self::Fees
             | Self::Leverage(_)
             | Self::Candles(_)
+            | Self::Rate(_)
             | Self::BookSnapshot => Lane::Info,
         }
     }
@@ -89,6 +92,7 @@ impl Job {
             | Self::ListenKey
             | Self::KeepAlive
             | Self::OrderById(_)
+            | Self::Rate(_)
             | Self::OpenOrders => 1,
             Self::Countdown(_) => 10,
             Self::Candles(limit) => {
@@ -143,6 +147,7 @@ impl Job {
             | Self::Baseline
             | Self::OrderById(_)
             | Self::Countdown(_)
+            | Self::Rate(_)
             | Self::Position => 64 << 10,
             // A thousand elements of at most 600 bytes.
             Self::Balances
@@ -181,6 +186,7 @@ impl Job {
             Self::Income(_) => "funding payments",
             Self::Countdown(_) => "countdown",
             Self::Candles(_) => "candles",
+            Self::Rate(_) => "rate of an asset",
         }
     }
 }

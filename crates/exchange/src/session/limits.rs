@@ -184,6 +184,15 @@ pub const INCOME_PAGE: u16 = 1_000;
 /// Candles of the past that are fetched at most: as many as cost a weight of 1.
 pub const CANDLES_MAX: u16 = 98;
 
+/// Pairs of an asset in which fees are paid and one to value it in: an account pays in BNB at most, for contracts in USDT and in USDC.
+pub const FEE_ASSETS_MAX: usize = 4;
+
+/// How old a rate may be when another fee is paid in that asset; a conversion is then at most so far from its execution.
+pub const RATE_MAX_AGE: Duration = Duration::from_secs(60);
+
+/// Pause before a rate that the exchange did not tell is asked for again.
+pub const RATE_RETRY: Duration = Duration::from_secs(600);
+
 /// Pause before a request for candles or for the exchange's switch is repeated.
 pub const SIDE_RETRY: Duration = Duration::from_secs(5);
 

@@ -258,7 +258,7 @@ impl Session {
                     out.event(kline.symbol, Event::Candle(Box::new(kline.candle)));
                 }
             }
-            Message::OrderUpdate(update) => self.order_update(&update, out),
+            Message::OrderUpdate(update) => self.order_update(now, &update, out),
             Message::AccountUpdate(update) => self.account_update(now, &update, out),
             Message::AccountConfig(config) => self.account_config(config, out),
             Message::MarginCall(_) => out.push(Output::Account(AccountEvent::MarginCall)),

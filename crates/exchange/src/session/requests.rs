@@ -26,7 +26,9 @@ impl Session {
     pub(super) fn encode(&self, now: Time, job: Job, index: SymbolIndex) -> Encoded {
         let mut query = String::with_capacity(384);
         let instrument = self.instruments.get(index);
+        let rate = if let Job::Rate(at) = job { self.rate_symbol(at) } else { None };
         let spec = match instrument.map(|i| (i, &i.symbol)) {
+            _ if rate.is_some() => encode::premium_index(&mut query, rate.as_ref()),
             Some((instrument, symbol)) => symbol_request(&mut query, job, instrument, symbol),
             None => account_request(&mut query, job),
         };
@@ -118,6 +120,7 @@ fn symbol_request(query: &mut String, job: Job, instrument: &plimsoll_market::In
         | Job::KeepAlive
         | Job::AllPositions
         | Job::AllOpenOrders
+        | Job::Rate(_)
         | Job::Income(_) => account_request(query, job),
     }
 }
@@ -148,7 +151,8 @@ fn account_request(query: &mut String, job: Job) -> RequestSpec {
         | Job::OpenOrders
         | Job::Countdown(_)
         | Job::Candles(_)
-        // bug of ours: jobs of a symbol are queued with their symbol only.
+        | Job::Rate(_)
+        // bug of ours: jobs of a symbol are queued with their symbol only, rates with an asset that is known.
         | Job::BookSnapshot => unreachable!("{} is asked for symbols in use only", job.name()),
     }
 }

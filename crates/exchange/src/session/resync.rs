@@ -288,6 +288,9 @@ impl Session {
         let Page { fills, last, .. } = page;
         let newest = fills.last().map(|f| f.trade_id);
         let asked_at = self.page_asked_at(symbol);
+        for fill in &fills {
+            self.fee_paid(asked_at, symbol, fill.fee);
+        }
         let mut chunks = fills.chunks(FILL_PAGE_MAX).peekable();
         if chunks.peek().is_none() {
             out.event(symbol, Event::Fills(Box::new(FillPage { fills: Vec::new(), baseline: None, last, asked_at })));

@@ -138,10 +138,13 @@ impl Session {
         }
     }
 
-    pub(super) fn order_update(&mut self, update: &OrderUpdate, out: &mut Outputs) {
+    pub(super) fn order_update(&mut self, now: Time, update: &OrderUpdate, out: &mut Outputs) {
         // Liquidations and deleveraging are orders of others: without an id, with their fill.
         let report = self.own(update.symbol, update.report);
         out.event(update.symbol, Event::Order(Box::new(report)));
+        if let Some(fill) = report.fill {
+            self.fee_paid(now, update.symbol, fill.fee);
+        }
     }
 
     pub(super) fn account_update(&mut self, now: Time, update: &AccountUpdate, out: &mut Outputs) {

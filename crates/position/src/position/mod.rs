@@ -356,6 +356,12 @@ impl Position {
                 out.push(Action::Record(Box::new(self.record(None, None, None))));
                 Changes::INVENTORY
             }
+            Event::Rate(rate) => {
+                if crate::holding::convert_fees(&mut self.totals, &self.instrument, rate) {
+                    out.push(Action::Record(Box::new(self.record(None, None, None))));
+                }
+                Changes::NONE
+            }
             Event::Instrument(instrument) => {
                 assert!(
                     instrument.symbol == self.instrument.symbol

@@ -4,7 +4,7 @@ use plimsoll_bounded::{Class, Grant, Line, Ring, WhenFull};
 use plimsoll_market::{Bps, Holding, Instrument, Name, Notional, Price, Qty, Round, Side, Time};
 
 use super::types::{AccountSpec, IncomeKind, IncomeRow, MarginType, OrderRow, TradeRow};
-use crate::limits::{FINISHED_MAX, INCOME_MAX, TRADES_MAX};
+use crate::limits::{COIN_DEPOSIT, COIN_PRICE, FINISHED_MAX, INCOME_MAX, TRADES_MAX};
 
 /// An account's position on one symbol, with its settings.
 ///
@@ -66,6 +66,8 @@ pub(crate) struct Sums {
     pub commission: i128,
     pub funding: i128,
     pub insurance: i128,
+    /// Commission paid in the exchange's own coin, 1e-8 of it.
+    pub burned: i128,
 }
 
 impl Sums {
@@ -87,6 +89,10 @@ pub(crate) struct Account {
     pub next_income: u64,
     pub liquidating: bool,
     pub warned: bool,
+    /// What it has of the exchange's own coin, 1e-8.
+    pub coin: i128,
+    /// Whether it pays fees in it, as long as it has any.
+    pub burn: bool,
 }
 
 impl Account {
@@ -116,20 +122,31 @@ impl Account {
             next_income: 1,
             liquidating: false,
             warned: false,
+            coin: COIN_DEPOSIT,
+            burn: false,
         }
     }
 
-    /// Books an execution: position, profit and commission. Returns profit and commission, units of 1e-8.
-    pub(crate) fn book(&mut self, market: usize, instrument: &Instrument, fill: Execution) -> (i128, i128) {
-        let Some(position) = self.positions.get_mut(market) else { return (0, 0) };
+    /// Books an execution: position, profit and commission. Returns profit and commission, units of 1e-8, and whether the commission
+    /// is in the exchange's own coin.
+    pub(crate) fn book(&mut self, market: usize, instrument: &Instrument, fill: Execution) -> (i128, i128, bool) {
+        let Some(position) = self.positions.get_mut(market) else { return (0, 0, false) };
         let realized = position.book(fill.side, fill.price, fill.qty, fill.time);
         let realized = instrument.amount(realized, Round::Nearest).map_or(0, |a| a.units);
         let commission = instrument.fee(fill.price * fill.qty, fill.rate).units;
         self.sums.realized += realized;
+        self.updated = fill.time;
+        // As at Binance: ten percent less, and in the settlement asset when there is not enough of the coin.
+        let in_coin = commission * 9 / 10 * 100_000_000 / i128::from(COIN_PRICE.units());
+        if self.burn && in_coin > 0 && in_coin <= self.coin {
+            self.coin -= in_coin;
+            self.sums.burned += in_coin;
+            self.wallet += realized;
+            return (realized, in_coin, true);
+        }
         self.sums.commission += commission;
         self.wallet += realized - commission;
-        self.updated = fill.time;
-        (realized, commission)
+        (realized, commission, false)
     }
 
     /// Books money that is neither profit nor commission.

@@ -122,6 +122,11 @@ impl Venue {
         Ok(BalanceRow { available: money.available.max(0), ..money })
     }
 
+    /// Whether an account pays its fees in the exchange's own coin.
+    pub fn burns(&self, account: AccountId) -> bool {
+        self.account(account).is_some_and(|held| held.burn)
+    }
+
     /// Income, oldest first: funding and insurance as remembered, profit and commission from the remembered executions.
     ///
     /// # Errors
@@ -138,9 +143,10 @@ impl Venue {
         }
         let held = self.account(account).ok_or(VenueError::UnknownAccount)?;
         let of_trade = |t: &TradeRow| {
-            let row = |kind, amount| IncomeRow { id: t.trade_id, symbol: t.symbol, kind, amount, trade_id: Some(t.trade_id), time: t.time };
-            let profit = (t.realized != 0).then(|| row(IncomeKind::RealizedPnl, t.realized));
-            [profit, Some(row(IncomeKind::Commission, -t.commission))].into_iter().flatten()
+            let (id, symbol, trade_id, time) = (t.trade_id, t.symbol, Some(t.trade_id), t.time);
+            let row = |kind, amount, in_coin| IncomeRow { id, symbol, kind, amount, in_coin, trade_id, time };
+            let profit = (t.realized != 0).then(|| row(IncomeKind::RealizedPnl, t.realized, false));
+            [profit, Some(row(IncomeKind::Commission, -t.commission, t.in_coin))].into_iter().flatten()
         };
         let wanted = |row: &IncomeRow| symbol.is_none_or(|s| row.symbol == s) && kind.is_none_or(|k| row.kind == k);
         let mut rows: Vec<IncomeRow> = held.income.iter().copied().chain(held.trades.iter().flat_map(of_trade)).filter(wanted).collect();

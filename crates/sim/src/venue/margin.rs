@@ -119,9 +119,10 @@ impl Venue {
 
     /// The money of an account as it stands; `available` unfloored.
     pub(crate) fn money_of(&self, account: AccountId) -> BalanceRow {
-        let (wallet, updated) = self.account(account).map_or((0, Time::ZERO), |a| (a.wallet, a.updated));
+        let (wallet, coin, updated) = self.account(account).map_or((0, 0, Time::ZERO), |a| (a.wallet, a.coin, a.updated));
         let mut sum = BalanceRow {
             wallet,
+            coin,
             unrealized: 0,
             initial_margin: 0,
             position_margin: 0,
@@ -362,6 +363,16 @@ impl Venue {
         held.receive(kind, amount, time);
         self.note_income(account, symbol, kind, amount, None);
         self.step.touch_wallet(account);
+    }
+
+    /// Whether an account pays its fees in the exchange's own coin ([`crate::limits::COIN`]), as long as it has any.
+    ///
+    /// # Errors
+    /// An unknown account.
+    pub fn set_burn(&mut self, account: AccountId, burn: bool) -> Result<(), VenueError> {
+        self.account_mut(account).ok_or(VenueError::UnknownAccount)?.burn = burn;
+        self.step.touch_wallet(account);
+        Ok(())
     }
 
     /// Sets leverage.

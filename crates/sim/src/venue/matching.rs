@@ -180,7 +180,7 @@ impl Venue {
         let rate = if fill.maker { instrument.maker_fee } else { instrument.taker_fee };
         let execution = account::Execution { side: row.side, price: fill.price, qty: fill.qty, rate, time: now };
         let Some(held) = self.account_mut(row.account) else { return };
-        let (realized, commission) = held.book(market, &instrument, execution);
+        let (realized, commission, in_coin) = held.book(market, &instrument, execution);
         let (wallet, flat) = (held.wallet, held.positions.get(market).is_none_or(|p| p.holding.side() != Some(row.side.opposite())));
         let trade = TradeRow {
             trade_id: fill.trade_id,
@@ -192,6 +192,7 @@ impl Venue {
             qty: fill.qty,
             realized,
             commission,
+            in_coin,
             maker: fill.maker,
             time: now,
         };

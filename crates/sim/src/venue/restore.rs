@@ -8,7 +8,7 @@ use super::book::Resting;
 use super::types::{AccountId, ClientText, IncomeKind, IncomeRow, MarginType, OrderRow, Origin, SelfTrade, Tif, TradeRow};
 use super::{Reserved, Venue};
 use crate::error::RestoreError;
-use crate::limits::IDS_RESERVED;
+use crate::limits::{COIN_DEPOSIT, IDS_RESERVED};
 use crate::rows::{AccountRecord, IncomeRecord, MarketRecord, OrderRecord, PositionRecord, Row, TradeRecord};
 use crate::source::MarketSource;
 
@@ -53,6 +53,7 @@ impl Venue {
             qty: row.qty.units(),
             realized: row.realized.to_string(),
             commission: row.commission.to_string(),
+            in_coin: row.in_coin,
             maker: row.maker,
             time: row.time.nanos(),
         })
@@ -96,6 +97,8 @@ impl Venue {
             commission: held.sums.commission.to_string(),
             funding: held.sums.funding.to_string(),
             insurance: held.sums.insurance.to_string(),
+            burned: held.sums.burned.to_string(),
+            burn: held.burn,
             updated: held.updated.nanos(),
         }))
     }
@@ -266,6 +269,7 @@ impl Venue {
             qty: qty("qty", r.qty)?,
             realized: number("realized", &r.realized)?,
             commission: number("commission", &r.commission)?,
+            in_coin: r.in_coin,
             maker: r.maker,
             time: Time::from_nanos(r.time),
         };
@@ -285,6 +289,7 @@ impl Venue {
             symbol,
             kind: IncomeKind::parse(&r.kind).ok_or_else(|| bad("kind", &r.kind))?,
             amount: number("amount", &r.amount)?,
+            in_coin: false,
             trade_id: None,
             time: Time::from_nanos(r.time),
         };
@@ -325,9 +330,12 @@ impl Venue {
             commission: number("commission", &r.commission)?,
             funding: number("funding", &r.funding)?,
             insurance: number("insurance", &r.insurance)?,
+            burned: number("burned", &r.burned)?,
         };
         if let Some(held) = self.accounts.iter_mut().find(|a| a.name == name) {
             held.wallet = wallet;
+            held.coin = COIN_DEPOSIT - sums.burned;
+            held.burn = r.burn;
             held.sums = sums;
             held.updated = Time::from_nanos(r.updated);
         }

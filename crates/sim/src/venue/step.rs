@@ -67,7 +67,7 @@ impl Venue {
     pub(crate) fn note_income(&mut self, account: AccountId, symbol: Symbol, kind: IncomeKind, amount: i128, trade_id: Option<u64>) {
         let time = self.now;
         let Some(held) = self.account_mut(account) else { return };
-        let row = IncomeRow { id: held.next_income, symbol, kind, amount, trade_id, time };
+        let row = IncomeRow { id: held.next_income, symbol, kind, amount, in_coin: false, trade_id, time };
         held.next_income += 1;
         held.income.roll(row);
         self.step.income.push((account, row));

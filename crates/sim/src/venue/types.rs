@@ -267,6 +267,8 @@ pub struct TradeRow {
     pub realized: i128,
     /// Commission paid, units of 1e-8; negative is a rebate.
     pub commission: i128,
+    /// Whether the commission is in the exchange's own coin ([`crate::limits::COIN`]), not in the settlement asset.
+    pub in_coin: bool,
     /// Whether the order rested.
     pub maker: bool,
     /// When.
@@ -282,8 +284,10 @@ pub struct IncomeRow {
     pub symbol: Symbol,
     /// What it is.
     pub kind: IncomeKind,
-    /// Signed, units of 1e-8 of the settlement asset.
+    /// Signed, units of 1e-8 of the settlement asset, or of the exchange's own coin.
     pub amount: i128,
+    /// Whether it is in the exchange's own coin.
+    pub in_coin: bool,
     /// The trade it belongs to, if any.
     pub trade_id: Option<u64>,
     /// When.
@@ -374,6 +378,8 @@ pub struct PositionRow {
 pub struct BalanceRow {
     /// Deposits, realised profit, commissions and funding together.
     pub wallet: i128,
+    /// What it has of the exchange's own coin, units of 1e-8; no part of the wallet.
+    pub coin: i128,
     /// Unrealised profit of all positions at the mark price.
     pub unrealized: i128,
     /// Margin bound by positions and orders.

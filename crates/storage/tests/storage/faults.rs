@@ -60,7 +60,7 @@ async fn newer_schema_is_refused_and_left_alone() {
         place.meddle("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)").await;
         let error = open(place.config()).await.unwrap_err();
         let StoreError::SchemaNewer { found, known, .. } = &error else { panic!("{error}") };
-        assert_eq!((found.as_str(), known.as_str()), ("m9999_future", "m0007_instruments"));
+        assert!(found == "m9999_future" && known.starts_with("m0"), "{error}");
         assert!(error.to_string().contains("start the newer version"), "{error}");
         place.meddle("DELETE FROM seaql_migrations WHERE version = 'm9999_future'").await;
         place.open().await.stop(Duration::from_secs(10)).await.unwrap();

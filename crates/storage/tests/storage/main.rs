@@ -16,6 +16,7 @@ mod check;
 mod common;
 mod crash;
 mod faults;
+mod logs;
 mod prefix;
 mod suite;
 mod system;

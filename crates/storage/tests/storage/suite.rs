@@ -6,7 +6,7 @@ use crate::common::{all_fills, check_prefix, everywhere, key, open, record, reco
 use plimsoll_bounded::{Grant, Tasks};
 use plimsoll_market::{
     AccountRecord, Alert, AlertCode, Amount, Asset, Booked, ClientId, Fill, Holding, Leg, Lock, Name, Notional, Order, OrderId,
-    OrderStatus, Price, Qty, Record, Rule, Severity, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId,
+    OrderStatus, Price, Qty, Record, Rule, Severity, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId, WaitingFees,
 };
 use plimsoll_storage::limits::{HISTORY_QUEUE, RANGE_MAX, ROWS_MAX};
 use plimsoll_storage::{
@@ -132,6 +132,8 @@ fn extreme() -> Record {
         cost: Notional::from_units(i128::MIN),
         realized: i128::MAX,
         fees: i128::MIN,
+        other_fees: i128::MAX,
+        waiting: Some(WaitingFees { amount: Amount::new(Asset::new("BNB").unwrap(), i128::MIN), fills: 9 }),
         funding: -1,
         fills: i64::MAX as u64,
         bought: qty,

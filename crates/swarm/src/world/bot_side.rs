@@ -8,7 +8,7 @@ impl World {
         self.run += 1;
         let run = self.run;
         self.say(|| format!("start, run {run}"));
-        self.bot = Some(Box::new(Bot::new(&self.options, run)?));
+        self.bot = Some(Box::new(Bot::new(&self.options, run, &self.disks)?));
         self.with_bot(|_, bot| bot.work.push_back(Work::Session(ToSession::Start)))
     }
 

@@ -7,6 +7,10 @@ impl World {
         self.seconds += 1;
         self.push(self.now + SECOND, Later::Second);
         self.check_orders();
+        if self.options.burn_from == Duration::from_secs(self.seconds) {
+            self.say(|| "the account pays its fees in the exchange's own coin from now on".to_owned());
+            self.counter.by_hand(self.exchange_now(), |venue, _| venue.set_burn(ACCOUNT, true))?;
+        }
         if self.seconds.is_multiple_of(5) && !self.stuck {
             for disk in &mut self.disks {
                 let all = disk.waiting();

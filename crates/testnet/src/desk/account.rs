@@ -3,7 +3,7 @@ use plimsoll_exchange::binance::server::{
     write_api_restrictions, write_assets_mode_update, write_balances, write_brackets, write_income, write_positions_v2, write_positions_v3,
     write_symbol_config,
 };
-use plimsoll_market::{Asset, Instrument, Time, format_units};
+use plimsoll_market::{Amount, Asset, Instrument, Time, format_units};
 use plimsoll_sim::VenueError;
 use plimsoll_sim::venue::{self, AccountId, IncomeKind, MarginType};
 
@@ -52,7 +52,7 @@ impl Desk {
     fn with_account<T>(&mut self, account: AccountId, then: impl FnOnce(&AccountRow<'_>) -> T) -> Result<T, ApiError> {
         let balance = convert::balance(self.asset()?, &self.venue.balance(account).map_err(refused)?, self.opened);
         let entry = self.entry(account)?;
-        let (multi_assets, fee_burn) = (entry.multi_assets, entry.fee_burn);
+        let (multi_assets, fee_burn) = (entry.multi_assets, self.venue.burns(account));
         self.with_positions(account, None, |positions| then(&AccountRow { balance, positions, multi_assets, fee_burn }))
     }
 
@@ -154,12 +154,12 @@ impl Desk {
     }
 
     pub(super) fn get_fee_burn(&mut self, account: AccountId) -> Result<String, ApiError> {
-        Ok(format!("{{\"feeBurn\":{}}}", self.entry(account)?.fee_burn))
+        Ok(format!("{{\"feeBurn\":{}}}", self.venue.burns(account)))
     }
 
     pub(super) fn set_fee_burn(&mut self, account: AccountId, params: &Params) -> Result<String, ApiError> {
         let wanted = params.need_flag("feeBurn")?;
-        self.entry(account)?.fee_burn = wanted;
+        self.venue.set_burn(account, wanted).map_err(refused)?;
         Ok(done("success"))
     }
 
@@ -217,7 +217,7 @@ impl Desk {
             let income = IncomeRow {
                 instrument: &instrument,
                 kind: row.kind.as_str(),
-                amount: row.amount,
+                amount: Amount::new(if row.in_coin { convert::coin(&instrument) } else { instrument.quote }, row.amount),
                 id: row.id,
                 trade_id: row.trade_id,
                 time_ms: row.time.millis(),

@@ -2,7 +2,7 @@ use plimsoll_exchange::binance::server::{
     ApiError, FundingRow, Interval, List, Object, Params, write_depth, write_exchange_info, write_funding, write_klines,
     write_premium_index, write_rest_agg_trades, write_rest_trades, write_ticker_24h,
 };
-use plimsoll_market::{Instrument, Time};
+use plimsoll_market::{Instrument, MarkPrice, Symbol, Time};
 use plimsoll_sim::venue::Page;
 
 use super::Desk;
@@ -94,7 +94,20 @@ impl Desk {
         Ok(out)
     }
 
-    pub(super) fn premium_index(&self, params: &Params) -> Result<String, ApiError> {
+    /// Also of the exchange's own coin, which is not traded here: what fees paid in it are worth.
+    pub(super) fn premium_index(&self, now: Time, params: &Params) -> Result<String, ApiError> {
+        for listed in self.hub.listed.iter() {
+            let quote = listed.listing.instrument.quote;
+            let coin = Symbol::new(&format!("{}{quote}", plimsoll_sim::limits::COIN)).ok();
+            let asked = params.maybe("symbol")?;
+            if let Some(symbol) = coin.filter(|coin| asked == Some(coin.as_str()) && self.hub.listing(*coin).is_none()) {
+                let price = plimsoll_sim::limits::COIN_PRICE;
+                let mark = MarkPrice { mark: price, index: price, funding: None, next_funding: Time::ZERO, time: now };
+                let mut out = String::new();
+                write_premium_index(&mut out, symbol, &mark);
+                return Ok(out);
+            }
+        }
         self.one_or_all(params, |out, instrument| {
             let mark = self.venue.mark(instrument.symbol).map_err(|error| convert::refused(&error))?;
             write_premium_index(out, instrument.symbol, &mark);

@@ -8,17 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plimsoll_bounded::{ExitStatus, ExitText, TaskName, TaskState, TaskStatus};
+use plimsoll_bounded::{Broadcast, Class, Ended, ExitStatus, ExitText, Grant, Subscriber, TaskName, TaskState, TaskStatus};
 use plimsoll_market::{
-    Alert, AlertCode, Amount, Asset, Booked, ClientId, Feed, Fill, Holding, Instrument, Leg, MarkPrice, Order, OrderId, OrderStatus,
-    OrderView, Phase, Pnl, Price, Qty, RefPrice, Round, Severity, Side, SlotView, Status, Symbol, Tag, Time, Top, TradeId,
+    Alert, AlertCode, Amount, Asset, Booked, ClientId, Feed, Fill, Holding, Instrument, Leg, LogLevel, MarkPrice, Order, OrderId,
+    OrderStatus, OrderView, Phase, Pnl, Price, Qty, RefPrice, Round, Severity, Side, SlotView, Status, Symbol, Tag, Time, Top, TradeId,
 };
 use plimsoll_web::dto::{
-    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, OrderDto, PoolDto, SpreadDto, SystemDayDto, SystemPointDto,
+    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, LogDto, OrderDto, PoolDto, SpreadDto, SystemDayDto, SystemPointDto,
 };
 use plimsoll_web::{
-    Control, ControlError, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, Mode, Page, PageRequest, Ports,
-    ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,
+    Control, ControlError, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, LogFeed, LogListener, LogNews,
+    LogsWanted, Mode, Page, PageRequest, Ports, ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken,
+    Verb,
 };
 
 /// Levels the made-up grid buys below the price.
@@ -29,6 +30,7 @@ const HELD_MAX: usize = 12;
 /// The made-up market. Time moves only by [`MadeUp::advance`].
 pub struct MadeUp {
     world: Mutex<World>,
+    log: Broadcast<LogDto>,
 }
 
 struct World {
@@ -93,7 +95,9 @@ impl MadeUp {
             links_up: true,
             stopping: false,
         };
-        let made = Arc::new(Self { world: Mutex::new(world) });
+        let viewers = plimsoll_web::limits::LOG_VIEWERS_MAX;
+        let line = Broadcast::<LogDto>::line("made_up.log", viewers, 100, Class::BestEffort).with_heap(200);
+        let made = Arc::new(Self { world: Mutex::new(world), log: Broadcast::new(Grant::detached(line), viewers) });
         while made.lock().now < now {
             made.advance(Duration::from_millis(500));
         }
@@ -123,7 +127,13 @@ impl MadeUp {
 
     /// All ports.
     pub fn ports(self: &Arc<Self>) -> Ports {
-        Ports { source: self.clone(), history: self.clone(), control: self.clone(), profiler: self.clone() }
+        Ports { source: self.clone(), history: self.clone(), control: self.clone(), profiler: self.clone(), logs: self.clone() }
+    }
+
+    /// Says something to those who follow the log.
+    #[allow(dead_code)]
+    pub fn say(&self, level: LogLevel, text: &str) {
+        self.log.publish(&LogDto { text: text.to_owned(), ..line(0, level) });
     }
 }
 
@@ -334,6 +344,7 @@ impl Market {
         let mark = self.instrument.ref_price(price);
         let status = Status {
             slots_cleaned: 3,
+            fees_unconverted: 0,
             symbol: self.instrument.symbol,
             phase: Phase::Trading,
             closed: self.paused.then_some("paused by the operator"),
@@ -545,6 +556,15 @@ impl History for MadeUp {
         page(&self.lock().events, request, EventDto::clone)
     }
 
+    async fn logs(&self, wanted: LogsWanted) -> Result<Page<LogDto>, HistoryError> {
+        // A line a minute; the levels take turns.
+        let minutes = wanted.from.millis().div_ceil(MINUTE_MS)..wanted.to.millis().div_ceil(MINUTE_MS);
+        let lines = minutes.map(|minute| (minute, LogLevel::ALL[minute as usize % 5]));
+        let fits = lines.filter(|(_, level)| *level >= wanted.level).map(|(minute, level)| line(minute, level));
+        let lines: Vec<LogDto> = fits.filter(|line| line.text.contains(&wanted.contains)).collect();
+        page(&lines, wanted.page, LogDto::clone)
+    }
+
     async fn equity(&self, range: EquityRange) -> Result<EquityLine, HistoryError> {
         let world = self.lock();
         let inside: Vec<_> = world.equity.iter().filter(|(time, _)| (range.since..=range.until).contains(time)).collect();
@@ -562,6 +582,40 @@ impl History for MadeUp {
     async fn system_daily(&self, range: DaysRange) -> Result<Vec<SystemDayDto>, HistoryError> {
         let (first, last) = (range.from.millis() / DAY_MS, range.to.millis().div_ceil(DAY_MS));
         Ok((first..last).map(day_of).collect())
+    }
+}
+
+/// The line of a minute.
+fn line(minute: u64, level: LogLevel) -> LogDto {
+    LogDto {
+        time_ms: minute * MINUTE_MS,
+        level: level.as_str().to_owned(),
+        target: "plimsoll_made_up".to_owned(),
+        text: format!("order refused \"50 %\" minute={minute}"),
+        account: Some("main".to_owned()),
+        symbol: minute.is_multiple_of(2).then(|| "BTCUSDT".to_owned()),
+    }
+}
+
+impl LogFeed for MadeUp {
+    fn listen(&self) -> Option<Box<dyn LogListener>> {
+        Some(Box::new(Listener(self.log.subscribe())))
+    }
+}
+
+struct Listener(Subscriber<LogDto>);
+
+#[async_trait]
+impl LogListener for Listener {
+    async fn next(&mut self) -> LogNews {
+        match self.0.recv().await {
+            Ok(received) => {
+                let level = LogLevel::parse(&received.item.level).unwrap();
+                LogNews::Line { line: received.item, level, missed: received.missed }
+            }
+            Err(Ended::Replaced) => LogNews::Replaced,
+            Err(Ended::Closed) => LogNews::Ended,
+        }
     }
 }
 

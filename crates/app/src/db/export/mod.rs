@@ -128,7 +128,7 @@ trait Lines {
 /// Whatever stands against it; no file is left then.
 pub fn main(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let config = store_config(&Config::load(&args.file.config)?)?;
-    crate::cli::log("warn");
+    crate::log::begin("warn");
     let (from, to) = (args.from.map_or(Time::ZERO, |m| m.0), args.to.map_or(Time::from_nanos(u64::MAX), |m| m.0));
     if from >= to {
         bail!("--from must be before --to");

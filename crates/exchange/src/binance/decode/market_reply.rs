@@ -370,6 +370,23 @@ pub fn premium_index(body: &[u8], instruments: &Instruments) -> Result<Listing<M
     })
 }
 
+/// Reads the index price of a `premiumIndex` of one symbol, whether or not it is traded here.
+///
+/// # Errors
+/// A malformed body, or one without an index price.
+pub fn index_price(body: &[u8]) -> Result<(Symbol, RefPrice), DecodeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wire<'a> {
+        symbol: &'a str,
+        #[serde(borrow)]
+        index_price: Dec<'a>,
+    }
+    let reader = Reader { message: "premiumIndex" };
+    let wire: Wire<'_> = parse(reader.message, body)?;
+    Ok((reader.symbol("symbol", wire.symbol)?, reader.reference("indexPrice", wire.index_price)?))
+}
+
 /// A funding rate of the past.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FundingRate {

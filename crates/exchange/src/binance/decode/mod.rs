@@ -28,7 +28,8 @@ pub use depth_stream::DepthUpdate;
 pub use exchange_info::{Contract, ContractType, ExchangeInfo, SkipReason, Skipped, exchange_info};
 pub use market_reply::{
     AssetIndex, DepthSnapshot, FundingInfo, FundingRate, OpenInterest, PastCandle, PriceTicker, agg_trades, asset_indexes, book_tickers,
-    depth_snapshot, funding_infos, funding_rates, klines, open_interest, premium_index, price_tickers, server_time, tickers, trades,
+    depth_snapshot, funding_infos, funding_rates, index_price, klines, open_interest, premium_index, price_tickers, server_time, tickers,
+    trades,
 };
 pub use market_stream::{AggTrade, BookTicker, ForceOrder, Kline, Mark, StreamTrade, Ticker, TradeOrigin};
 pub use orders::{

@@ -1,6 +1,6 @@
 //! What an account holds, written as the exchange writes it.
 
-use plimsoll_market::{Asset, Holding, Instrument, PositionSide, RefPrice};
+use plimsoll_market::{Amount, Asset, Holding, Instrument, PositionSide, RefPrice};
 
 use super::json::{List, Object, money, short};
 use super::orders::position_side_word;
@@ -22,6 +22,8 @@ pub struct BalanceRow {
     pub maintenance: i128,
     /// Free for new orders.
     pub available: i128,
+    /// What there is of the exchange's own coin, in which fees may be paid; no margin.
+    pub coin: Option<Amount>,
     /// When the wallet last changed, in milliseconds.
     pub updated_ms: u64,
 }
@@ -85,6 +87,13 @@ impl BalanceRow {
         self.available.min(self.wallet).max(0)
     }
 
+    /// The row of the coin.
+    fn of_coin(&self) -> Option<Self> {
+        let Amount { asset, units } = self.coin?;
+        let none = Self { unrealized: 0, position_margin: 0, order_margin: 0, maintenance: 0, coin: None, ..*self };
+        Some(Self { asset, wallet: units, available: units, ..none })
+    }
+
     fn write_asset(&self, out: &mut String) {
         Object::new(out)
             .quoted("asset", self.asset)
@@ -120,6 +129,10 @@ impl BalanceRow {
             .with("assets", |out| {
                 out.push('[');
                 self.write_asset(out);
+                if let Some(coin) = self.of_coin() {
+                    out.push(',');
+                    coin.write_asset(out);
+                }
                 out.push(']');
             });
     }
@@ -146,8 +159,9 @@ impl PositionRow<'_> {
 
 /// Writes the balances (`v2/balance`, `v3/balance`).
 pub fn write_balances(out: &mut String, alias: &str, balance: &BalanceRow) {
-    List::new(out)
-        .item(|out| {
+    let mut list = List::new(out);
+    for balance in [Some(*balance), balance.of_coin()].into_iter().flatten() {
+        list.item(|out| {
             Object::new(out)
                 .text("accountAlias", alias)
                 .quoted("asset", balance.asset)
@@ -159,8 +173,9 @@ pub fn write_balances(out: &mut String, alias: &str, balance: &BalanceRow) {
                 .bare("marginAvailable", true)
                 .bare("updateTime", balance.updated_ms)
                 .end();
-        })
-        .end();
+        });
+    }
+    list.end();
 }
 
 /// Writes the account with all symbols (`v2/account`).
@@ -352,8 +367,8 @@ pub struct IncomeRow<'a> {
     pub instrument: &'a Instrument,
     /// The exchange's word for what it is.
     pub kind: &'a str,
-    /// Signed, units of 1e-8 of the quote asset.
-    pub amount: i128,
+    /// Signed, units of 1e-8.
+    pub amount: Amount,
     /// Its number.
     pub id: u64,
     /// The trade it belongs to.
@@ -368,8 +383,8 @@ pub fn write_income(out: &mut String, income: &IncomeRow<'_>) {
     object
         .quoted("symbol", income.instrument.symbol)
         .quoted("incomeType", income.kind)
-        .quoted("income", money(income.amount))
-        .quoted("asset", income.instrument.quote)
+        .quoted("income", money(income.amount.units))
+        .quoted("asset", income.amount.asset)
         .quoted("info", income.kind)
         .bare("time", income.time_ms)
         .bare("tranId", income.id);

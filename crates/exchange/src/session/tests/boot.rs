@@ -130,3 +130,16 @@ fn requests_that_never_end_are_given_up_by_the_session_itself() {
     world.expect(&["0 unknown #1 Place"]);
     assert_eq!(world.session.stats().requests_in_flight, 0);
 }
+
+#[test]
+fn a_leverage_that_open_positions_need_is_named_with_the_way_out() {
+    let mut world = World::new(&["BTCUSDT"], Routing::Routed);
+    world.rule("POST /fapi/v1/leverage", error(-2028), 1);
+    world.input(Input::Start);
+    world.advance(Duration::from_secs(1));
+    let said = world.log.last().unwrap();
+    assert!(
+        said.contains("leverage of BTCUSDT: it is 20 and cannot become 5 while a position or orders need it: want 20, or close them"),
+        "{said}"
+    );
+}

@@ -84,6 +84,7 @@ fn config(symbols: &[&'static str], routing: Routing) -> SessionConfig {
         recv_window: Duration::from_secs(5),
         leverage: Some(5),
         candles: 0,
+        rates: Vec::new(),
         funded_to: Vec::new(),
     }
 }
@@ -420,6 +421,7 @@ fn show(event: &Event) -> String {
         }
         Event::ResyncFailed => "resync failed".into(),
         Event::Funding(payment) => format!("funding {}", payment.amount),
+        Event::Rate(rate) => format!("rate {} {} {}", rate.asset, rate.rate, rate.quote),
         Event::Instrument(instrument) => format!("instrument tick {}", instrument.tick.units()),
         Event::Lease(_)
         | Event::Committed { .. }

@@ -53,3 +53,52 @@ fn candles_of_the_past_are_told_when_market_data_begins_and_only_closed_ones() {
     let told: Vec<_> = world.log.iter().filter(|line| line.contains("candle")).cloned().collect();
     assert_eq!(told, ["0 candle 200", "0 candle 300"]);
 }
+
+/// An execution whose fee was paid in BNB.
+fn paid_in_bnb(trade: u64) -> String {
+    super::streams::order_update(&id(4).text(), "TRADE", "PARTIALLY_FILLED", trade).replace(r#""N":"USDT""#, r#""N":"BNB""#)
+}
+
+#[test]
+fn what_a_fee_in_another_asset_is_worth_is_asked_for_and_told_to_every_symbol() {
+    let mut world = World::running(&["BTCUSDT", "ETHUSDT"]);
+    world.rule("premiumIndex", error(-1001), 1);
+    world.rule(
+        "premiumIndex",
+        ok(r#"{"symbol":"BNBUSDT","markPrice":"601.0","indexPrice":"600.5","lastFundingRate":"","nextFundingTime":0,"time":1}"#),
+        99,
+    );
+    world.frame(0, &paid_in_bnb(9));
+    world.advance_alive(SIDE_RETRY * 2);
+    assert_eq!(world.sent("premiumIndex?symbol=BNBUSDT"), 2, "asked again after an error");
+    let told: Vec<_> = world.log.iter().filter(|line| line.contains("rate")).cloned().collect();
+    assert_eq!(told, ["0 rate BNB 600.50000000 USDT", "1 rate BNB 600.50000000 USDT"]);
+    // Many fees in a minute are one question.
+    for trade in 10..20 {
+        world.frame(0, &paid_in_bnb(trade));
+    }
+    world.advance_alive(limits::RATE_MAX_AGE * 3);
+    assert_eq!(world.sent("premiumIndex?symbol=BNBUSDT"), 3);
+    // And none without a fee.
+    world.advance_alive(Duration::from_secs(3_600));
+    assert_eq!(world.sent("premiumIndex?symbol=BNBUSDT"), 3);
+}
+
+#[test]
+fn an_asset_that_nobody_quotes_is_asked_for_seldom() {
+    let mut world = World::running(&["BTCUSDT"]);
+    world.rule("premiumIndex", error(-1121), 99);
+    world.frame(0, &paid_in_bnb(9));
+    world.advance_alive(limits::RATE_RETRY * 2 + Duration::from_secs(30));
+    assert_eq!(world.sent("premiumIndex?symbol=BNBUSDT"), 3);
+}
+
+#[test]
+fn what_an_earlier_run_left_to_convert_is_asked_for_at_once() {
+    let mut world = World::new(&["BTCUSDT"], Routing::Routed);
+    world.session.config.rates = vec![(Symbol::new("BTCUSDT").unwrap(), plimsoll_market::Asset::new("BNB").unwrap())];
+    world.rule("premiumIndex", error(-1121), 99);
+    world.input(Input::Start);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.sent("premiumIndex?symbol=BNBUSDT"), 1);
+}

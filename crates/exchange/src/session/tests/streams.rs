@@ -234,7 +234,7 @@ fn a_key_that_cannot_be_extended_is_given_up_after_some_attempts() {
     assert_eq!(world.sent("POST /fapi/v1/listenKey"), 1);
 }
 
-fn order_update(client: &str, execution: &str, status: &str, trade: u64) -> String {
+pub(super) fn order_update(client: &str, execution: &str, status: &str, trade: u64) -> String {
     let last = if trade > 0 { r#""l":"0.100","L":"100.00","n":"0.01","N":"USDT","# } else { r#""l":"0","L":"0","# };
     format!(
         r#"{{"e":"ORDER_TRADE_UPDATE","E":5,"T":5,"o":{{"s":"BTCUSDT","c":"{client}","S":"BUY","o":"LIMIT","f":"GTX","q":"0.500","p":"100.00",

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::common::{Place, all_fills, check_prefix, everywhere, key, open, records};
-use plimsoll_market::{AccountRecord, Alert, AlertCode, Asset, Name, Price, Severity, StateRecord, Time};
+use plimsoll_market::{AccountRecord, Alert, AlertCode, Asset, LogLevel, Name, Price, Severity, StateRecord, Symbol, Time};
 use plimsoll_storage::tool::{self, CopiedTable, Replace, ToolError};
-use plimsoll_storage::{EquityPoint, ErrorClass, HistoryEvent, StoreConfig, StoreError, StoredScales, SystemRow};
+use plimsoll_storage::{EquityPoint, ErrorClass, HistoryEvent, LogLine, StoreConfig, StoreError, StoredScales, SystemRow};
 
 const STOP: Duration = Duration::from_secs(10);
 /// More than are copied at a time.
@@ -66,6 +66,10 @@ pub async fn fill(place: &Place) {
     store.flush().await.unwrap();
     // Days are summed up, and the first events go: the counter of their numbers is above what is there.
     store.retain(Time::from_millis(1_700_000_000_000 + 30 * 86_400_000)).await.unwrap();
+    let time = Time::from_millis(1_700_000_000_000);
+    let (account, symbol) = (Some(account), Some(Symbol::new("币安人生USDT").unwrap()));
+    store.logs().write(LogLine { time, level: LogLevel::Warn, target: "test", text: "a line".into(), account, symbol });
+    store.flush().await.unwrap();
     store.stop(STOP).await.unwrap();
     place.meddle("DELETE FROM events WHERE id >= 18").await;
 }
@@ -285,11 +289,13 @@ async fn what_is_no_backup_is_refused_and_nothing_is_changed() {
     assert!(error.to_string().contains("db copy --from sqlite:FILE"), "{error}");
 }
 
-/// Takes the last two steps back, as if an older program had made the database.
+/// Takes all but the first two steps back, as if an older program had made the database.
 async fn age(place: &Place) {
     place
         .meddle(
-            "DELETE FROM seaql_migrations WHERE version IN ('m0003_baseline', 'm0004_risk', 'm0007_instruments'); \
+            "DELETE FROM seaql_migrations WHERE version NOT IN ('m0001_books', 'm0002_system'); DROP TABLE logs; \
+             ALTER TABLE totals DROP COLUMN other_fees; ALTER TABLE totals DROP COLUMN waiting_fees; \
+             ALTER TABLE totals DROP COLUMN waiting_asset; ALTER TABLE totals DROP COLUMN waiting_fills; \
              DROP TABLE account_state; DROP TABLE instruments; \
              ALTER TABLE state DROP COLUMN baseline; ALTER TABLE state DROP COLUMN lock_rule; ALTER TABLE state DROP COLUMN lock_until_ns; \
              ALTER TABLE state DROP COLUMN idle; ALTER TABLE state DROP COLUMN closing; ALTER TABLE totals DROP COLUMN funded_ns",

@@ -138,6 +138,14 @@ fn verbs_work_beside_a_bot_and_a_bot_works_after_them() {
     });
     assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
     run(&["db", "check"], 0, "nothing is wrong");
+    // A contract whose digits changed would change what every stored number means.
+    sql(&database, "UPDATE instruments SET price_scale = price_scale - 1");
+    let mut bot = Running::start(&["run", "--config", &file], &[]);
+    until(Duration::from_secs(30), "the refusal", || {
+        get(&api, "/api/status").is_some_and(|s| s["hints"].to_string().contains("would change its meaning"))
+    });
+    assert_eq!(symbol().unwrap()["orders"], json!([]), "a refused symbol opens nothing");
+    assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
     sql(&database, "UPDATE totals SET fills = fills + 5");
     run(&["db", "check"], 1, "plimsoll rebuild --write");
 }

@@ -163,11 +163,21 @@ pub(crate) async fn account(db: &Db, name: &Name, record: &AccountRecord) -> Res
 
 /// Stores what a symbol's numbers mean unless it is known, and tells what is stored then; durable.
 pub(crate) async fn scales(db: &Db, key: &Key, scales: &StoredScales) -> Result<StoredScales, StoreError> {
+    let id = (key.account.to_string(), key.symbol.to_string());
+    // Every start asks for every symbol: what is known costs no sync.
+    let known = limited(db, async {
+        let from = db.read("storage.scales").await?;
+        let on: &DatabaseTransaction = &from;
+        instruments::Entity::find_by_id(id.clone()).one(on).await.map_err(|error| db.error(error))
+    });
+    if let Some(row) = known.await? {
+        return read_instrument(&row);
+    }
     let row = durable(db, "storage.scales", async |to| {
         use instruments::Column as C;
         let known = OnConflict::columns([C::Account, C::Symbol]).do_nothing().to_owned();
         instruments::Entity::insert(instrument_row(key, scales)).on_conflict(known).exec_without_returning(to).await?;
-        instruments::Entity::find_by_id((key.account.to_string(), key.symbol.to_string())).one(to).await
+        instruments::Entity::find_by_id(id).one(to).await
     })
     .await?;
     row.as_ref().map_or(Ok(*scales), read_instrument)

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::common::{Place, all_fills, check_prefix, everywhere, key, open, records};
-use plimsoll_market::{AccountRecord, Alert, AlertCode, Asset, Name, Price, Severity, StateRecord, Time};
+use plimsoll_market::{AccountRecord, Alert, AlertCode, Asset, LogLevel, Name, Price, Severity, StateRecord, Symbol, Time};
 use plimsoll_storage::tool::{self, CopiedTable, Replace, ToolError};
-use plimsoll_storage::{EquityPoint, ErrorClass, HistoryEvent, StoreConfig, StoreError, StoredScales, SystemRow};
+use plimsoll_storage::{EquityPoint, ErrorClass, HistoryEvent, LogLine, StoreConfig, StoreError, StoredScales, SystemRow};
 
 const STOP: Duration = Duration::from_secs(10);
 /// More than are copied at a time.
@@ -66,6 +66,10 @@ pub async fn fill(place: &Place) {
     store.flush().await.unwrap();
     // Days are summed up, and the first events go: the counter of their numbers is above what is there.
     store.retain(Time::from_millis(1_700_000_000_000 + 30 * 86_400_000)).await.unwrap();
+    let time = Time::from_millis(1_700_000_000_000);
+    let (account, symbol) = (Some(account), Some(Symbol::new("币安人生USDT").unwrap()));
+    store.logs().write(LogLine { time, level: LogLevel::Warn, target: "test", text: "a line".into(), account, symbol });
+    store.flush().await.unwrap();
     store.stop(STOP).await.unwrap();
     place.meddle("DELETE FROM events WHERE id >= 18").await;
 }
@@ -375,6 +379,78 @@ async fn newer_schema_is_refused_by_every_tool() {
         ] {
             assert!(matches!(&error, ToolError::Store(StoreError::SchemaNewer { .. })), "{error}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn database_that_a_foreign_process_locks_can_be_read_and_says_why_it_cannot_be_changed() {
+    use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+    let place = Place::file();
+    fill(&place).await;
+    age(&place).await;
+    let other = sea_orm::Database::connect(place.config().url).await.unwrap();
+    let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+    let writing = other.begin_with_options(options).await.unwrap();
+    writing.execute_unprepared("DELETE FROM events").await.unwrap();
+    let config = config(&place);
+    let backup = tool::backup(&config).await.unwrap();
+    assert!(backup.contents.tables.iter().any(|table| table.table == "events" && table.rows == 17), "what is not committed is not there");
+    let error = tool::migrate(&config).await.unwrap_err();
+    assert!(matches!(&error, ToolError::Store(StoreError::Busy { .. })), "{error}");
+    assert!(error.to_string().contains("is busy"), "{error}");
+    writing.rollback().await.unwrap();
+    other.close().await.unwrap();
+    tool::migrate(&config).await.unwrap();
+    check_goes_on(config).await;
+}
+
+#[tokio::test]
+async fn export_reads_every_row_once_in_its_order_and_range() {
+    everywhere("export", async |place| {
+        fill(place).await;
+        let export = tool::Export::open(&config(place)).await.unwrap();
+        assert_eq!(export.scales(&key("BTCUSDT")).map(|scales| (scales.price_scale, scales.qty_scale)), Some((2, 3)));
+        assert_eq!(export.scales(&key("SOLUSDT")), None);
+        // The fill with number n is of millisecond n; the first of the other symbol share theirs.
+        let at = |n: u64| Time::from_millis(1_700_000_000_000 + n);
+        for (from, to, expected) in [(0, u64::MAX >> 32, FILLS + 3), (2, 5, 5), (FILLS, FILLS + 1, 1), (FILLS + 1, FILLS + 9, 0)] {
+            let (mut last, mut read) = (None, Vec::new());
+            loop {
+                let batch = export.fills(at(from), at(to), last.as_ref()).await.unwrap();
+                let Some(end) = batch.last() else { break };
+                last = Some(*end);
+                read.extend(batch);
+            }
+            assert_eq!(read.len() as u64, expected, "{from} to {to}");
+            assert!(read.is_sorted_by_key(|line| line.booked.fill.time));
+            let (mut last, mut orders) = (None, 0);
+            loop {
+                let batch = export.orders(at(from), at(to), last.as_ref()).await.unwrap();
+                let Some(end) = batch.last() else { break };
+                last = Some(*end);
+                orders += batch.len() as u64;
+            }
+            assert_eq!(orders, expected, "orders of {from} to {to}");
+        }
+        let (mut last, mut read) = (None, Vec::new());
+        loop {
+            let batch = export.fills_by_symbol(at(u64::MAX >> 32), last.as_ref()).await.unwrap();
+            let Some(end) = batch.last() else { break };
+            last = Some(*end);
+            read.extend(batch.iter().map(|line| (line.key.symbol, line.booked.fill.trade_id.0)));
+        }
+        assert_eq!(read.len() as u64, FILLS + 3);
+        assert!(read.is_sorted(), "by symbol and trade id");
+        read.dedup();
+        assert_eq!(read.len() as u64, FILLS + 3, "none twice");
+        let equity = export.equity(at(0), at(u64::MAX >> 32), None).await.unwrap();
+        assert_eq!((equity.len(), equity.last().map(|sample| sample.point.wallet)), (20, Some(i128::MAX - 19)));
+        assert!(export.equity(at(0), at(u64::MAX >> 32), equity.last()).await.unwrap().is_empty());
+        export.close().await;
+        age(place).await;
+        let error = tool::Export::open(&config(place)).await.map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("run `plimsoll db migrate` first"), "{error}");
     })
     .await;
 }

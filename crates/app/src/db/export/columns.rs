@@ -23,6 +23,8 @@ pub enum Kind {
     Time,
     /// `INT(64, false)`.
     Number,
+    /// `INT(64, true)`.
+    Signed,
     /// `BOOLEAN`.
     Flag,
 }
@@ -41,6 +43,7 @@ pub enum Cell {
     Decimal(i128, u8),
     Time(Time),
     Number(u64),
+    Signed(i64),
     Flag(bool),
 }
 
@@ -72,7 +75,7 @@ pub const FILLS: &[Column] = &[
     column("realized", Kind::Money, "profit against the average entry of the position, before fees"),
     column("slot_realized", Kind::Money, "profit of the slot's round trip that it closed, before fees"),
     column("strategy", Kind::Number, "the strategy; empty for orders that are not ours"),
-    column("level", Kind::Text, "the grid's level, counted from where it began; empty for orders that are not ours"),
+    column("level", Kind::Signed, "the grid's level, counted from where it began; empty for orders that are not ours"),
 ];
 
 pub const ORDERS: &[Column] = &[
@@ -95,7 +98,7 @@ pub const TRADES: &[Column] = &[
     column("account", Kind::Text, "the configured account"),
     column("symbol", Kind::Text, "the contract"),
     column("strategy", Kind::Number, "the strategy of the slot"),
-    column("level", Kind::Text, "the grid's level of the slot"),
+    column("level", Kind::Signed, "the grid's level of the slot"),
     column("qty", Kind::Price, "quantity sold that these buys had bought"),
     column("buy_value", Kind::Price, "what it cost"),
     column("sell_value", Kind::Price, "what it brought"),

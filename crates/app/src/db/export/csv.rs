@@ -40,6 +40,7 @@ impl Lines for Csv {
                 Cell::Decimal(units, scale) => write!(self.line, "{}", decimal(*units, *scale, column.kind))?,
                 Cell::Time(time) => self.line.push_str(&rfc3339(*time)),
                 Cell::Number(number) => write!(self.line, "{number}")?,
+                Cell::Signed(number) => write!(self.line, "{number}")?,
                 Cell::Flag(flag) => self.line.push_str(if *flag { "true" } else { "false" }),
             }
         }
@@ -52,7 +53,7 @@ impl Lines for Csv {
     }
 }
 
-/// Prices without the zeros that their scale alone adds would lose nothing, but then columns would not line up: all digits stay.
+/// All digits of the scale stay, zeros too, so that columns line up.
 fn decimal(units: i128, scale: u8, kind: Kind) -> String {
     match kind {
         Kind::Money => format_units(units, super::columns::MONEY_DIGITS).to_string(),
@@ -62,7 +63,7 @@ fn decimal(units: i128, scale: u8, kind: Kind) -> String {
 
 /// Adds a text, in quotes where it needs them. Spreadsheets take what begins so for a formula, which could do anything.
 fn put_text(line: &mut String, text: &str) {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<i64>().is_err();
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let quotes = formula || text.contains([',', '"', '\r', '\n']);
     if quotes {
         line.push('"');
@@ -112,7 +113,7 @@ mod tests {
             ("+cmd|' /C calc'!A0", "\"'+cmd|' /C calc'!A0\""),
             ("@SUM(1)", "\"'@SUM(1)\""),
             ("-x", "\"'-x\""),
-            ("-5", "-5"),
+            ("-5", "\"'-5\""),
             ("\tx", "\"'\tx\""),
             ("Ω", "Ω"),
         ];

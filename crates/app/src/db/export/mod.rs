@@ -13,7 +13,7 @@ use crate::threads::edge;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use columns::{Cell, Column, MONEY_DIGITS};
-use plimsoll_market::{Asset, Leg, Symbol, Time};
+use plimsoll_market::{Asset, Symbol, Time};
 use plimsoll_storage::tool::{EquitySample, Export, FillLine, OrderLine};
 use plimsoll_storage::{Key, StoredScales};
 use std::fs::File;
@@ -297,7 +297,7 @@ fn fill(line: &FillLine, scales: &StoredScales) -> [Cell; columns::FILLS.len()] 
         Cell::Decimal(booked.realized, MONEY_DIGITS),
         Cell::Decimal(booked.slot_realized, MONEY_DIGITS),
         booked.leg.map_or(Cell::Nothing, |leg| Cell::Number(leg.strategy().into())),
-        booked.leg.map(Leg::index).map(|level| level.to_string()).into(),
+        booked.leg.map_or(Cell::Nothing, |leg| Cell::Signed(leg.index().into())),
     ]
 }
 
@@ -334,7 +334,7 @@ fn trade(trip: &Trip, scales: &StoredScales) -> [Cell; columns::TRADES.len()] {
         Cell::Text(trip.key.account.to_string()),
         Cell::Text(trip.key.symbol.to_string()),
         Cell::Number(trip.leg.strategy().into()),
-        Cell::Text(trip.leg.index().to_string()),
+        Cell::Signed(trip.leg.index().into()),
         Cell::Decimal(trip.qty.units().into(), scales.qty_scale),
         value(trip.buy_value),
         value(trip.sell_value),

@@ -35,6 +35,7 @@ impl Parquet {
                 Kind::Money => format!("fixed_len_byte_array(16) {name} (DECIMAL(38,{MONEY_DIGITS}))"),
                 Kind::Time => format!("int64 {name} (TIMESTAMP(NANOS,true))"),
                 Kind::Number => format!("int64 {name} (INTEGER(64,false))"),
+                Kind::Signed => format!("int64 {name} (INTEGER(64,true))"),
                 Kind::Flag => format!("boolean {name}"),
             };
             text.push_str(&format!("  optional {kind};\n"));
@@ -66,6 +67,10 @@ impl Parquet {
                 }),
                 Kind::Number => put::<Int64Type>(&mut group, cells, |cell| match cell {
                     Cell::Number(number) => Some(Ok(number.cast_signed())),
+                    _ => None,
+                }),
+                Kind::Signed => put::<Int64Type>(&mut group, cells, |cell| match cell {
+                    Cell::Signed(number) => Some(Ok(number)),
                     _ => None,
                 }),
                 Kind::Flag => put::<BoolType>(&mut group, cells, |cell| match cell {

@@ -210,6 +210,9 @@ pub const RECENT_FILLS_MAX: u64 = 256;
 /// A grid's slot ring has a few hundred places.
 pub const SLOTS_MAX: u64 = 10_000;
 
+/// Ids whose rows one query of the retention counts: a fraction of a second even from a cold disk.
+pub const COUNT_IDS: i64 = 250_000;
+
 /// Rows one step of the retention deletes from a table: a transaction of some ten milliseconds.
 pub const RETENTION_ROWS: u64 = 1_000;
 

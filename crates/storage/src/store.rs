@@ -474,7 +474,7 @@ impl Store {
             (Table::LogErrors, keep.log_errors),
         ];
         for (table, keep) in tables {
-            let mut excess = self.inner.reader.count(table).await?.saturating_sub(keep.rows);
+            let mut excess = self.inner.reader.excess(table, keep.rows).await?;
             loop {
                 if !step() {
                     done.more = true;

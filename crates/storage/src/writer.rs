@@ -327,7 +327,15 @@ impl Writer {
                 },
                 () = self.batch.due() => drop(self.write_batch().await),
                 item = self.records.recv(), if more_records && !self.batch.is_full() => match item {
-                    Some(item) => self.take(item),
+                    Some(item) => {
+                        self.take(item);
+                        // What waits already comes with it, without a look at everything else for each.
+                        while !self.batch.is_full()
+                            && let Ok(item) = self.records.try_recv()
+                        {
+                            self.take(item);
+                        }
+                    }
                     None => more_records = false,
                 },
                 () = self.history_batch.due() => self.write_history().await,

@@ -167,6 +167,35 @@ pub const DATABASE_BYTES_MAX: u64 = 8 << 30;
 /// Smallest such size that may be configured: room for the schema and a few thousand rows.
 pub const DATABASE_BYTES_MIN: u64 = 1 << 20;
 
+/// Percent of the greatest size of the file from which history gives way before its age.
+pub const GIVE_WAY_PERCENT: u64 = 90;
+
+/// Percent of the greatest size of the file below which no more history has to go.
+pub const GIVE_WAY_TO_PERCENT: u64 = 80;
+const _: () = assert!(GIVE_WAY_TO_PERCENT < GIVE_WAY_PERCENT && GIVE_WAY_PERCENT < 100);
+
+/// History that gives way is kept for one in so many of its days and rows.
+pub const SHED_SHARE: u32 = 4;
+
+/// Pages that one step gives back to the file system: 1 MiB, some ten milliseconds in which nothing else is written.
+pub const VACUUM_PAGES: u64 = 256;
+
+/// Steps that one run gives pages back in at most: 8 GiB, the greatest size of a file unless configured.
+pub const VACUUM_STEPS: u64 = 8_192;
+const _: () = assert!(VACUUM_STEPS * VACUUM_PAGES * 4_096 >= DATABASE_BYTES_MAX);
+
+/// Free pages that stay for the next rows whatever the size of the file: 1 MiB.
+pub const FREE_PAGES_KEPT: u64 = 256;
+
+/// One in so many of all pages may stay free as well: it would be asked for again within days.
+pub const FREE_SHARE_KEPT: u64 = 16;
+
+/// Processes that are named because they read the file.
+pub const FOREIGN_READERS_MAX: usize = 8;
+
+/// Bytes of the system's list of locks that are looked at: some 15,000 locks.
+pub const LOCKS_BYTES_MAX: u64 = 1 << 20;
+
 /// Rows a query returns unless asked otherwise.
 pub const ROWS: u32 = 100;
 

@@ -18,6 +18,7 @@ use crate::limits::{COMMIT_TIMEOUT, FULL_TENTHS, LOG_COMPLAINTS_EVERY, RETRY_FIR
 use crate::lock::InstanceLock;
 use crate::rollup::{self, RolledUp};
 use crate::store::{StoredScales, Table, beside};
+use crate::vacuum::{self, Give, Pages};
 use crate::{History, HistoryEvent, Key, LogLine, SystemRow};
 
 /// A state to be committed, and who waits for it.
@@ -43,6 +44,12 @@ pub(crate) enum Command {
     Retain { table: Table, cut: Cut, reply: ReplySender<Result<u64, StoreError>> },
     /// Adds one step of samples to their days, and deletes one step of old ones.
     RollUp { today: Time, cut: Cut, reply: ReplySender<Result<RolledUp, StoreError>> },
+    /// Reads the pages of the file.
+    Pages { reply: ReplySender<Result<Pages, StoreError>> },
+    /// Gives one step of free pages back; tells the pages before and after.
+    Vacuum { give: Give, reply: ReplySender<Result<(Pages, Pages), StoreError>> },
+    /// Moves the write-ahead log into the file and cuts it; tells whether somebody who reads was in the way.
+    Checkpoint { reply: ReplySender<Result<bool, StoreError>> },
     /// Commits everything, closes the database and ends.
     Stop { reply: ReplySender<Result<(), StoreError>> },
 }
@@ -52,6 +59,8 @@ pub(crate) enum Command {
 pub struct Health {
     /// Whether the queue for records is so full that nothing may be opened: what [`plimsoll_market::Event::RecordsFull`] says.
     pub records_full: bool,
+    /// Whether the disk is so short of room that nothing may be opened, as whoever watches it says: [`crate::Store::disk_short`].
+    pub disk_short: bool,
     /// Why the last commit failed, with its causes, cut at [`Health::TEXT_MAX`] bytes; `None` when it did not.
     pub failing: Option<String>,
     /// Commits of records that failed in a row.
@@ -135,6 +144,12 @@ impl Room {
         let now = if full { waiting * 10 > capacity * ROOM_TENTHS } else { waiting * 10 >= capacity * FULL_TENTHS };
         if now != full {
             self.health.modify(|health| health.records_full = now);
+        }
+    }
+
+    pub(crate) fn disk_short(&self, short: bool) {
+        if self.health.with(|health| health.disk_short) != short {
+            self.health.modify(|health| health.disk_short = short);
         }
     }
 
@@ -405,6 +420,9 @@ impl Writer {
             Command::Flush { reply } => drop(reply.send(self.flush().await)),
             Command::Retain { table, cut, reply } => drop(reply.send(commit::retain(&self.db, table, cut).await)),
             Command::RollUp { today, cut, reply } => drop(reply.send(rollup::step(&self.db, today, cut).await)),
+            Command::Pages { reply } => drop(reply.send(vacuum::pages(&self.db).await)),
+            Command::Vacuum { give, reply } => drop(reply.send(vacuum::step(&self.db, give).await)),
+            Command::Checkpoint { reply } => drop(reply.send(vacuum::checkpoint(&self.db).await)),
             Command::Stop { reply } => drop(reply.send(Err(StoreError::Stopped))),
         }
     }
@@ -544,8 +562,9 @@ async fn cut_log(db: &Db, log: &std::path::Path, bytes_max: u64) -> Result<(), S
     if size <= bytes_max {
         return Ok(());
     }
-    tracing::debug!(size_bytes = size, "cutting the write-ahead log");
-    commit::limited(db, db.run("storage.checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)")).await
+    let held = vacuum::checkpoint(db).await?;
+    tracing::debug!(size_bytes = size, held, "cut the write-ahead log");
+    Ok(())
 }
 
 /// How long to wait after so many failures in a row: doubling, and off by up to a quarter, so that several instances do not

@@ -18,6 +18,7 @@ mod crash;
 mod faults;
 mod logs;
 mod prefix;
+mod retention;
 mod suite;
 mod system;
 mod tool;

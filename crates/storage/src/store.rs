@@ -234,7 +234,7 @@ impl Store {
         let (logs, logs_in) = lossy(logs);
         let (health, _first) = watch(health, Health::default());
         let room = Arc::new(Room::new(health));
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::new());
         let spec = |size| BatchSpec { size, flush_interval: config.flush_interval() };
         let writer = Writer {
             db,

@@ -91,10 +91,17 @@ pub struct Counts {
     pub logs: u64,
     /// Lines of the log lost, because the queue was full or the database refused them.
     pub logs_dropped: u64,
+    /// How long the last commit of records took.
+    pub commit_time: Duration,
+    /// How long the oldest record waits that is with the writer; zero when none does. Those in the queue are younger.
+    pub oldest: Duration,
 }
 
-#[derive(Default)]
 pub(crate) struct Counters {
+    opened: Instant,
+    commit_ns: AtomicU64,
+    /// When the oldest record came to the writer, in nanoseconds since it was opened; zero when it has none.
+    oldest_ns: AtomicU64,
     records: AtomicU64,
     batches: AtomicU64,
     failures: AtomicU64,
@@ -106,6 +113,27 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    pub(crate) fn new() -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            opened: Instant::now(),
+            commit_ns: zero(),
+            oldest_ns: zero(),
+            records: zero(),
+            batches: zero(),
+            failures: zero(),
+            states: zero(),
+            history: zero(),
+            history_dropped: zero(),
+            logs: zero(),
+            logs_dropped: zero(),
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+
     pub(crate) fn read(&self) -> Counts {
         Counts {
             records: self.records.load(Relaxed),
@@ -116,6 +144,11 @@ impl Counters {
             history_dropped: self.history_dropped.load(Relaxed),
             logs: self.logs.load(Relaxed),
             logs_dropped: self.logs_dropped.load(Relaxed),
+            commit_time: Duration::from_nanos(self.commit_ns.load(Relaxed)),
+            oldest: match self.oldest_ns.load(Relaxed) {
+                0 => Duration::ZERO,
+                since => Duration::from_nanos(self.now_ns().saturating_sub(since)),
+            },
         }
     }
 }
@@ -375,6 +408,9 @@ impl Writer {
     }
 
     fn take(&mut self, item: Item) {
+        if self.batch.is_empty() {
+            self.counters.oldest_ns.store(self.counters.now_ns(), Relaxed);
+        }
         assert!(self.batch.push(item).is_ok(), "a record was taken without room for it");
     }
 
@@ -489,9 +525,13 @@ impl Writer {
     async fn write_batch(&mut self) -> Result<(), StoreError> {
         let batch = self.batch.front();
         let size = batch.len() as u64;
-        match commit::records(&self.db, batch).await {
+        let begun = Instant::now();
+        let done = commit::records(&self.db, batch).await;
+        self.counters.commit_ns.store(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        match done {
             Ok(()) => {
                 self.batch.written();
+                self.counters.oldest_ns.store(0, Relaxed);
                 self.counters.records.fetch_add(size, Relaxed);
                 self.counters.batches.fetch_add(1, Relaxed);
                 self.room.recovered();

@@ -261,12 +261,14 @@ impl Reader {
                 .order_by_asc(C::TimeNs)
                 .order_by_asc(C::Id)
                 .limit(CHUNK_ROWS);
+            // Only what is needed: each column costs as much as the row.
+            let query = query.select_only().columns([C::TimeNs, C::Id, C::Wallet, C::Unrealized]).into_tuple::<(i64, i64, String, String)>();
             let rows = self.with("storage.read_equity", async |from| query.all(from).await).await?;
-            for row in &rows {
-                thinner.push(read_equity(row)?);
+            for (time_ns, _, wallet, unrealized) in &rows {
+                thinner.push(read_equity(*account, *time_ns, wallet, unrealized)?);
             }
             match rows.last() {
-                Some(last) if rows.len() as u64 == CHUNK_ROWS => after = (last.time_ns, last.id),
+                Some((time_ns, id, ..)) if rows.len() as u64 == CHUNK_ROWS => after = (*time_ns, *id),
                 _ => return Ok(thinner.finish()),
             }
         }

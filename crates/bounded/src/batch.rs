@@ -104,6 +104,8 @@ impl<T> Batch<T> {
     /// Safe.
     pub async fn due(&self) {
         match self.due_at() {
+            // A timer rounds up to the next millisecond, which a full batch need not wait for.
+            Some(at) if at <= Instant::now() => {}
             Some(at) => tokio::time::sleep_until(at).await,
             None => std::future::pending().await,
         }

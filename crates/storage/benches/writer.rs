@@ -1,5 +1,5 @@
 //! Fills through the whole writer (queue, batch, totals with each batch, one transaction) against the same rows through bare
-//! `insert_many`, side by side; and the writer beside a reader that holds a snapshot and asks for the largest page again and again.
+//! `insert_many`, side by side; and the writer beside a reader that holds a snapshot and asks for the largest page every second.
 //!
 //! Prints rows a second and the median of the rounds' ratios, with the limits: at least 0.7 of bare inserts at 100 and at 1,000 rows a
 //! transaction, at least 0.9 beside the reader. On SQLite, and on PostgreSQL too when `PLIMSOLL_TEST_POSTGRES` holds the url of a
@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 #[path = "../examples/support/books.rs"]
 #[expect(clippy::expect_used, reason = "made up of constants")]
 mod books;
+
+/// The bot's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const ROUNDS: usize = 5;
 
@@ -109,7 +113,7 @@ async fn database(kind: &str, url: impl AsyncFn(&str) -> String) {
     }
 }
 
-/// The same beside somebody who holds a snapshot all the while, and asks for the largest page five times a second.
+/// The same beside somebody who holds a snapshot all the while, and asks for the largest page every second.
 async fn beside_a_reader(kind: &str, url: &str, writer: &mut Writer, written: u64, rows: u64) {
     let foreign = connect(url).await;
     let mut ratios = Vec::new();
@@ -123,7 +127,7 @@ async fn beside_a_reader(kind: &str, url: &str, writer: &mut Writer, written: u6
         let asking = async {
             loop {
                 assert_eq!(reader.fills(&key, None, RowLimit::new(10_000).unwrap()).await.unwrap().rows.len(), 10_000);
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         };
         let beside = tokio::select! {

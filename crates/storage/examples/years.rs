@@ -22,6 +22,10 @@ use plimsoll_storage::{
 #[expect(clippy::expect_used, reason = "made up of constants")]
 mod books;
 
+/// The bot's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const FILLS_A_DAY: u64 = 2_000;
 const DAY: Duration = Duration::from_secs(86_400);
 /// Between two fills.

@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::config::{StoreConfig, Target};
 use crate::error::{Holder, StoreError};
 use crate::limits::{
-    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, COMMIT_TIMEOUT, READERS, STATEMENTS_KEPT, WAL_BYTES_KEPT,
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, COMMIT_TIMEOUT, READERS, ROWS_AHEAD, STATEMENTS_KEPT, WAL_BYTES_KEPT,
 };
 use crate::pool::{Held, Pool};
 
@@ -252,7 +252,7 @@ fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConne
             .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
             .pragma("max_page_count", pages.to_string())
             .pragma_of_new(path),
-        Role::Reader => options.pragma("query_only", "1"),
+        Role::Reader => options.pragma("query_only", "1").row_buffer_size(ROWS_AHEAD),
         Role::Tool => options,
         Role::Frozen => options.read_only(true).immutable(true),
         Role::Filler => options

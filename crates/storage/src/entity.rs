@@ -378,3 +378,70 @@ pub(crate) mod system_metrics_daily {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// A row whose columns are read by their places, as they stand in the query of a whole entity: to find each by its name costs more
+/// than to read it.
+macro_rules! by_place {
+    ($row:ident, $table:ident, [$($column:ident),* $(,)?]) => {
+        pub(crate) struct $row(pub(crate) $table::Model);
+
+        impl sea_orm::FromQueryResult for $row {
+            fn from_query_result(found: &sea_orm::QueryResult, _prefix: &str) -> Result<Self, sea_orm::DbErr> {
+                let mut places = 0..;
+                let mut place = || places.next().unwrap_or(usize::MAX);
+                // In the order of the fields, which is that of the columns.
+                Ok(Self($table::Model { $($column: found.try_get_by_index(place())?),* }))
+            }
+        }
+    };
+}
+
+by_place!(
+    FillRow,
+    fills,
+    [
+        id,
+        account,
+        symbol,
+        trade_id,
+        order_id,
+        client_id,
+        side,
+        price,
+        qty,
+        fee,
+        fee_asset,
+        reported,
+        reported_asset,
+        strategy,
+        level,
+        realized,
+        slot_realized,
+        maker,
+        time_ns
+    ]
+);
+by_place!(
+    SampleRow,
+    system_metrics,
+    [
+        time_ns,
+        cpu_milli,
+        rss,
+        anonymous,
+        allocated,
+        active,
+        resident,
+        mapped,
+        retained,
+        cgroup_used,
+        cgroup_limit,
+        ledger_used,
+        tasks,
+        threads,
+        open_files,
+        purges,
+        rung,
+        rolled
+    ]
+);

@@ -204,6 +204,9 @@ pub const ROWS: u32 = 100;
 /// 10,000 × [`ROW_BYTES`] × [`READERS`] = 20 MB while two such queries run.
 pub const ROWS_MAX: u32 = 10_000;
 
+/// Rows that SQLite's thread reads ahead of who takes them: with few, the two threads wake each other for every handful.
+pub const ROWS_AHEAD: usize = 1_000;
+
 /// Bytes one row takes at worst while it is read: the driver's copy and ours.
 pub const ROW_BYTES: usize = 1_024;
 

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use crate::commit;
 use crate::db::{Db, number};
 use crate::entity::{
-    account_state, equity, events, fills, funding, logs, orders, slots, state, system_metrics, system_metrics_daily, totals,
+    FillRow, SampleRow, account_state, equity, events, fills, funding, logs, orders, slots, state, system_metrics, system_metrics_daily,
+    totals,
 };
 use crate::error::StoreError;
 use crate::limits::{
@@ -180,8 +181,9 @@ impl Reader {
             query = query.filter(C::TradeId.lt(before.0 as i64));
         }
         let query = query.order_by_desc(C::TradeId).limit(u64::from(limit.0));
+        let query = query.into_model::<FillRow>();
         let rows = self.with("storage.read_fills", async |from| query.all(from).await).await?;
-        page(rows, limit, |row| read_fill(&row), |booked| booked.fill.trade_id)
+        page(rows, limit, |row| read_fill(&row.0), |booked| booked.fill.trade_id)
     }
 
     /// Reads funding payments of a symbol, the newest first, those before an instant.
@@ -262,7 +264,8 @@ impl Reader {
                 .order_by_asc(C::Id)
                 .limit(CHUNK_ROWS);
             // Only what is needed: each column costs as much as the row.
-            let query = query.select_only().columns([C::TimeNs, C::Id, C::Wallet, C::Unrealized]).into_tuple::<(i64, i64, String, String)>();
+            let query =
+                query.select_only().columns([C::TimeNs, C::Id, C::Wallet, C::Unrealized]).into_tuple::<(i64, i64, String, String)>();
             let rows = self.with("storage.read_equity", async |from| query.all(from).await).await?;
             for (time_ns, _, wallet, unrealized) in &rows {
                 thinner.push(read_equity(*account, *time_ns, wallet, unrealized)?);
@@ -355,12 +358,13 @@ impl Reader {
         loop {
             let query = system_metrics::Entity::find().filter(C::TimeNs.gte(next)).filter(C::TimeNs.lt(nanos(to)));
             let query = query.order_by_asc(C::TimeNs).limit(CHUNK_ROWS);
+            let query = query.into_model::<SampleRow>();
             let rows = self.with("storage.read_system", async |from| query.all(from).await).await?;
-            for row in &rows {
+            for SampleRow(row) in &rows {
                 thinner.push(read_system(row)?);
             }
             match rows.last() {
-                Some(last) if rows.len() as u64 == CHUNK_ROWS => next = last.time_ns.saturating_add(1),
+                Some(SampleRow(last)) if rows.len() as u64 == CHUNK_ROWS => next = last.time_ns.saturating_add(1),
                 _ => return Ok(thinner.finish()),
             }
         }

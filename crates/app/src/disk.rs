@@ -214,7 +214,7 @@ impl DiskWatch {
         };
         let least = if more { "at least " } else { "" };
         let (used, limit) = (Megabytes(disk.used()), Megabytes(decision.limit_bytes));
-        let text = format_args!("{what}: {least}{used} of {limit} of {} are taken: {disk}", decision.limit.as_str());
+        let text = format_args!("{what}: {least}{used} are taken of {limit} ({}): {disk}", decision.limit.as_str());
         self.alerts.raise_of(decision.level.as_str(), Alert::new(severity, AlertCode::Disk, now, &text));
     }
 

@@ -113,7 +113,7 @@ fn a_budget_is_told_kept_by_shedding_and_stops_opening_until_there_is_room() {
 
     bot.fill(256 * MIB, 83);
     bot.until("the first level", || bot.level() == 1.0);
-    bot.until("its alert", || bot.told(&["the disk runs short:", "of 256 MB of storage.disk_budget", "other 2"]));
+    bot.until("its alert", || bot.told(&["the disk runs short:", "are taken of 256 MB (storage.disk_budget)", "other 2"]));
     assert!(backup(0).exists() && !bot.is_closed());
 
     bot.fill(256 * MIB, 93);

@@ -113,7 +113,7 @@ impl DiskLimit {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Budget => "storage.disk_budget",
-            Self::FileSystem => "the file system",
+            Self::FileSystem => "what the file system has for us",
         }
     }
 }

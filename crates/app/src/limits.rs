@@ -74,7 +74,7 @@ pub const ORDERS_ROOM: usize = WORKING_MAX;
 
 /// Names of the data folder that are looked at to find out what it takes; the journal's alone may be [`JOURNAL_FILES_MAX`].
 ///
-/// A million a minute would keep a processor busy; so many take 50 ms.
+/// A million a minute would keep a processor busy; so many take a fraction of a second.
 pub const DISK_NAMES_MAX: usize = 50_000;
 const _: () = assert!(DISK_NAMES_MAX > 2 * JOURNAL_FILES_MAX);
 

@@ -58,14 +58,19 @@ impl Bot {
         self.symbol()["closed"] == "records_full"
     }
 
-    fn metric(&self, series: &str) -> f64 {
-        let (_, text) = http("GET", &self.api, "/metrics", &[]).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
-        line.unwrap_or(-1.0)
+    /// A metric that is a whole number; `None` while there is none.
+    fn metric(&self, series: &str) -> Option<u64> {
+        let (_, text) = http("GET", &self.api, "/metrics", &[]).ok()?;
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse::<f64>().ok())?;
+        Some(value as u64)
     }
 
-    fn level(&self) -> f64 {
+    fn level(&self) -> Option<u64> {
         self.metric("plimsoll_disk_level ")
+    }
+
+    fn bytes(&self, kind: &str) -> u64 {
+        self.metric(&format!("plimsoll_disk_bytes{{kind=\"{kind}\"}} ")).unwrap_or(0)
     }
 
     /// Whether an alert with these words was stored.
@@ -81,9 +86,9 @@ impl Bot {
     fn fill(&self, budget: u64, percent: u64) {
         let path = self.data.join("ballast");
         let kinds = ["database", "wal", "backups", "logs", "journal", "profiles", "reports", "other"];
-        let used: f64 = kinds.iter().map(|kind| self.metric(&format!("plimsoll_disk_bytes{{kind=\"{kind}\"}} "))).sum();
+        let used: u64 = kinds.iter().map(|kind| self.bytes(kind)).sum();
         let there = std::fs::metadata(&path).map_or(0, |file| file.len());
-        let wanted = (budget * percent / 100).saturating_sub(used as u64 - there);
+        let wanted = (budget * percent / 100).saturating_sub(used.saturating_sub(there));
         std::fs::write(&path, vec![7; wanted as usize]).unwrap();
     }
 
@@ -99,8 +104,8 @@ fn a_budget_is_told_kept_by_shedding_and_stops_opening_until_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let bot = Bot::start(folder.path(), &data, "256MB", "exchange: local\nlocal: { speed: 5 }");
-    bot.until("a first look", || bot.level() == 0.0 && bot.metric("plimsoll_disk_bytes{kind=\"database\"} ") > 0.0);
-    assert_eq!(bot.metric("plimsoll_disk_budget_bytes "), (256 * MIB) as f64);
+    bot.until("a first look", || bot.level() == Some(0) && bot.bytes("database") > 0);
+    assert_eq!(bot.metric("plimsoll_disk_budget_bytes "), Some(256 * MIB));
     let backup = |second: u32| data.join(format!("backups/plimsoll-20260101T0000{second:02}.000Z.db"));
     std::fs::create_dir_all(data.join("backups")).unwrap();
     std::fs::create_dir_all(data.join("profiles")).unwrap();
@@ -109,15 +114,15 @@ fn a_budget_is_told_kept_by_shedding_and_stops_opening_until_there_is_room() {
         std::fs::write(data.join(format!("profiles/leak-160000000000{second}.heap.pb.gz")), "profile").unwrap();
     }
     std::fs::write(data.join("profiles/mine.pb.gz"), "somebody's own").unwrap();
-    bot.until("a second look", || bot.metric("plimsoll_disk_bytes{kind=\"backups\"} ") >= 3e6);
+    bot.until("a second look", || bot.bytes("backups") >= 3 * MIB);
 
     bot.fill(256 * MIB, 83);
-    bot.until("the first level", || bot.level() == 1.0);
+    bot.until("the first level", || bot.level() == Some(1));
     bot.until("its alert", || bot.told(&["the disk runs short:", "are taken of 256 MB (storage.disk_budget)", "other 2"]));
     assert!(backup(0).exists() && !bot.is_closed());
 
     bot.fill(256 * MIB, 93);
-    bot.until("the second level", || bot.level() == 2.0);
+    bot.until("the second level", || bot.level() == Some(2));
     bot.until("room that was made", || bot.told(&["room was made on the disk", "4 files are gone"]));
     assert_eq!([0, 1, 2].map(|second| backup(second).exists()), [false, false, true]);
     let mut profiles: Vec<_> = std::fs::read_dir(data.join("profiles")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -126,14 +131,14 @@ fn a_budget_is_told_kept_by_shedding_and_stops_opening_until_there_is_room() {
     assert!(!bot.is_closed());
 
     bot.fill(256 * MIB, 99);
-    bot.until("the third level", || bot.level() == 3.0);
+    bot.until("the third level", || bot.level() == Some(3));
     bot.until("closed symbols", || bot.is_closed());
     bot.until("its alert", || bot.told(&["the disk is nearly full, nothing is opened any more"]));
-    bot.until("the metric that says so", || bot.metric("plimsoll_symbol_opening{account=\"main\",symbol=\"BTCUSDT\"} ") == 0.0);
+    bot.until("the metric that says so", || bot.metric("plimsoll_symbol_opening{account=\"main\",symbol=\"BTCUSDT\"} ") == Some(0));
 
     std::fs::remove_file(data.join("ballast")).unwrap();
     bot.until("open symbols", || bot.symbol()["closed"].is_null());
-    bot.until("the ground", || bot.level() == 0.0);
+    bot.until("the ground", || bot.level() == Some(0));
     bot.until("its alert", || bot.told(&["the disk has room again"]));
     let before = bot.fills();
     bot.until("further fills", || bot.fills() > before);
@@ -170,18 +175,18 @@ fn a_file_system_that_is_full_stops_opening_and_nothing_is_lost() {
     let at = exchange.first_line.trim_start_matches("http://");
     let address = format!("exchange: binance\nbinance: {{ rest_url: \"http://{at}\", websocket_url: \"ws://{at}\" }}");
     let bot = Bot::start(folder.path(), &small.0, "128MB", &address);
-    bot.until("a first look", || bot.level() == 0.0);
+    bot.until("a first look", || bot.level() == Some(0));
     let mut ballast = std::fs::File::create(small.0.join("ballast")).unwrap();
     // Until nothing fits any more: not even what must be kept.
     while ballast.write_all(&[7; 65_536]).is_ok() {}
-    bot.until("the last level", || bot.level() == 3.0);
+    bot.until("the last level", || bot.level() == Some(3));
     bot.until("closed symbols", || bot.is_closed());
-    bot.until("a failing storage", || bot.metric("plimsoll_storage_failures_total ") > 0.0);
+    bot.until("a failing storage", || bot.metric("plimsoll_storage_failures_total ") > Some(0));
     std::fs::remove_file(small.0.join("ballast")).unwrap();
     drop(ballast);
     bot.until("open symbols", || bot.symbol()["closed"].is_null());
     let before = bot.fills();
     bot.until("further fills", || bot.fills() > before);
-    bot.until("storage that works", || bot.metric("plimsoll_storage_failing ") == 0.0);
+    bot.until("storage that works", || bot.metric("plimsoll_storage_failing ") == Some(0));
     bot.stop();
 }

@@ -5,9 +5,9 @@
 mod shared;
 
 use shared::{KEY, Running, SECRET, free_port, get, http, until};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
@@ -142,6 +142,54 @@ fn a_budget_is_told_kept_by_shedding_and_stops_opening_until_there_is_room() {
     bot.until("its alert", || bot.told(&["the disk has room again"]));
     let before = bot.fills();
     bot.until("further fills", || bot.fills() > before);
+    bot.stop();
+}
+
+/// Not a test by itself: reads a database for as long as somebody holds the other end of its input.
+#[test]
+fn a_reader_in_a_process_of_its_own() {
+    use sea_orm::{ConnectionTrait, Database, DbBackend, Statement, TransactionTrait};
+    let Ok(path) = std::env::var("PLIMSOLL_TEST_READS") else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let back = Database::connect(format!("sqlite:{path}")).await.unwrap();
+        let reading = back.begin().await.unwrap();
+        reading.query_one_raw(Statement::from_string(DbBackend::Sqlite, "SELECT COUNT(*) FROM fills")).await.unwrap();
+        println!("reading");
+        std::io::stdout().flush().unwrap();
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        drop(reading);
+    });
+}
+
+#[test]
+fn a_reader_that_keeps_the_log_from_being_cut_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let bot = Bot::start(folder.path(), &data, "64MB", "exchange: local\nlocal: { speed: 5 }");
+    let mut reader = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_reader_in_a_process_of_its_own", "--nocapture"])
+        .env("PLIMSOLL_TEST_READS", data.join("plimsoll.db"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.ends_with("reading")), "it did not begin");
+    let before = bot.fills();
+    bot.until("further fills", || bot.fills() > before);
+    bot.until("a first look", || bot.level() == Some(0) && bot.bytes("database") > 0);
+    bot.fill(64 * MIB, 93);
+    let named = format!("process {}", reader.id());
+    let words = if cfg!(target_os = "linux") { ["the write-ahead log cannot be cut", named.as_str()] } else { ["cannot be cut", "who"] };
+    bot.until("its name", || bot.told(&words));
+    let before = bot.fills();
+    bot.until("further fills while it reads", || bot.fills() > before);
+    reader.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert!(reader.wait().unwrap().success());
+    bot.until("a log that was cut", || bot.bytes("wal") < MIB);
+    std::fs::remove_file(data.join("ballast")).unwrap();
+    bot.until("the ground", || bot.level() == Some(0));
     bot.stop();
 }
 

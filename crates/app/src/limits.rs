@@ -32,7 +32,7 @@ pub const TRADING_TASKS: usize = 8;
 pub const EDGE_TASKS: usize = 64;
 
 /// Of these, what lives from start to stop beside workers, channels, connections and the local exchange.
-pub const EDGE_TASKS_FIXED: usize = 13;
+pub const EDGE_TASKS_FIXED: usize = 14;
 
 /// Tasks of the local exchange: its engine, its servers, and two connections each of which has a task.
 pub const TESTNET_TASKS: usize = 16;
@@ -71,3 +71,12 @@ pub const FUTURE_BYTES: usize = 8 * 1024;
 
 /// Places for orders that the gateway must have before a market event is taken: all that it could cause.
 pub const ORDERS_ROOM: usize = WORKING_MAX;
+
+/// Names of the data folder that are looked at to find out what it takes; the journal's alone may be [`JOURNAL_FILES_MAX`].
+///
+/// A million a minute would keep a processor busy; so many take a fraction of a second.
+pub const DISK_NAMES_MAX: usize = 50_000;
+const _: () = assert!(DISK_NAMES_MAX > 2 * JOURNAL_FILES_MAX);
+
+/// How deep the folders of the data folder are looked into; ours are two deep. One open folder each.
+pub const DISK_DEPTH_MAX: usize = 8;

@@ -1,11 +1,13 @@
 //! The `plimsoll` trading bot: reads the configuration, builds everything, runs it, and stops it in order.
 
 mod alerts;
+mod chores;
 mod cli;
 mod config;
 mod ctl;
 mod db;
 mod decode;
+mod disk;
 #[cfg(feature = "leak")]
 mod dripping;
 mod journal;

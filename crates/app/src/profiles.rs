@@ -123,12 +123,33 @@ fn write(folder: &Path, now: Time) -> anyhow::Result<PathBuf> {
 }
 
 fn make_room(folder: &Path) -> std::io::Result<()> {
+    let files = ours(folder)?;
+    let too_many = (files.len() + 1).saturating_sub(FILES_MAX);
+    files.iter().take(too_many).try_for_each(std::fs::remove_file)
+}
+
+/// Removes all profiles but the newest `kept`, because the disk is short; tells how many.
+///
+/// # Errors
+/// When the folder cannot be read or a file not be removed.
+pub fn thin(folder: &Path, kept: usize) -> std::io::Result<usize> {
+    let files = match ours(folder) {
+        Ok(files) => files,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let gone = files.len().saturating_sub(kept);
+    files.iter().take(gone).try_for_each(std::fs::remove_file)?;
+    Ok(gone)
+}
+
+/// Our files of the folder, the oldest first.
+fn ours(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let is_ours = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| is_ours(p)).collect();
     // Their names begin with the time in milliseconds, of the same length for centuries.
     files.sort();
-    let too_many = (files.len() + 1).saturating_sub(FILES_MAX);
-    files.iter().take(too_many).try_for_each(std::fs::remove_file)
+    Ok(files)
 }
 
 /// How long allocations are sampled for a heap profile that somebody asks for.

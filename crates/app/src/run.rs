@@ -3,6 +3,7 @@
 use crate::alerts::Alerts;
 use crate::cli::{EXIT_MEMORY, EXIT_UNCLEAN};
 use crate::config::{Config, Exchange};
+use crate::disk::{DiskWatch, Places, disk_config};
 use crate::journal::{Journal, Journals};
 use crate::limits::WORKERS;
 use crate::local::Local;
@@ -28,7 +29,7 @@ use plimsoll_engine::{Account, Engine, EngineConfig};
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::{Clock, Gateway, GatewayHandle};
 use plimsoll_market::{Event, Instrument, StopMode, Time};
-use plimsoll_monitor::{Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
+use plimsoll_monitor::{DiskLadder, Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::GateConfig;
@@ -68,9 +69,13 @@ pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
     retention.system_daily.days = watchdog.daily_days;
     retention.logs.days = config.log.keep_days;
     retention.log_errors.days = config.log.keep_error_days;
+    let kept = &config.storage;
+    (retention.equity, retention.events, retention.orders) = (kept.equity, kept.events, kept.orders);
+    (retention.fills, retention.funding) = (kept.fills, kept.funding);
     crate::log::hide_login(&url);
     let raw = plimsoll_storage::RawStoreConfig {
         retention,
+        size_max_bytes: kept.size_max,
         batch_size: config.batch_size,
         flush_interval_ms: u64::try_from(config.flush_interval.as_millis()).unwrap_or(u64::MAX),
         ..plimsoll_storage::RawStoreConfig::new(url)
@@ -216,6 +221,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let exporter = Exporter::new(exporter);
     let trading_tasks = Tasks::new(trading_tasks);
     // 2. Storage, and this start's number on disk before any id is made with it.
+    let store_files = store_config.clone();
     let store = Store::open(store_config, store, &edge_tasks).await?;
     // Only now files: another instance on the same data has been refused.
     crate::log::start(&config, log_files, &store)?;
@@ -401,7 +407,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     };
     let keeper = Keeper { store: store.clone(), account: config.account, symbols: keys };
     edge_tasks.spawn(TaskSpec { name: "keeper", group: "app" }, |task| Box::pin(keeper.run(keeper_lane, task)))?;
-    watch_records(&store, &traded, &edge_tasks)?;
+    crate::chores::watch_records(&store, &traded, &edge_tasks)?;
     journals.start(&config, &exporter, clock, &edge_tasks)?;
     let balances = report.balances.iter().filter(|b| traded.iter().any(|t| t.instrument.quote == b.asset));
     for balance in balances {
@@ -428,13 +434,28 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         alerts: alerts.clone(),
         shrink: Arc::clone(&shrink),
         cool_down: config.watchdog.cool_down,
-        data_dir: config.data_dir.clone(),
         clock,
         spoken: arrayvec::ArrayVec::new(),
     };
     let failed = crate::watch::failed("watch/storage", exporter.clone(), alerts.clone(), clock);
     let spec = TaskSpec { name: "watch/storage", group: "app" };
     crate::watch::start(&edge_tasks, spec, failed, move |task| Box::pin(crate::watch::watch_storage(storage.clone(), task)))?;
+    let disk = DiskWatch {
+        store: store.clone(),
+        places: Places { data_dir: config.data_dir.clone(), database: store_files.path().map(std::path::Path::to_owned) },
+        config: store_files,
+        ladder: DiskLadder::new(disk_config(&config)),
+        every: config.storage.disk_every,
+        cool_down: config.watchdog.cool_down,
+        complained: None,
+        workers: workers.clone(),
+        exporter: exporter.clone(),
+        alerts: alerts.clone(),
+        clock,
+    };
+    let failed = crate::watch::failed("watch/disk", exporter.clone(), alerts.clone(), clock);
+    let spec = TaskSpec { name: "watch/disk", group: "app" };
+    crate::watch::start(&edge_tasks, spec, failed, move |task| Box::pin(crate::disk::watch_disk(disk.clone(), task)))?;
     let failed = crate::watch::failed("watch", exporter.clone(), alerts.clone(), clock);
     let mut parts = WatchParts {
         sampler: Sampler::new(
@@ -506,7 +527,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     web.iter().for_each(|web| parts.include(web));
     let (parts, spec) = (Arc::new(Mutex::new(parts)), TaskSpec { name: "watch", group: "watch" });
     crate::watch::start(&edge_tasks, spec, failed, move |task| Box::pin(crate::watch::watch(Arc::clone(&parts), task)))?;
-    housekeeping(&config, &store, &now, clock, &edge_tasks)?;
+    crate::chores::housekeeping(&config, &store, &now, clock, &edge_tasks)?;
     // 7. Only now the loops: nothing stands against the start any more.
     let symbols = trading.within(|| spawn_loops(loops, account, account_lane, &trading_tasks))?;
     let dashboard = web.as_ref().map(WebHandle::url);
@@ -553,65 +574,6 @@ fn spawn_loops(loops: Loops, account: AccountLoop, lane: Receiver<Feedback>, tas
     }
     tasks.spawn(TaskSpec { name: "account", group: "account" }, |task| Box::pin(account.run(lane, task)))?;
     Ok(handles)
-}
-
-/// Tells every symbol when records have no room, and when they have again.
-fn watch_records(store: &Store, traded: &[Traded], tasks: &Tasks) -> anyhow::Result<()> {
-    let mut health = store.health();
-    let inlets: Vec<Inlet> = traded.iter().map(|t| t.inlet.clone()).collect();
-    tasks.spawn(TaskSpec { name: "records", group: "app" }, |task| {
-        Box::pin(async move {
-            let mut told = false;
-            while let Some(Ok(())) = task.stop.or(health.changed()).await {
-                task.pulse.beat();
-                let (full, failing) = health.with(|h| (h.records_full, h.failing.clone()));
-                if let Some(failing) = failing {
-                    tracing::error!(error = %failing, "storage fails; records wait");
-                }
-                if full == told {
-                    continue;
-                }
-                told = full;
-                for inlet in &inlets {
-                    while inlet.control(Control::Event(Event::RecordsFull(full))) == Err(Refusal::Full) {
-                        if task.stop.or(tokio::time::sleep(DRAIN_POLL)).await.is_none() {
-                            return;
-                        }
-                    }
-                }
-            }
-        })
-    })?;
-    Ok(())
-}
-
-/// The hourly and daily chores: empty slots, old rows.
-fn housekeeping(config: &Config, store: &Store, now: &Arc<Now>, clock: Clock, tasks: &Tasks) -> anyhow::Result<()> {
-    let (every, shown) = (config.slot_cleanup, Arc::clone(now));
-    tasks.spawn(TaskSpec { name: "cleanup", group: "app" }, move |task| {
-        Box::pin(async move {
-            while task.stop.or(tokio::time::sleep(every)).await.is_some() {
-                task.pulse.beat();
-                for traded in &shown.symbols {
-                    if traded.inlet.control(Control::Event(Event::Command(plimsoll_market::Command::CleanupSlots))).is_err() {
-                        tracing::warn!(symbol = %traded.instrument.symbol, "cleanup of slots found no room; next time");
-                    }
-                }
-            }
-        })
-    })?;
-    let store = store.clone();
-    tasks.spawn(TaskSpec { name: "retention", group: "app" }, move |task| {
-        Box::pin(async move {
-            while task.stop.or(tokio::time::sleep(Duration::from_secs(3_600))).await.is_some() {
-                task.pulse.beat();
-                if let Err(error) = store.retain(clock.now()).await {
-                    tracing::warn!(%error, "old rows could not be deleted; next time");
-                }
-            }
-        })
-    })?;
-    Ok(())
 }
 
 async fn serve(

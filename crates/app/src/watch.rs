@@ -16,7 +16,6 @@ use plimsoll_monitor::{
 };
 use plimsoll_storage::Store;
 use plimsoll_web::{FillTape, SymbolNow, Viewers, WebHandle};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -196,8 +195,6 @@ pub struct StorageWatch {
     pub shrink: Arc<AtomicBool>,
     /// Silence after a complaint.
     pub cool_down: Duration,
-    /// The folder of the database: its disk is watched.
-    pub data_dir: PathBuf,
     /// The clock.
     pub clock: Clock,
     /// What was complained of, and when: the database, and each connection.
@@ -268,9 +265,6 @@ impl StorageWatch {
         for held in pool.leaks() {
             let text = format_args!("{} has held a connection to the database for {} s", held.holder, held.held.as_secs());
             self.complain(Rule::ConnectionHeld, held.holder, Severity::Warning, &text);
-        }
-        if minute && let Some(free) = crate::metrics::disk_free(&self.data_dir) {
-            self.exporter.disk_free(free);
         }
     }
 

@@ -96,6 +96,13 @@ fn verbs_work_beside_a_bot_and_a_bot_works_after_them() {
 
     let database = folder.path().join("plimsoll.db");
     let fills = number(&database, "SELECT COUNT(*) FROM fills");
+    // A file as older versions made it.
+    sql(&database, "PRAGMA auto_vacuum = NONE; VACUUM");
+    run(&["db", "check"], 0, "run `plimsoll db migrate`");
+    run(&["db", "migrate", "--dry-run"], 1, "never becomes smaller");
+    run(&["db", "migrate"], 0, "what was there before is");
+    run(&["db", "migrate"], 0, "nothing is to be done");
+    assert_eq!((number(&database, "PRAGMA auto_vacuum"), number(&database, "SELECT COUNT(*) FROM fills")), (2, fills));
     for what in ["fills", "orders", "trades", "equity"] {
         let (csv, parquet) = (path(&format!("{what}.csv")), path(&format!("{what}.parquet")));
         check(&["export", what, "--out", &csv, "--config", &file], 0, "rows");

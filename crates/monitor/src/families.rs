@@ -190,7 +190,11 @@ families! {
     POOL_WAITED = Gauge "plimsoll_pool_wait_seconds_max" [] "the longest that anybody waited for a connection since the start";
     POOL_HELD = Gauge "plimsoll_pool_held_too_long" [] "connections to the database held for longer than any query may take";
     POOL_HEALTHY = Gauge "plimsoll_pool_healthy" [] "1 while the last health check of the database worked";
-    DISK_FREE = Gauge "plimsoll_disk_free_bytes" [] "free space where the database lies";
+    DISK_FREE = Gauge "plimsoll_disk_free_bytes" [] "free space of the file system of the data folder";
+    DISK_BYTES = Gauge "plimsoll_disk_bytes" ["kind"] "what our files take: database, wal, backups, logs, journal, profiles, reports, other";
+    DISK_BUDGET = Gauge "plimsoll_disk_budget_bytes" [] "what all our files together may take";
+    DISK_USED = Gauge "plimsoll_disk_used_ratio" [] "how much of the nearer limit, budget or file system, our files take, 0 to 1";
+    DISK_LEVEL = Gauge "plimsoll_disk_level" [] "0 calm, 1 warned, 2 history shed, 3 opening stopped";
 
     DROPPED = Counter "plimsoll_metrics_dropped_total" [] "latencies and series left out because of limits";
 }

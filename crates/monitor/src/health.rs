@@ -5,6 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge};
 use plimsoll_market::Severity;
 
+use crate::disk::{DiskDecision, DiskKind, DiskUse};
 use crate::exporter::Exporter;
 use crate::families as f;
 use crate::limits::CHANNELS_MAX;
@@ -124,9 +125,18 @@ impl Exporter {
         self.series().gauge(&f::FEED_AGE, &[account, feed]).set(age.as_secs_f64());
     }
 
-    /// Shows the free space where the database lies.
-    pub fn disk_free(&self, bytes: u64) {
-        self.series().gauge(&f::DISK_FREE, &[]).set(bytes as f64);
+    /// Shows what our files take on the disk, and how far up the ladder that is.
+    pub fn disk(&self, disk: &DiskUse, decision: &DiskDecision, budget_bytes: u64) {
+        let series = self.series();
+        for kind in DiskKind::ALL {
+            series.gauge(&f::DISK_BYTES, &[kind.as_str()]).set(disk.of(kind) as f64);
+        }
+        if let Some(free) = disk.free {
+            series.gauge(&f::DISK_FREE, &[]).set(free as f64);
+        }
+        series.gauge(&f::DISK_BUDGET, &[]).set(budget_bytes as f64);
+        series.gauge(&f::DISK_USED, &[]).set(decision.percent.min(1_000) as f64 / 100.0);
+        series.gauge(&f::DISK_LEVEL, &[]).set(f64::from(decision.level.number()));
     }
 }
 

@@ -29,6 +29,7 @@
 
 mod allocator;
 mod cgroup;
+mod disk;
 mod exporter;
 mod families;
 mod health;
@@ -47,6 +48,7 @@ mod watchdog;
 
 pub use allocator::AllocatorSample;
 pub use cgroup::{Cgroup, CgroupSample};
+pub use disk::{DiskConfig, DiskDecision, DiskKind, DiskLadder, DiskLevel, DiskLimit, DiskUse, Megabytes};
 pub use exporter::{AlreadyInstalled, Exporter, ExporterGrants, Latency, SeriesFull};
 pub use families::{FAMILIES, Family, Kind};
 pub use health::{AlertMetrics, ChannelSample, PoolSample, SessionSample};

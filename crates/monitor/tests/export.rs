@@ -11,8 +11,8 @@ use plimsoll_monitor::limits::{
     ACCOUNT_SERIES, ACCOUNTS_MAX, LATENCIES_PENDING_MAX, LATENCY_BYTES, SERIES_BYTES, SERIES_MAX, SYMBOL_SERIES, SYMBOLS_MAX,
 };
 use plimsoll_monitor::{
-    AlreadyInstalled, Exporter, ExporterGrants, FAMILIES, Kind, LogSample, ManagerFigures, Rung, Sampler, SeriesFull, StorageFigures,
-    SystemMetrics,
+    AlreadyInstalled, DiskConfig, DiskKind, DiskLadder, DiskUse, Exporter, ExporterGrants, FAMILIES, Kind, LogSample, ManagerFigures, Rung,
+    Sampler, SeriesFull, StorageFigures, SystemMetrics,
 };
 
 fn exporter() -> Exporter {
@@ -89,7 +89,7 @@ fn families_are_named_by_the_rules_and_described() {
         assert_eq!(family.name.ends_with("_total"), family.kind == Kind::Counter, "{}", family.name);
         for label in family.labels {
             // Configured, compiled in, or (the owner) one for each kind of container.
-            let bounded = "version group line policy owner account symbol feed limit culprit rule severity channel state sink";
+            let bounded = "version group line policy owner account symbol feed limit culprit rule severity channel state sink kind";
             assert!(bounded.split(' ').any(|word| word == *label), "{label} may not be bounded");
         }
     }
@@ -115,7 +115,15 @@ fn everything_rendered_is_a_documented_family() {
     journal.kept(5);
     let sinks = [(1, 2), (3, 4), (5, 6), (7, 8)];
     exporter.log().observe(&LogSample { sinks, viewers: 9, file_bytes: 10, ..LogSample::default() });
+    let mut disk = DiskUse { free: Some(1 << 40), ..DiskUse::default() };
+    disk.add(DiskKind::Backups, 930);
+    let mut ladder = DiskLadder::new(DiskConfig::new(1_000));
+    let decision = ladder.look(Time::from_millis(1), &disk);
+    exporter.disk(&disk, &decision, 1_000);
     let text = exporter.render();
+    let kind = |kind: &str| value(&text, &format!("plimsoll_disk_bytes{{kind=\"{kind}\"}}"));
+    assert_eq!((kind("backups"), kind("wal"), value(&text, "plimsoll_disk_level")), (930.0, 0.0, 2.0));
+    assert_eq!((value(&text, "plimsoll_disk_used_ratio"), value(&text, "plimsoll_disk_budget_bytes")), (0.93, 1_000.0));
     assert_eq!(value(&text, "plimsoll_journal_bytes_total"), 100.0);
     assert_eq!(value(&text, "plimsoll_log_lines_total{sink=\"files\"}"), 3.0);
     assert_eq!(value(&text, "plimsoll_log_lines_dropped_total{sink=\"live\"}"), 8.0);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnection;
-use sea_orm::sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
-use sea_orm::sqlx::{self, Row as _};
+use sea_orm::sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection as _, Row as _};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -216,6 +216,7 @@ fn options(config: &StoreConfig, role: Role) -> ConnectOptions {
         Target::Sqlite(path) => {
             let (path, pages) = (path.clone(), config.size_max_bytes() / PAGE_BYTES);
             options.map_sqlx_sqlite_opts(move |_| sqlite_options(&path, pages, role));
+            options.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_between_transactions(connection))));
         }
         Target::Postgres(_) => {
             options.map_sqlx_postgres_opts(|options| {
@@ -227,6 +228,23 @@ fn options(config: &StoreConfig, role: Role) -> ConnectOptions {
         }
     }
     options
+}
+
+/// Tells whether a connection can be used again: one whose driver has lost count of its transactions cannot.
+///
+/// When a commit fails because the disk is full, SQLite ends the transaction by itself; the driver's roll-back then finds none and
+/// goes on counting it. What reads afterwards would never end, and keep the write-ahead log from being cut for ever.
+async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !connection.is_in_transaction() {
+        return Ok(true);
+    }
+    // A roll-back that was left to the driver is done before it answers this.
+    connection.ping().await?;
+    let lost = connection.is_in_transaction();
+    if lost {
+        tracing::debug!("a connection that lost count of its transactions is closed");
+    }
+    Ok(!lost)
 }
 
 fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConnectOptions {
@@ -287,4 +305,64 @@ async fn take_lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let ours: bool = row.try_get(0)?;
     tracing::debug!(ours, "asked for the lock of the database");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small file system of its own; unmounted when dropped.
+    struct Small(tempfile::TempDir);
+
+    impl Small {
+        fn mount() -> Option<Self> {
+            let folder = tempfile::tempdir().unwrap();
+            let done = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(folder.path()).output();
+            done.is_ok_and(|done| done.status.success()).then_some(Self(folder))
+        }
+    }
+
+    impl Drop for Small {
+        fn drop(&mut self) {
+            std::process::Command::new("umount").arg("--lazy").arg(self.0.path()).status().ok();
+        }
+    }
+
+    async fn insert(db: &Db) -> Result<(), StoreError> {
+        let at = db.begin("test").await?;
+        at.execute_unprepared("INSERT INTO rows VALUES (printf('%.*c', 100000, 'x'))").await.map_err(|error| db.error(error))?;
+        db.commit(at).await
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_was_full_leaves_no_transaction_behind() {
+        let Some(small) = Small::mount() else {
+            #[allow(clippy::print_stderr, reason = "a test says what it leaves out")]
+            {
+                eprintln!("left out: a full file system (install: run as root, so that a small tmpfs can be mounted)");
+            }
+            return;
+        };
+        let config = StoreConfig::of_url(format!("sqlite:{}", small.0.path().join("bot.db").display())).unwrap();
+        let db = Db::writer(&config, &Arc::default()).await.unwrap();
+        db.run("test", "CREATE TABLE rows (text TEXT)").await.unwrap();
+        let ballast = small.0.path().join("ballast");
+        let mut file = std::fs::File::create(&ballast).unwrap();
+        while std::io::Write::write_all(&mut file, &[7; 4_096]).is_ok() {}
+        for _ in 0..3 {
+            let error = insert(&db).await.unwrap_err();
+            assert!(matches!(error, StoreError::Full { .. }), "{}", error.chain());
+        }
+        drop(file);
+        std::fs::remove_file(&ballast).unwrap();
+        insert(&db).await.unwrap();
+        {
+            let at = db.read("test").await.unwrap();
+            assert_eq!(number(&at, "SELECT COUNT(*) FROM rows").await.unwrap(), 1, "each once, and only what was confirmed");
+        }
+        // With a transaction still open this is refused.
+        assert!(!crate::vacuum::checkpoint(&db).await.unwrap());
+        assert_eq!(std::fs::metadata(small.0.path().join("bot.db-wal")).unwrap().len(), 0);
+        db.run("test", "BEGIN").await.unwrap();
+    }
 }

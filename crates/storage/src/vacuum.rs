@@ -101,6 +101,28 @@ pub(crate) async fn checkpoint(db: &Db) -> Result<bool, StoreError> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_step_gives_back_its_pages_and_the_last_one_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = crate::StoreConfig::of_url(format!("sqlite:{}", folder.path().join("bot.db").display())).unwrap();
+        let db = Db::writer(&config, &std::sync::Arc::default()).await.unwrap();
+        db.run("test", "CREATE TABLE rows (text TEXT)").await.unwrap();
+        db.run("test", "INSERT INTO rows VALUES (printf('%.*c', 2500000, 'x'))").await.unwrap();
+        db.run("test", "DELETE FROM rows").await.unwrap();
+        let mut free = pages(&db).await.unwrap().free;
+        assert!((600..700).contains(&free), "{free}");
+        let mut steps = 0;
+        while free > 0 {
+            let (before, after) = step(&db, Give::All).await.unwrap();
+            assert_eq!((before.free, after.free), (free, free.saturating_sub(256)));
+            assert_eq!(before.all - after.all, before.free - after.free);
+            (free, steps) = (after.free, steps + 1);
+        }
+        assert_eq!(steps, 3);
+        let (before, after) = step(&db, Give::All).await.unwrap();
+        assert_eq!(before, after, "nothing is left to do");
+    }
+
     #[test]
     fn a_share_stays_for_the_next_rows() {
         let pages = |all, free| Pages { all, free, shrinks: true };

@@ -14,6 +14,7 @@ pub use schema::schema;
 use crate::limits::JOURNAL_SYMBOL_MIN;
 use keys::{KEYS, SYMBOL_KEYS};
 use plimsoll_market::{LogLevel, Name, StopMode, Symbol};
+use plimsoll_storage::Keep;
 use reader::{Checked, Values, read};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -131,6 +132,27 @@ pub struct WatchdogSettings {
     pub daily_days: u32,
 }
 
+/// What the database and all our files may take.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageSettings {
+    /// Bytes of the database file.
+    pub size_max: u64,
+    /// Bytes of all our files.
+    pub disk_budget: u64,
+    /// They are measured this often.
+    pub disk_every: Duration,
+    /// Points of the equity curve.
+    pub equity: Keep,
+    /// Events.
+    pub events: Keep,
+    /// Orders that ended.
+    pub orders: Keep,
+    /// Fills.
+    pub fills: Keep,
+    /// Funding payments.
+    pub funding: Keep,
+}
+
 /// Settings of the journal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct JournalConfig {
@@ -196,6 +218,8 @@ pub struct Config {
     pub batch_size: usize,
     /// Flush interval.
     pub flush_interval: Duration,
+    /// Sizes and ages.
+    pub storage: StorageSettings,
     /// Journal.
     pub journal: JournalConfig,
     /// Memory budget.
@@ -444,6 +468,10 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
             what: format!("{} MB is less than twice log.file_size, which is {} MB", log.keep_bytes >> 20, log.file_bytes >> 20),
         });
     }
+    let keep = |what: &str| Keep {
+        days: u32::try_from(int(values, &format!("storage.retention.{what}_days"))).unwrap_or(1),
+        rows: int(values, &format!("storage.retention.{what}_rows")).unsigned_abs(),
+    };
     let per_million = |units: i128| u64::try_from(units / 100).unwrap_or(0);
     Some(Config {
         exchange: if text(values, "exchange") == "binance" { Exchange::Binance } else { Exchange::Local },
@@ -482,6 +510,16 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
         storage_url_env: text(values, "storage.url_env"),
         batch_size: usize::try_from(int(values, "storage.batch_size")).unwrap_or(1),
         flush_interval: duration(values, "storage.flush_interval"),
+        storage: StorageSettings {
+            size_max: int(values, "storage.size_max").unsigned_abs(),
+            disk_budget: int(values, "storage.disk_budget").unsigned_abs(),
+            disk_every: duration(values, "storage.disk_interval"),
+            equity: keep("equity"),
+            events: keep("events"),
+            orders: keep("orders"),
+            fills: keep("fills"),
+            funding: keep("funding"),
+        },
         journal,
         memory_budget: match values.get("memory.budget") {
             Some(Checked::Int(n)) => Some(n.unsigned_abs()),

@@ -14,7 +14,7 @@ use plimsoll_market::{
     Alert, AlertCode, Amount, Asset, FundingPayment, LogLevel, Name, Order, OrderStatus, Record, Severity, Symbol, Time, Totals, TradeId,
 };
 use plimsoll_storage::{
-    DayRange, EquityPoint, EventId, HistoryEvent, Key, LogLine, LogQuery, LogLimit, OrderCursor, Reader, RecordRefused, Recorder, RowLimit,
+    DayRange, EquityPoint, EventId, HistoryEvent, Key, LogLimit, LogLine, LogQuery, OrderCursor, Reader, RecordRefused, Recorder, RowLimit,
     Store, StoreConfig, StoreError, StoreGrants, SystemRow, TimeRange,
 };
 

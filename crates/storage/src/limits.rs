@@ -108,6 +108,33 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const _: () = assert!(BUSY_TIMEOUT.as_secs() < COMMIT_TIMEOUT.as_secs());
 
+/// Time between two attempts to cut a write-ahead log that readers hold.
+pub const CUT_EVERY: Duration = Duration::from_secs(5);
+
+/// How long the writer waits for readers when it cuts the write-ahead log; it tries again after [`CUT_EVERY`].
+///
+/// Everything else waits meanwhile, so that it must be well below [`BUSY_TIMEOUT`]: a foreign reader may stay for hours.
+pub const CUT_PATIENCE: Duration = Duration::from_millis(200);
+const _: () = assert!(CUT_PATIENCE.as_millis() * 10 < CUT_EVERY.as_millis());
+
+/// Time between two complaints that the write-ahead log cannot be cut.
+pub const CUT_COMPLAINTS_EVERY: Duration = Duration::from_secs(60);
+
+/// Instructions of SQLite's machine between two looks at the clock while it reads: some tenths of a millisecond.
+pub const LOOK_AT_CLOCK_OPS: i32 = 10_000;
+
+/// Silence after which a server asks whether the writer's machine is still there.
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+
+/// Time between two such questions.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Questions without an answer after which a server ends the writer's session and frees the lock: half a minute in all.
+pub const KEEPALIVE_COUNT: u32 = 3;
+
+/// Bytes of the system's list of locks that are looked at to name who holds a database: some 10,000 locks.
+pub const LOCKS_BYTES_MAX: u64 = 1 << 20;
+
 /// First pause after a failed commit; it doubles with each further failure, give or take a quarter.
 pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 

@@ -441,6 +441,12 @@ impl Reader {
         done
     }
 
+    /// Reads a number by any statement, within a time.
+    #[cfg(test)]
+    pub(crate) async fn run_for_test(&self, limit: Duration, sql: &str) -> Result<i64, StoreError> {
+        self.within(limit, "test", async |from| number(from, sql).await).await
+    }
+
     /// Runs a statement that makes a connection's cache smaller.
     pub(crate) async fn shrink(&self, sql: &'static str) -> Result<(), StoreError> {
         self.db.run("storage.shrink", sql).await

@@ -58,7 +58,8 @@ pub fn token_path(config: &Config) -> PathBuf {
 /// # Errors
 /// An address that is no database's.
 pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
-    let url = std::env::var(&config.storage_url_env).ok().or_else(|| config.storage_url.clone());
+    // What starts containers sets a variable that is not given to nothing.
+    let url = std::env::var(&config.storage_url_env).ok().filter(|url| !url.is_empty()).or_else(|| config.storage_url.clone());
     let url = url.unwrap_or_else(|| format!("sqlite:{}", config.data_dir.join("plimsoll.db").display()));
     let (mut retention, watchdog) = (plimsoll_storage::RawRetention::default(), &config.watchdog);
     // Twice what the interval makes in these days: a shorter one for a while loses nothing.

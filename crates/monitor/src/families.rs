@@ -160,6 +160,9 @@ families! {
     STORED = Counter "plimsoll_storage_records_total" [] "records committed";
     STORE_BATCHES = Counter "plimsoll_storage_batches_total" [] "batches of records committed";
     STORE_FAILURES = Counter "plimsoll_storage_failures_total" [] "commits of records that failed";
+    STORE_WAITING = Gauge "plimsoll_storage_records_waiting" [] "records that wait to be committed";
+    STORE_OLDEST = Gauge "plimsoll_storage_oldest_seconds" [] "how long the oldest record waits to be committed";
+    STORE_COMMIT = Gauge "plimsoll_storage_commit_seconds" [] "how long the last commit of records took";
     STORE_FAILING = Gauge "plimsoll_storage_failing" [] "1 while commits of records fail";
     STORE_FULL = Gauge "plimsoll_storage_records_full" [] "1 while records have no room and nothing may be opened";
     STORE_DROPPED = Counter "plimsoll_storage_history_dropped_total" [] "equity points and events lost";

@@ -97,6 +97,9 @@ impl Exporter {
             records: series.counter(&f::STORED, &[]),
             batches: series.counter(&f::STORE_BATCHES, &[]),
             failures: series.counter(&f::STORE_FAILURES, &[]),
+            waiting: series.gauge(&f::STORE_WAITING, &[]),
+            oldest: series.gauge(&f::STORE_OLDEST, &[]),
+            commit: series.gauge(&f::STORE_COMMIT, &[]),
             failing: series.gauge(&f::STORE_FAILING, &[]),
             full: series.gauge(&f::STORE_FULL, &[]),
             dropped: series.counter(&f::STORE_DROPPED, &[]),
@@ -356,6 +359,12 @@ pub struct StorageFigures {
     pub batches: u64,
     /// Commits that failed since the start.
     pub failures: u64,
+    /// Records that wait to be committed.
+    pub waiting: u64,
+    /// How long the oldest of them waits.
+    pub oldest: Duration,
+    /// How long the last commit took.
+    pub commit_time: Duration,
     /// Whether they fail now.
     pub failing: bool,
     /// Whether records have no room, so that nothing may be opened.
@@ -371,6 +380,9 @@ pub struct StorageMetrics {
     records: Counter,
     batches: Counter,
     failures: Counter,
+    waiting: Gauge,
+    oldest: Gauge,
+    commit: Gauge,
     failing: Gauge,
     full: Gauge,
     dropped: Counter,
@@ -383,6 +395,9 @@ impl StorageMetrics {
         self.records.absolute(figures.records);
         self.batches.absolute(figures.batches);
         self.failures.absolute(figures.failures);
+        self.waiting.set(figures.waiting as f64);
+        self.oldest.set(figures.oldest.as_secs_f64());
+        self.commit.set(figures.commit_time.as_secs_f64());
         self.failing.set(flag(figures.failing));
         self.full.set(flag(figures.records_full));
         self.dropped.absolute(figures.history_dropped);

@@ -334,16 +334,41 @@ fn ended() -> Condition {
     Condition::all().add(orders::Column::Status.is_not_in(OPEN))
 }
 
-/// Counts the rows of a table that may go.
-pub(crate) async fn count(from: &DatabaseTransaction, table: Table) -> Result<u64, DbErr> {
+/// The first and the last id of a table whose rows are numbered; `None` when it is empty or has no numbers.
+pub(crate) async fn ids(from: &DatabaseTransaction, table: Table) -> Result<Option<(i64, i64)>, DbErr> {
+    async fn ends<E: EntityTrait>(from: &DatabaseTransaction, id: E::Column) -> Result<Option<(i64, i64)>, DbErr> {
+        // Two queries: only alone is each answered by the end of the index.
+        let end = |column| E::find().select_only().column_as(column, "id").into_tuple::<Option<i64>>();
+        let (first, last) = (end(id.min()).one(from).await?, end(id.max()).one(from).await?);
+        Ok(first.flatten().zip(last.flatten()))
+    }
     match table {
-        Table::Equity => equity::Entity::find().count(from).await,
-        Table::Events => events::Entity::find().count(from).await,
-        Table::Orders => orders::Entity::find().filter(ended()).count(from).await,
-        Table::Fills => fills::Entity::find().count(from).await,
+        Table::Equity => ends::<equity::Entity>(from, equity::Column::Id).await,
+        Table::Events => ends::<events::Entity>(from, events::Column::Id).await,
+        Table::Orders => ends::<orders::Entity>(from, orders::Column::Id).await,
+        Table::Fills => ends::<fills::Entity>(from, fills::Column::Id).await,
+        Table::Logs | Table::LogErrors => ends::<logs::Entity>(from, logs::Column::Id).await,
+        Table::Funding | Table::SystemDaily => Ok(None),
+    }
+}
+
+/// Counts the rows of a table that may go, of those with these ids; of a table without numbers all.
+pub(crate) async fn count(from: &DatabaseTransaction, table: Table, first: i64, last: i64) -> Result<u64, DbErr> {
+    async fn between<E: EntityTrait>(from: &DatabaseTransaction, id: E::Column, may: Condition, first: i64, last: i64) -> Result<u64, DbErr>
+    where
+        for<'a> sea_orm::Select<E>: PaginatorTrait<'a, DatabaseTransaction>,
+    {
+        E::find().filter(may).filter(id.between(first, last)).count(from).await
+    }
+    let all = Condition::all;
+    match table {
+        Table::Equity => between::<equity::Entity>(from, equity::Column::Id, all(), first, last).await,
+        Table::Events => between::<events::Entity>(from, events::Column::Id, all(), first, last).await,
+        Table::Orders => between::<orders::Entity>(from, orders::Column::Id, ended(), first, last).await,
+        Table::Fills => between::<fills::Entity>(from, fills::Column::Id, all(), first, last).await,
+        Table::Logs => between::<logs::Entity>(from, logs::Column::Id, log_errors(false), first, last).await,
+        Table::LogErrors => between::<logs::Entity>(from, logs::Column::Id, log_errors(true), first, last).await,
         Table::Funding => funding::Entity::find().count(from).await,
-        Table::Logs => logs::Entity::find().filter(log_errors(false)).count(from).await,
-        Table::LogErrors => logs::Entity::find().filter(log_errors(true)).count(from).await,
         Table::SystemDaily => system_metrics_daily::Entity::find().count(from).await,
     }
 }

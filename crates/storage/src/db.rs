@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnection;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection as _, Row as _};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
@@ -21,7 +21,7 @@ use crate::limits::{
 use crate::pool::{Held, Pool};
 
 /// Bytes of a page of SQLite; set so that the limit of the file is what we say.
-const PAGE_BYTES: u64 = 4_096;
+pub(crate) const PAGE_BYTES: u64 = 4_096;
 
 /// Pages after which SQLite moves its log into the database: 4 MiB.
 const CHECKPOINT_PAGES: &str = "1000";
@@ -142,11 +142,19 @@ impl Db {
     }
 
     /// Runs a statement of SQLite that returns nothing and may not be part of a transaction.
-    pub(crate) async fn run(&self, holder: &'static str, sql: impl Into<String>) -> Result<(), StoreError> {
+    pub(crate) async fn run(&self, holder: &'static str, sql: &'static str) -> Result<(), StoreError> {
         let pool = self.connection.get_sqlite_connection_pool();
         let lift = |error: sqlx::Error| self.error(DbErr::Exec(RuntimeErr::SqlxError(Arc::new(error))));
         let mut held = self.pool.acquire(holder, async { pool.acquire().await.map_err(lift) }).await?;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.into())).execute(&mut **held).await.map(drop).map_err(lift)
+        sqlx::raw_sql(sql).execute(&mut **held).await.map(drop).map_err(lift)
+    }
+
+    /// Runs statements of SQLite that may not be part of a transaction, and returns the rows of all of them.
+    pub(crate) async fn ask(&self, holder: &'static str, sql: &'static str) -> Result<Vec<SqliteRow>, StoreError> {
+        let pool = self.connection.get_sqlite_connection_pool();
+        let lift = |error: sqlx::Error| self.error(DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))));
+        let mut held = self.pool.acquire(holder, async { pool.acquire().await.map_err(lift) }).await?;
+        sqlx::raw_sql(sql).fetch_all(&mut **held).await.map_err(lift)
     }
 
     /// Takes a connection to read with. All that is read through it is of one instant in SQLite.
@@ -272,7 +280,8 @@ fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConne
             .synchronous(SqliteSynchronous::Normal)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
-            .pragma("max_page_count", pages.to_string()),
+            .pragma("max_page_count", pages.to_string())
+            .pragma_of_new(path),
         Role::Reader => options.pragma("query_only", "1"),
         Role::Tool => options,
         Role::Frozen => options.read_only(true).immutable(true),
@@ -281,7 +290,21 @@ fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConne
             .page_size(PAGE_BYTES as u32)
             .journal_mode(SqliteJournalMode::Off)
             .synchronous(SqliteSynchronous::Off)
-            .pragma("max_page_count", pages.to_string()),
+            .pragma("max_page_count", pages.to_string())
+            .pragma_of_new(path),
+    }
+}
+
+/// What a file can be told only before its first table is made.
+trait New {
+    /// Has a new file keep the books that it needs to give pages back; one that is there already is as it was made.
+    fn pragma_of_new(self, path: &std::path::Path) -> Self;
+}
+
+impl New for SqliteConnectOptions {
+    fn pragma_of_new(self, path: &std::path::Path) -> Self {
+        let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+        if is_new { self.auto_vacuum(SqliteAutoVacuum::Incremental) } else { self }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use crate::limits::RETRY_FIRST;
-use crate::lock;
+use crate::readers::{ForeignReader, foreign_writer};
 
 /// What lies beneath an error; shared, because one failed commit may answer several callers.
 pub type Cause = Arc<dyn Error + Send + Sync>;
@@ -98,12 +98,12 @@ pub enum StoreError {
         waited: Duration,
     },
     /// Another program holds SQLite's lock.
-    #[error("the database {database} is locked by {}: close it there; what is to be stored waits", program(*process))]
+    #[error("the database {database} is locked by {}: close it there; what is to be stored waits", program(holder.as_ref()))]
     Locked {
         /// The database.
         database: String,
-        /// The process that holds it, as far as the system tells.
-        process: Option<u32>,
+        /// Who holds it, as far as the system tells.
+        holder: Option<ForeignReader>,
     },
     /// The disk does not do what it should.
     #[error("the disk of the database {database} fails: look into the system's log; if the database is damaged, restore a backup")]
@@ -249,8 +249,8 @@ impl StoreError {
             Kind::Busy => Self::Busy { database, waited: crate::limits::ACQUIRE_TIMEOUT },
             Kind::TooLong => Self::Busy { database, waited: crate::limits::QUERY_TIMEOUT },
             Kind::Locked => {
-                let process = lock::who_holds(Path::new(&database), lock::Part::Write);
-                Self::Locked { database, process }
+                let holder = foreign_writer(Path::new(&database));
+                Self::Locked { database, holder }
             }
             Kind::Disk => Self::Disk { database, source: Arc::new(error) },
             Kind::Full => Self::Full { database },
@@ -304,8 +304,8 @@ fn kind_of(error: &sqlx::Error) -> Kind {
 }
 
 /// Names another program.
-pub(crate) fn program(process: Option<u32>) -> String {
-    process.map_or_else(|| "another program".to_owned(), |id| format!("another program (process {id})"))
+pub(crate) fn program(holder: Option<&ForeignReader>) -> String {
+    holder.map_or_else(|| "another program".to_owned(), ForeignReader::to_string)
 }
 
 /// Who has a database.

@@ -49,12 +49,15 @@ mod logs;
 mod migration;
 mod pool;
 mod read;
+mod readers;
+mod retention;
 mod rollup;
 mod rows;
 mod store;
 mod system;
 mod thin;
 pub mod tool;
+mod vacuum;
 mod writer;
 
 pub use config::{ConfigMistake, ConfigMistakes, Keep, RawRetention, RawStoreConfig, StoreConfig};
@@ -63,7 +66,9 @@ pub use history::{EquityPoint, EventId, EventRow, HistoryEvent};
 pub use logs::{LogCursor, LogLimit, LogLine, LogQuery, LogRow, LogWriter};
 pub use pool::{HeldConnection, PoolFigures};
 pub use read::{CursorError, DayRange, OrderCursor, Page, Reader, RowLimit, Stored, TimeRange};
-pub use store::{Key, Retained, Sizes, Store, StoreGrants, StoredScales, Table};
+pub use readers::ForeignReader;
+pub use retention::Retained;
+pub use store::{Key, Sizes, Store, StoreGrants, StoredScales, Table};
 pub use system::{Spread, SystemDay, SystemRow};
 pub use writer::{Counts, Health, HistoryWriter, RecordRefused, Recorder};
 

@@ -108,14 +108,8 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const _: () = assert!(BUSY_TIMEOUT.as_secs() < COMMIT_TIMEOUT.as_secs());
 
-/// Time between two attempts to cut a write-ahead log that readers hold.
+/// Time between two attempts to cut a write-ahead log that readers hold: each keeps the writer from its work for a moment.
 pub const CUT_EVERY: Duration = Duration::from_secs(5);
-
-/// How long the writer waits for readers when it cuts the write-ahead log; it tries again after [`CUT_EVERY`].
-///
-/// Everything else waits meanwhile, so that it must be well below [`BUSY_TIMEOUT`]: a foreign reader may stay for hours.
-pub const CUT_PATIENCE: Duration = Duration::from_millis(200);
-const _: () = assert!(CUT_PATIENCE.as_millis() * 10 < CUT_EVERY.as_millis());
 
 /// Time between two complaints that the write-ahead log cannot be cut.
 pub const CUT_COMPLAINTS_EVERY: Duration = Duration::from_secs(60);
@@ -131,9 +125,6 @@ pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Questions without an answer after which a server ends the writer's session and frees the lock: half a minute in all.
 pub const KEEPALIVE_COUNT: u32 = 3;
-
-/// Bytes of the system's list of locks that are looked at to name who holds a database: some 10,000 locks.
-pub const LOCKS_BYTES_MAX: u64 = 1 << 20;
 
 /// First pause after a failed commit; it doubles with each further failure, give or take a quarter.
 pub const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -194,6 +185,35 @@ pub const DATABASE_BYTES_MAX: u64 = 8 << 30;
 /// Smallest such size that may be configured: room for the schema and a few thousand rows.
 pub const DATABASE_BYTES_MIN: u64 = 1 << 20;
 
+/// Percent of the greatest size of the file from which history gives way before its age.
+pub const GIVE_WAY_PERCENT: u64 = 90;
+
+/// Percent of the greatest size of the file below which no more history has to go.
+pub const GIVE_WAY_TO_PERCENT: u64 = 80;
+const _: () = assert!(GIVE_WAY_TO_PERCENT < GIVE_WAY_PERCENT && GIVE_WAY_PERCENT < 100);
+
+/// History that gives way is kept for one in so many of its days and rows.
+pub const SHED_SHARE: u32 = 4;
+
+/// Pages that one step gives back to the file system: 1 MiB, some ten milliseconds in which nothing else is written.
+pub const VACUUM_PAGES: u64 = 256;
+
+/// Steps that one run gives pages back in at most: 8 GiB, the greatest size of a file unless configured.
+pub const VACUUM_STEPS: u64 = 8_192;
+const _: () = assert!(VACUUM_STEPS * VACUUM_PAGES * 4_096 >= DATABASE_BYTES_MAX);
+
+/// Free pages that stay for the next rows whatever the size of the file: 1 MiB.
+pub const FREE_PAGES_KEPT: u64 = 256;
+
+/// One in so many of all pages may stay free as well: it would be asked for again within days.
+pub const FREE_SHARE_KEPT: u64 = 16;
+
+/// Processes that are named because they read the file.
+pub const FOREIGN_READERS_MAX: usize = 8;
+
+/// Bytes of the system's list of locks that are looked at: some 15,000 locks.
+pub const LOCKS_BYTES_MAX: u64 = 1 << 20;
+
 /// Rows a query returns unless asked otherwise.
 pub const ROWS: u32 = 100;
 
@@ -236,6 +256,9 @@ pub const RECENT_FILLS_MAX: u64 = 256;
 ///
 /// A grid's slot ring has a few hundred places.
 pub const SLOTS_MAX: u64 = 10_000;
+
+/// Ids whose rows one query of the retention counts: a fraction of a second even from a cold disk.
+pub const COUNT_IDS: i64 = 250_000;
 
 /// Rows one step of the retention deletes from a table: a transaction of some ten milliseconds.
 pub const RETENTION_ROWS: u64 = 1_000;

@@ -5,7 +5,6 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Holder, StoreError};
-use crate::limits::LOCKS_BYTES_MAX;
 use crate::store::beside;
 
 /// The right to write a database file: a lock on a file beside it, which the system takes back when the process ends.
@@ -48,46 +47,6 @@ fn read_holder(file: &mut File) -> Holder {
         (Ok(_), Ok(id)) => Holder::Process(id),
         _ => Holder::Unknown,
     }
-}
-
-/// What of SQLite's write-ahead log a program can hold.
-#[derive(Clone, Copy)]
-pub(crate) enum Part {
-    /// The right to write.
-    Write,
-    /// The state of the database at the instant when it began to read.
-    Read,
-}
-
-/// Names a process other than this one that holds a part of a database's log. `None` when there is none, or the system does not tell.
-#[cfg(target_os = "linux")]
-pub(crate) fn who_holds(database: &Path, part: Part) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    // Where the locks lie in the index of the log: sqlite.org/walformat.html, 2.3.
-    let bytes = match part {
-        Part::Write => 120..=120_u64,
-        Part::Read => 123..=127,
-    };
-    let index = std::fs::metadata(beside(database, "-shm")).ok()?;
-    let (dev, inode) = (index.dev(), index.ino());
-    let (major, minor) = ((dev >> 8 & 0xfff) | (dev >> 32 & !0xfff), (dev & 0xff) | (dev >> 12 & !0xff));
-    let file = format!("{major:02x}:{minor:02x}:{inode}");
-    let mut text = String::new();
-    File::open("/proc/locks").ok()?.take(LOCKS_BYTES_MAX).read_to_string(&mut text).ok()?;
-    text.lines().find_map(|line| {
-        // 3: POSIX  ADVISORY  READ 21854 fe:00:14042162 123 123
-        let mut words = line.split_whitespace().skip(4);
-        let process: u32 = words.next()?.parse().ok()?;
-        let same = words.next()? == file;
-        let (first, last): (u64, u64) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        (same && first <= *bytes.end() && last >= *bytes.start() && process != std::process::id()).then_some(process)
-    })
-}
-
-/// Names a process other than this one that holds a part of a database's log; this system does not tell.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn who_holds(_database: &Path, _part: Part) -> Option<u32> {
-    None
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The schema, step by step. A step never changes once it was released; a further one is added behind it.
 
 mod baseline;
+mod ended;
 mod fees;
 mod funding;
 mod instruments;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(logs::LogsStep),
             Box::new(instruments::Instruments),
             Box::new(funding::Funding),
+            Box::new(ended::Ended),
         ]
     }
 }

@@ -17,8 +17,8 @@ use crate::entity::{
 };
 use crate::error::StoreError;
 use crate::limits::{
-    CHUNK_ROWS, DAYS_MAX, LOG_SCAN_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, RECENT_FILLS_MAX, ROWS, ROWS_MAX, SLOTS_MAX,
-    SYSTEM_POINTS_MIN,
+    CHUNK_ROWS, COUNT_IDS, DAYS_MAX, LOG_SCAN_MAX, OPEN_ORDERS_MAX, POINTS_MAX, QUERY_TIMEOUT, RANGE_MAX, RECENT_FILLS_MAX, ROWS, ROWS_MAX,
+    SLOTS_MAX, SYSTEM_POINTS_MIN,
 };
 use crate::rows::{
     OPEN, log_level, nanos, read_account_state, read_day_sums, read_equity, read_event, read_fill, read_funding, read_log, read_order,
@@ -261,12 +261,15 @@ impl Reader {
                 .order_by_asc(C::TimeNs)
                 .order_by_asc(C::Id)
                 .limit(CHUNK_ROWS);
+            // Only what is needed: each column costs as much as the row.
+            let query =
+                query.select_only().columns([C::TimeNs, C::Id, C::Wallet, C::Unrealized]).into_tuple::<(i64, i64, String, String)>();
             let rows = self.with("storage.read_equity", async |from| query.all(from).await).await?;
-            for row in &rows {
-                thinner.push(read_equity(row)?);
+            for (time_ns, _, wallet, unrealized) in &rows {
+                thinner.push(read_equity(*account, *time_ns, wallet, unrealized)?);
             }
             match rows.last() {
-                Some(last) if rows.len() as u64 == CHUNK_ROWS => after = (last.time_ns, last.id),
+                Some((time_ns, id, ..)) if rows.len() as u64 == CHUNK_ROWS => after = (*time_ns, *id),
                 _ => return Ok(thinner.finish()),
             }
         }
@@ -416,9 +419,27 @@ impl Reader {
         Ok(ids.into_iter().map(|id| TradeId(id as u64)).collect())
     }
 
-    /// Counts the rows of a table that the retention may delete.
-    pub(crate) async fn count(&self, table: Table) -> Result<u64, StoreError> {
-        self.with("storage.count", async |from| commit::count(from, table).await).await
+    /// Counts how many more rows there are than `most`, of those that the retention may delete.
+    ///
+    /// # Bounds
+    /// Nothing is counted while the ids alone show that there cannot be as many; else [`COUNT_IDS`] a query.
+    pub(crate) async fn excess(&self, table: Table, most: u64) -> Result<u64, StoreError> {
+        let ids = self.with("storage.count", async |from| commit::ids(from, table).await).await?;
+        let Some((first, last)) = ids else {
+            let rows = self.with("storage.count", async |from| commit::count(from, table, i64::MIN, i64::MAX).await).await?;
+            return Ok(rows.saturating_sub(most));
+        };
+        if last.abs_diff(first) < most {
+            return Ok(0);
+        }
+        let (mut rows, mut from_id) = (0, first);
+        while from_id <= last {
+            let to_id = from_id.saturating_add(COUNT_IDS - 1);
+            rows += self.with("storage.count", async |from| commit::count(from, table, from_id, to_id).await).await?;
+            let Some(next) = to_id.checked_add(1) else { break };
+            from_id = next;
+        }
+        Ok(rows.saturating_sub(most))
     }
 
     /// Counts the samples of the process.

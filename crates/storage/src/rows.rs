@@ -298,14 +298,16 @@ pub(crate) fn equity_row(point: &EquityPoint) -> equity::ActiveModel {
     }
 }
 
-pub(crate) fn read_equity(row: &equity::Model) -> Result<EquityPoint, StoreError> {
+/// Reads a row of an account.
+pub(crate) fn read_equity_of(row: &equity::Model) -> Result<EquityPoint, StoreError> {
+    let account = Name::new(&row.account).map_err(|_| Column::of("equity").corrupt("account", &row.account))?;
+    read_equity(account, row.time_ns, &row.wallet, &row.unrealized)
+}
+
+pub(crate) fn read_equity(account: Name, time_ns: i64, wallet: &str, unrealized: &str) -> Result<EquityPoint, StoreError> {
     let column = Column::of("equity");
-    Ok(EquityPoint {
-        time: time(row.time_ns),
-        account: plimsoll_market::Name::new(&row.account).map_err(|_| column.corrupt("account", &row.account))?,
-        wallet: column.parse("wallet", &row.wallet)?,
-        unrealized: column.parse("unrealized", &row.unrealized)?,
-    })
+    let (wallet, unrealized) = (column.parse("wallet", wallet)?, column.parse("unrealized", unrealized)?);
+    Ok(EquityPoint { time: time(time_ns), account, wallet, unrealized })
 }
 
 pub(crate) fn event_row(event: &HistoryEvent) -> events::ActiveModel {

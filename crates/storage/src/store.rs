@@ -11,21 +11,20 @@ use plimsoll_bounded::{
 use plimsoll_market::{AccountRecord, Asset, Name, StateRecord, Symbol, Time, TradeId};
 use tokio::time::Instant;
 
-use crate::commit::{Cut, Item};
-use crate::config::{Keep, StoreConfig, Target};
+use crate::commit::Item;
+use crate::config::{RawRetention, StoreConfig, Target};
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::limits::{
     ACQUIRE_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, CHECK_TIMEOUT, COMMAND_LANE, COMMIT_TIMEOUT, CONNECTION_BYTES, HISTORY_BATCH,
-    HISTORY_QUEUE, LOG_BATCH, LOG_FLUSH_INTERVAL, LOG_QUEUE, LOG_TEXT_MAX, QUEUE_BATCHES, READERS, RETENTION_STEPS, ROW_BYTES, ROWS_MAX,
-    STATE_LANE,
+    HISTORY_QUEUE, LOG_BATCH, LOG_FLUSH_INTERVAL, LOG_QUEUE, LOG_TEXT_MAX, QUEUE_BATCHES, READERS, ROW_BYTES, ROWS_MAX, STATE_LANE,
 };
 use crate::lock::InstanceLock;
 use crate::pool::{Pool, PoolFigures};
 use crate::read::{Reader, Stored};
-use crate::rollup::RolledUp;
-use crate::system::day_of;
+use crate::readers::{ForeignReader, foreign_readers};
 use crate::tool::{self, Backup, ToolError};
+use crate::vacuum::Pages;
 use crate::writer::{Command, Counters, Counts, Health, HistoryWriter, Recorder, Room, StateRequest, Writer, log_path};
 use crate::{History, LogLine, LogWriter};
 
@@ -168,33 +167,6 @@ pub enum Table {
     SystemDaily,
 }
 
-/// Rows that a run of the retention deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Retained {
-    /// Of the equity points.
-    pub equity: u64,
-    /// Of the events.
-    pub events: u64,
-    /// Of the orders that ended.
-    pub orders: u64,
-    /// Of the fills.
-    pub fills: u64,
-    /// Of the funding payments.
-    pub funding: u64,
-    /// Of the samples of the process.
-    pub system: u64,
-    /// Of the days of the process.
-    pub system_daily: u64,
-    /// Of the lines of the log, the errors left out.
-    pub logs: u64,
-    /// Of the lines of the log that are errors.
-    pub log_errors: u64,
-    /// Samples that were added to their days; these are not deleted by that.
-    pub rolled_up: u64,
-    /// Whether there is more to delete: the run's steps were used up.
-    pub more: bool,
-}
-
 /// What the database takes on the disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
@@ -262,7 +234,7 @@ impl Store {
         let (logs, logs_in) = lossy(logs);
         let (health, _first) = watch(health, Health::default());
         let room = Arc::new(Room::new(health));
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::new(Counters::new());
         let spec = |size| BatchSpec { size, flush_interval: config.flush_interval() };
         let writer = Writer {
             db,
@@ -428,82 +400,6 @@ impl Store {
         self.wait(answer).await
     }
 
-    /// Adds samples of days that have ended to their days, and deletes rows that are too old or too many, a thousand a transaction, with the writer's other work in between.
-    /// To be called every hour.
-    ///
-    /// # Errors
-    /// When a step failed; the steps before it hold.
-    ///
-    /// # Bounds
-    /// [`RETENTION_STEPS`] steps; [`Retained::more`] tells that this was not enough.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub async fn retain(&self, now: Time) -> Result<Retained, StoreError> {
-        let keep = self.inner.config.retention();
-        let mut done = Retained::default();
-        let mut steps = 0;
-        let mut step = || {
-            steps += 1;
-            steps <= RETENTION_STEPS
-        };
-        // First, because a sample that goes unsummed is lost.
-        let mut excess = self.inner.reader.count_samples().await?.saturating_sub(keep.system.rows);
-        loop {
-            if !step() {
-                done.more = true;
-                return Ok(done);
-            }
-            let (reply, answer) = reply();
-            let cut = Cut { before: before(now, keep.system), excess };
-            self.ask(Command::RollUp { today: day_of(now), cut, reply }).await?;
-            let RolledUp { added, deleted } = self.wait(answer).await?;
-            excess = excess.saturating_sub(deleted);
-            done.rolled_up += added;
-            done.system += deleted;
-            if added == 0 && deleted == 0 {
-                break;
-            }
-        }
-        let tables = [
-            (Table::Equity, keep.equity),
-            (Table::Events, keep.events),
-            (Table::Orders, keep.orders),
-            (Table::Fills, keep.fills),
-            (Table::Funding, keep.funding),
-            (Table::SystemDaily, keep.system_daily),
-            (Table::Logs, keep.logs),
-            (Table::LogErrors, keep.log_errors),
-        ];
-        for (table, keep) in tables {
-            let mut excess = self.inner.reader.count(table).await?.saturating_sub(keep.rows);
-            loop {
-                if !step() {
-                    done.more = true;
-                    return Ok(done);
-                }
-                let (reply, answer) = reply();
-                self.ask(Command::Retain { table, cut: Cut { before: before(now, keep), excess }, reply }).await?;
-                let deleted = self.wait(answer).await?;
-                excess = excess.saturating_sub(deleted);
-                match table {
-                    Table::Equity => done.equity += deleted,
-                    Table::Events => done.events += deleted,
-                    Table::Orders => done.orders += deleted,
-                    Table::Fills => done.fills += deleted,
-                    Table::Funding => done.funding += deleted,
-                    Table::SystemDaily => done.system_daily += deleted,
-                    Table::Logs => done.logs += deleted,
-                    Table::LogErrors => done.log_errors += deleted,
-                }
-                if deleted == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(done)
-    }
-
     /// Returns who has the connections to the database, and who waits for one.
     pub fn pool(&self) -> PoolFigures {
         let (reading, writing) = (self.inner.reader.open_and_idle(), self.inner.writing.open_and_idle());
@@ -544,6 +440,32 @@ impl Store {
     /// Returns how storage is, to be watched: whether records have room, and whether commits fail.
     pub fn health(&self) -> WatchReceiver<Health> {
         self.inner.room.subscribe()
+    }
+
+    /// Says whether the disk is so short of room that nothing may be opened; [`Health::disk_short`] tells it on.
+    pub fn disk_short(&self, short: bool) {
+        self.inner.room.disk_short(short);
+    }
+
+    /// Names the other processes that read the database file now, as far as the system tells: they keep its write-ahead log from
+    /// being cut. None for a server.
+    pub fn foreign_readers(&self) -> Vec<ForeignReader> {
+        self.inner.config.path().map(foreign_readers).unwrap_or_default()
+    }
+
+    /// Reads the pages of the file.
+    pub(crate) async fn pages(&self) -> Result<Pages, StoreError> {
+        let (reply, answer) = reply();
+        self.ask(Command::Pages { reply }).await?;
+        self.wait(answer).await
+    }
+
+    pub(crate) fn keeps(&self) -> RawRetention {
+        self.inner.config.retention()
+    }
+
+    pub(crate) fn size_max_bytes(&self) -> u64 {
+        self.inner.config.size_max_bytes()
     }
 
     /// Returns what was done since the start.
@@ -593,12 +515,12 @@ impl Store {
         stopped
     }
 
-    async fn ask(&self, command: Command) -> Result<(), StoreError> {
+    pub(crate) async fn ask(&self, command: Command) -> Result<(), StoreError> {
         self.inner.commands.send(command).await.map_err(|Closed(_)| StoreError::Stopped)
     }
 
     /// Waits for the commit before ours, ours, and as long again for a database that takes its time.
-    async fn wait<T>(&self, answer: ReplyReceiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+    pub(crate) async fn wait<T>(&self, answer: ReplyReceiver<Result<T, StoreError>>) -> Result<T, StoreError> {
         self.answer(answer, 3 * COMMIT_TIMEOUT).await
     }
 
@@ -624,12 +546,6 @@ impl std::fmt::Debug for Store {
 /// Runs the writer; its error's text becomes the task's exit status.
 async fn run(writer: Writer, task: plimsoll_bounded::Task) -> Result<(), String> {
     writer.run(task).await.map_err(|error| error.chain())
-}
-
-/// Returns the instant before which rows are too old.
-fn before(now: Time, keep: Keep) -> Time {
-    let age = Duration::from_secs(u64::from(keep.days) * 86_400);
-    Time::from_nanos(now.nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)))
 }
 
 /// Names a file beside another: its name and an ending.

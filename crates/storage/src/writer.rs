@@ -15,12 +15,14 @@ use crate::commit::{self, Cut, Item};
 use crate::db::Db;
 use crate::error::{StoreError, program};
 use crate::limits::{
-    BUSY_TIMEOUT, COMMIT_TIMEOUT, CUT_COMPLAINTS_EVERY, CUT_EVERY, CUT_PATIENCE, FULL_TENTHS, LOG_COMPLAINTS_EVERY, RETRY_FIRST, RETRY_MAX,
-    ROOM_TENTHS, STATE_LANE, WAL_BYTES_MAX,
+    COMMIT_TIMEOUT, CUT_COMPLAINTS_EVERY, CUT_EVERY, FULL_TENTHS, LOG_COMPLAINTS_EVERY, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE,
+    WAL_BYTES_MAX,
 };
-use crate::lock::{self, InstanceLock};
+use crate::lock::InstanceLock;
+use crate::readers::foreign_readers;
 use crate::rollup::{self, RolledUp};
 use crate::store::{StoredScales, Table, beside};
+use crate::vacuum::{self, Give, Pages};
 use crate::{History, HistoryEvent, Key, LogLine, SystemRow};
 
 /// A state to be committed, and who waits for it.
@@ -46,6 +48,12 @@ pub(crate) enum Command {
     Retain { table: Table, cut: Cut, reply: ReplySender<Result<u64, StoreError>> },
     /// Adds one step of samples to their days, and deletes one step of old ones.
     RollUp { today: Time, cut: Cut, reply: ReplySender<Result<RolledUp, StoreError>> },
+    /// Reads the pages of the file.
+    Pages { reply: ReplySender<Result<Pages, StoreError>> },
+    /// Gives one step of free pages back; tells the pages before and after.
+    Vacuum { give: Give, reply: ReplySender<Result<(Pages, Pages), StoreError>> },
+    /// Moves the write-ahead log into the file and cuts it; tells whether somebody who reads was in the way.
+    Checkpoint { reply: ReplySender<Result<bool, StoreError>> },
     /// Commits everything, closes the database and ends.
     Stop { reply: ReplySender<Result<(), StoreError>> },
 }
@@ -55,6 +63,8 @@ pub(crate) enum Command {
 pub struct Health {
     /// Whether the queue for records is so full that nothing may be opened: what [`plimsoll_market::Event::RecordsFull`] says.
     pub records_full: bool,
+    /// Whether the disk is so short of room that nothing may be opened, as whoever watches it says: [`crate::Store::disk_short`].
+    pub disk_short: bool,
     /// Why the last commit failed, with its causes, cut at [`Health::TEXT_MAX`] bytes; `None` when it did not.
     pub failing: Option<String>,
     /// Commits of records that failed in a row.
@@ -85,10 +95,17 @@ pub struct Counts {
     pub logs: u64,
     /// Lines of the log lost, because the queue was full or the database refused them.
     pub logs_dropped: u64,
+    /// How long the last commit of records took.
+    pub commit_time: Duration,
+    /// How long the oldest record waits that is with the writer; zero when none does. Those in the queue are younger.
+    pub oldest: Duration,
 }
 
-#[derive(Default)]
 pub(crate) struct Counters {
+    opened: Instant,
+    commit_ns: AtomicU64,
+    /// When the oldest record came to the writer, in nanoseconds since it was opened; zero when it has none.
+    oldest_ns: AtomicU64,
     records: AtomicU64,
     batches: AtomicU64,
     failures: AtomicU64,
@@ -100,6 +117,27 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    pub(crate) fn new() -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            opened: Instant::now(),
+            commit_ns: zero(),
+            oldest_ns: zero(),
+            records: zero(),
+            batches: zero(),
+            failures: zero(),
+            states: zero(),
+            history: zero(),
+            history_dropped: zero(),
+            logs: zero(),
+            logs_dropped: zero(),
+        }
+    }
+
+    fn now_ns(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX).max(1)
+    }
+
     pub(crate) fn read(&self) -> Counts {
         Counts {
             records: self.records.load(Relaxed),
@@ -110,6 +148,11 @@ impl Counters {
             history_dropped: self.history_dropped.load(Relaxed),
             logs: self.logs.load(Relaxed),
             logs_dropped: self.logs_dropped.load(Relaxed),
+            commit_time: Duration::from_nanos(self.commit_ns.load(Relaxed)),
+            oldest: match self.oldest_ns.load(Relaxed) {
+                0 => Duration::ZERO,
+                since => Duration::from_nanos(self.now_ns().saturating_sub(since)),
+            },
         }
     }
 }
@@ -138,6 +181,12 @@ impl Room {
         let now = if full { waiting * 10 > capacity * ROOM_TENTHS } else { waiting * 10 >= capacity * FULL_TENTHS };
         if now != full {
             self.health.modify(|health| health.records_full = now);
+        }
+    }
+
+    pub(crate) fn disk_short(&self, short: bool) {
+        if self.health.with(|health| health.disk_short) != short {
+            self.health.modify(|health| health.disk_short = short);
         }
     }
 
@@ -334,7 +383,15 @@ impl Writer {
                 },
                 () = self.batch.due() => drop(self.write_batch().await),
                 item = self.records.recv(), if more_records && !self.batch.is_full() => match item {
-                    Some(item) => self.take(item),
+                    Some(item) => {
+                        self.take(item);
+                        // What waits already comes with it, without a look at everything else for each.
+                        while !self.batch.is_full()
+                            && let Ok(item) = self.records.try_recv()
+                        {
+                            self.take(item);
+                        }
+                    }
                     None => more_records = false,
                 },
                 () = self.history_batch.due() => self.write_history().await,
@@ -360,6 +417,9 @@ impl Writer {
     }
 
     fn take(&mut self, item: Item) {
+        if self.batch.is_empty() {
+            self.counters.oldest_ns.store(self.counters.now_ns(), Relaxed);
+        }
         assert!(self.batch.push(item).is_ok(), "a record was taken without room for it");
     }
 
@@ -405,6 +465,9 @@ impl Writer {
             Command::Flush { reply } => drop(reply.send(self.flush().await)),
             Command::Retain { table, cut, reply } => drop(reply.send(commit::retain(&self.db, table, cut).await)),
             Command::RollUp { today, cut, reply } => drop(reply.send(rollup::step(&self.db, today, cut).await)),
+            Command::Pages { reply } => drop(reply.send(vacuum::pages(&self.db).await)),
+            Command::Vacuum { give, reply } => drop(reply.send(vacuum::step(&self.db, give).await)),
+            Command::Checkpoint { reply } => drop(reply.send(vacuum::checkpoint(&self.db).await)),
             Command::Stop { reply } => drop(reply.send(Err(StoreError::Stopped))),
         }
     }
@@ -471,9 +534,13 @@ impl Writer {
     async fn write_batch(&mut self) -> Result<(), StoreError> {
         let batch = self.batch.front();
         let size = batch.len() as u64;
-        match commit::records(&self.db, batch).await {
+        let begun = Instant::now();
+        let done = commit::records(&self.db, batch).await;
+        self.counters.commit_ns.store(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        match done {
             Ok(()) => {
                 self.batch.written();
+                self.counters.oldest_ns.store(0, Relaxed);
                 self.counters.records.fetch_add(size, Relaxed);
                 self.counters.batches.fetch_add(1, Relaxed);
                 self.room.recovered();
@@ -525,7 +592,7 @@ impl Writer {
         self.cut_complained = Some(Instant::now());
         match uncut {
             Ok(Some(size_bytes)) => {
-                let held_by = program(lock::who_holds(file, lock::Part::Read));
+                let held_by = program(foreign_readers(file).first());
                 tracing::warn!(
                     size_bytes,
                     held_by,
@@ -569,14 +636,8 @@ async fn cut_log(db: &Db, file: &Path, bytes_max: u64) -> Result<Option<u64>, St
     if size() <= bytes_max {
         return Ok(None);
     }
-    tracing::debug!(size_bytes = size(), "cutting the write-ahead log");
-    commit::limited(db, async {
-        db.run("storage.checkpoint", format!("PRAGMA busy_timeout = {}", CUT_PATIENCE.as_millis())).await?;
-        let cut = db.run("storage.checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)").await;
-        db.run("storage.checkpoint", format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis())).await?;
-        cut
-    })
-    .await?;
+    let held = vacuum::checkpoint(db).await?;
+    tracing::debug!(size_bytes = size(), held, "cut the write-ahead log");
     Ok(Some(size()).filter(|size| *size > bytes_max))
 }
 

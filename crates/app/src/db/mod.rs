@@ -147,20 +147,33 @@ fn migrate(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
     let config = store(&args.file)?;
     let plan = wait(tool::plan(&config))?;
     say(&format!("the database is at {}", plan.applied.last().map_or("no step yet", String::as_str)));
-    let Some(last) = plan.pending.last() else {
-        say("nothing is to be done: this version needs no more");
-        return Ok(ExitCode::SUCCESS);
-    };
-    say(&format!("this version needs {last}; to be done: {}", plan.pending.join(", ")));
-    if args.dry_run {
+    match plan.pending.last() {
+        Some(last) => say(&format!("this version needs {last}; to be done: {}", plan.pending.join(", "))),
+        None if plan.rigid => {}
+        None => say("nothing is to be done: this version needs no more"),
+    }
+    if plan.rigid {
+        say("the file was made by an older version and never becomes smaller; to be done: a copy that can takes its place");
+    }
+    if args.dry_run && (plan.rigid || !plan.pending.is_empty()) {
         return Ok(ExitCode::from(EXIT_FOUND));
     }
-    let done = wait(tool::migrate(&config))?;
-    match done.backup {
-        Some(backup) => say(&format!("before that everything was saved in {}", backup.display())),
-        None => say("there was nothing to save before"),
+    if !plan.pending.is_empty() {
+        let done = wait(tool::migrate(&config))?;
+        match done.backup {
+            Some(backup) => say(&format!("before that everything was saved in {}", backup.display())),
+            None => say("there was nothing to save before"),
+        }
+        say(&format!("done: {}", done.done.join(", ")));
     }
-    say(&format!("done: {}", done.done.join(", ")));
+    if plan.rigid
+        && let Some(done) = wait(tool::loosen(&config))?
+    {
+        say(&format!("the file has {} KiB, and had {} KiB", done.after.div_ceil(1_024), done.before.div_ceil(1_024)));
+        if let Some(old) = done.replaced {
+            say(&format!("what was there before is {}; it is not needed any more", old.display()));
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

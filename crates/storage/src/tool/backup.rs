@@ -8,6 +8,7 @@ use crate::limits::{BACKUPS_KEPT, MIGRATION_BACKUPS_KEPT};
 use crate::store::beside;
 
 use super::files::{self, Contents, folder_of, is_abandoned, names, prune, remove, stamp, sync_file, sync_folder_of};
+use super::swap::REPLACED;
 use super::{ToolError, copy, settled};
 
 /// How the names of backups begin.
@@ -44,6 +45,44 @@ pub async fn backup(config: &StoreConfig) -> Result<Backup, ToolError> {
     let backups = names(&folder, NAME)?.into_iter().filter(|name| name.ends_with(".db") && !name.contains(BEFORE)).collect();
     prune(&folder, backups, BACKUPS_KEPT, Some(&made.file))?;
     Ok(made)
+}
+
+/// Backups that were removed to make room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thinned {
+    /// How many.
+    pub files: usize,
+    /// What they had, in bytes.
+    pub bytes: u64,
+}
+
+/// Removes all backups of the folder of backups but the newest `kept`, whatever they were made for; and of the databases that others
+/// took the place of, all but the newest `kept`. To be called when the disk is short of room.
+///
+/// # Errors
+/// When a folder cannot be read or a file not be removed.
+pub fn thin_backups(config: &StoreConfig, kept: usize) -> Result<Thinned, ToolError> {
+    let mut done = Thinned::default();
+    let mut thin = |folder: &Path, prefix: &str, ending: &str| {
+        let mut old: Vec<String> = names(folder, prefix)?.into_iter().filter(|name| name.ends_with(ending)).collect();
+        // Their names begin with the time, so that their order is that of the times.
+        let gone = old.len().saturating_sub(kept);
+        for name in &old[..gone] {
+            done.files += 1;
+            done.bytes += fs::metadata(folder.join(name)).map_or(0, |file| file.len());
+        }
+        old.truncate(gone);
+        prune(folder, old, 0, None)
+    };
+    if let Some(folder) = config.backups() {
+        thin(&folder, NAME, ".db")?;
+    }
+    if let Some(path) = config.path()
+        && let Some(name) = path.file_name().and_then(|name| name.to_str())
+    {
+        thin(&folder_of(path), &format!("{name}{REPLACED}"), "Z")?;
+    }
+    Ok(done)
 }
 
 /// Makes a backup in a file that is not there yet. A bot may be running on the database.

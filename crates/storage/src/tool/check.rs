@@ -38,6 +38,8 @@ pub enum Advice {
     Restore,
     /// The next start mends it.
     Start,
+    /// Have it made anew by the verb that brings databases up to date.
+    Migrate,
     /// Nothing needs it to go on.
     Harmless,
     /// Nothing is to be done.
@@ -49,6 +51,7 @@ impl fmt::Display for Advice {
         f.write_str(match self {
             Self::Rebuild => "stop the bot and run `plimsoll rebuild --write`",
             Self::Restore => "stop the bot and go back to a backup with `plimsoll restore FILE`",
+            Self::Migrate => "stop the bot and run `plimsoll db migrate`",
             Self::Start => "the next start mends it",
             Self::Harmless => "trading does not need it; the row can be deleted",
             Self::Nothing => "nothing is to be done",
@@ -119,6 +122,10 @@ async fn all(source: &Source, config: &StoreConfig) -> Result<Findings, ToolErro
     let mut findings = Findings::default();
     for line in files::self_check(source).await? {
         findings.add(Weight::Wrong, Advice::Restore, "", "file", line);
+    }
+    if files::is_rigid(source).await? {
+        let what = "was made by an older version and never becomes smaller, whatever is deleted";
+        findings.add(Weight::Note, Advice::Migrate, "", "file", what);
     }
     let mut tables = tables(&source.at, &source.db).await?;
     // The watermarks first: of each fill it is asked whether it is above.

@@ -66,6 +66,21 @@ pub enum ToolError {
         /// What its own check says, its first line.
         what: String,
     },
+    /// The copy that is to take the database's place would not fit.
+    #[error(
+        "{database} has {needed} bytes, and {folder} has {free} free: make room, or leave it; the bot runs with it as it is, but the \
+         file never becomes smaller"
+    )]
+    NoRoom {
+        /// The database.
+        database: String,
+        /// Bytes that the copy may take.
+        needed: u64,
+        /// Where it would be.
+        folder: PathBuf,
+        /// Bytes that are free there.
+        free: u64,
+    },
     /// A server's database is not a file.
     #[error("{database} is on a server: {instead}")]
     Server {
@@ -137,7 +152,7 @@ impl ToolError {
             | Self::NotEmpty { .. }
             | Self::Schemas { .. }
             | Self::Uncopyable { .. } => ErrorClass::Refused,
-            Self::File { .. } | Self::Full { .. } | Self::Differs { .. } => ErrorClass::Unavailable,
+            Self::File { .. } | Self::Full { .. } | Self::Differs { .. } | Self::NoRoom { .. } => ErrorClass::Unavailable,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::config::StoreConfig;
 use crate::entity::{equity, fills, instruments, orders};
 use crate::error::StoreError;
 use crate::limits::{BOOKS_MAX, COPY_ROWS};
-use crate::rows::{nanos, read_equity, read_fill, read_instrument, read_order};
+use crate::rows::{nanos, read_equity_of, read_fill, read_instrument, read_order};
 use crate::{EquityPoint, Key, StoredScales};
 
 use super::{Source, ToolError};
@@ -136,7 +136,7 @@ impl Export {
         let query =
             equity::Entity::find().filter(C::TimeNs.gte(place.0)).filter(C::TimeNs.lt(nanos(to))).filter(behind(C::TimeNs, C::Id, place));
         let query = query.order_by_asc(C::TimeNs).order_by_asc(C::Id).limit(COPY_ROWS);
-        self.lines(query.all(of(&self.source)).await, |row: &equity::Model| Ok(EquitySample { point: read_equity(row)?, id: row.id }))
+        self.lines(query.all(of(&self.source)).await, |row: &equity::Model| Ok(EquitySample { point: read_equity_of(row)?, id: row.id }))
     }
 
     /// Gives the connection back.

@@ -8,11 +8,11 @@ use plimsoll_market::Time;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::config::StoreConfig;
-use crate::db::Db;
+use crate::db::{Db, number};
 use crate::error::StoreError;
 use crate::limits::{FOLDER_NAMES_MAX, UNFINISHED_AGE};
-
 use crate::store::beside;
+use crate::vacuum::INCREMENTAL;
 
 use super::catalogue::{self, count};
 use super::{Source, ToolError, steps};
@@ -90,6 +90,14 @@ pub(super) async fn vacuum_into(config: &StoreConfig, to: &Path) -> Result<(), T
     let lift = |error: sqlx::Error| db.error(sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(std::sync::Arc::new(error))));
     let done = async {
         let mut held = db.connection.get_sqlite_connection_pool().acquire().await.map_err(lift)?;
+        let mode: i64 = sqlx::query_scalar("PRAGMA auto_vacuum").fetch_one(&mut *held).await.map_err(lift)?;
+        // A copy can give pages back, even if its original cannot. Of the original nothing changes by this, and where it may not
+        // be written, the driver remembers all the same what was asked for.
+        if mode == 0
+            && let Err(error) = sqlx::query("PRAGMA auto_vacuum = INCREMENTAL").execute(&mut *held).await
+        {
+            tracing::debug!(%error, "the original may not be written");
+        }
         let query = sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy().into_owned());
         query.execute(&mut *held).await.map(drop).map_err(lift)
     }
@@ -103,6 +111,29 @@ pub(super) async fn vacuum_into(config: &StoreConfig, to: &Path) -> Result<(), T
     }
     // The source is only read: what is full is where the copy goes.
     Err(if matches!(error, StoreError::Full { .. }) { ToolError::Full { path: to.to_owned() } } else { error.into() })
+}
+
+/// Tells whether a file was made so that it cannot give pages back: an older version did.
+pub(super) async fn is_rigid(source: &Source) -> Result<bool, ToolError> {
+    if !source.db.is_sqlite() {
+        return Ok(false);
+    }
+    let mode = number(&source.at, "PRAGMA auto_vacuum").await.map_err(|error| source.db.error(error))?;
+    Ok(mode != INCREMENTAL)
+}
+
+/// Free space of the file system of a folder, in bytes; `None` where it is not told.
+pub(super) fn free_bytes(folder: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(folder).ok()?;
+        disk.f_bavail.checked_mul(disk.f_frsize)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
 }
 
 /// Sees to it that a file's content survives a power cut.

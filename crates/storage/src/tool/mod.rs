@@ -13,13 +13,13 @@ mod files;
 mod steps;
 mod swap;
 
-pub use backup::{Backup, backup, backup_to};
+pub use backup::{Backup, Thinned, backup, backup_to, thin_backups};
 pub use check::{Advice, Finding, Findings, Weight, check};
 pub use copy::{Copied, CopiedTable, Progress, Replace, copy};
 pub use error::ToolError;
 pub use export::{EquitySample, Export, FillLine, OrderLine};
 pub use files::{Contents, TableRows};
-pub use steps::{Migrated, Plan, migrate, plan};
+pub use steps::{Loosened, Migrated, Plan, loosen, migrate, plan};
 pub use swap::{Restored, restore};
 
 pub(crate) use steps::bring_up;

@@ -1,6 +1,6 @@
 //! The schema's steps: which are done, which are to be done, and how they are done so that nothing can be lost by it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
@@ -12,8 +12,10 @@ use crate::error::StoreError;
 use crate::lock::InstanceLock;
 use crate::migration::Migrator;
 use crate::pool::Pool;
+use crate::vacuum::INCREMENTAL;
+use crate::writer::log_path;
 
-use super::{ToolError, backup, settled};
+use super::{Source, ToolError, backup, files, settled, swap};
 
 /// Steps of a database.
 pub(crate) struct Steps {
@@ -52,6 +54,8 @@ pub struct Plan {
     pub applied: Vec<String>, // tidy: bounded by the steps of the program
     /// Steps to be done, in their order.
     pub pending: Vec<String>, // tidy: bounded by the steps of the program
+    /// Whether the file was made by an older version and never becomes smaller; [`loosen`] mends that.
+    pub rigid: bool,
 }
 
 /// Reads what bringing a database up to date would do; changes nothing, and may be asked while a bot runs.
@@ -65,16 +69,17 @@ pub async fn plan(config: &StoreConfig) -> Result<Plan, ToolError> {
     let db = Db::tool(config).await?;
     let found = async {
         let at = db.snapshot("storage.tool").await?;
-        read(&at, &db).await
+        let rigid = db.is_sqlite() && number(&at, "PRAGMA auto_vacuum").await.map_err(|error| db.error(error))? != INCREMENTAL;
+        Ok((read(&at, &db).await?, rigid))
     }
     .await;
     if let Err(error) = db.connection.close().await {
         tracing::debug!(%error, "a connection was not closed");
     }
-    let Steps { applied, pending, newer } = found?;
+    let (Steps { applied, pending, newer }, rigid) = found.map_err(|error: StoreError| ToolError::from(error))?;
     match newer {
         Some(found) => Err(StoreError::SchemaNewer { database: config.display(), found, known: Migrator::newest() }.into()),
-        None => Ok(Plan { applied, pending }),
+        None => Ok(Plan { applied, pending, rigid }),
     }
 }
 
@@ -106,6 +111,53 @@ pub async fn migrate(config: &StoreConfig) -> Result<Migrated, ToolError> {
         tracing::debug!(%error, "a connection was not closed");
     }
     Ok(done?)
+}
+
+/// What was done so that a file can become smaller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loosened {
+    /// Bytes of the file before.
+    pub before: u64,
+    /// Bytes of the file now.
+    pub after: u64,
+    /// Where the file is that was there before; it may be deleted.
+    pub replaced: Option<PathBuf>,
+}
+
+/// Has a copy that can give pages back take the place of a file of an older version, which never becomes smaller; `None` when there
+/// is nothing to do. The file before is kept beside it under a dated name.
+///
+/// # Errors
+/// When a bot has the database, the disk has not the room for the copy, or the copy is not what it should be. Nothing is changed
+/// then.
+///
+/// # Cancel safety
+/// Given up, or killed: either the old file is there or the new one.
+pub async fn loosen(config: &StoreConfig) -> Result<Option<Loosened>, ToolError> {
+    let Some(path) = config.path() else { return Ok(None) };
+    settled(path)?;
+    let _lock = InstanceLock::take(path)?;
+    let source = Source::open(config).await?;
+    let rigid = files::is_rigid(&source).await;
+    source.close().await;
+    if !rigid? {
+        return Ok(None);
+    }
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    // What is still in the log belongs to it.
+    let before = size(path);
+    let needed = before + size(&log_path(path));
+    let folder = files::folder_of(path);
+    if let Some(free) = files::free_bytes(&folder)
+        && free < needed + needed / 16
+    {
+        return Err(ToolError::NoRoom { database: config.display(), needed: needed + needed / 16, folder, free });
+    }
+    let part = swap::new_part(path)?;
+    files::vacuum_into(config, &part).await?;
+    files::verify(&part).await?;
+    let replaced = swap::publish(&part, path)?;
+    Ok(Some(Loosened { before, after: size(path), replaced }))
 }
 
 /// Does the steps that are to be done, in one transaction, after a backup of what is there. The caller holds the lock.

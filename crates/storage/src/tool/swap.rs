@@ -17,7 +17,7 @@ use super::{Source, ToolError};
 /// A file under this ending, and the time, is to take the database's place.
 const INCOMING: &str = ".incoming-";
 /// A database that was replaced has this ending, and the time.
-const REPLACED: &str = ".replaced-";
+pub(super) const REPLACED: &str = ".replaced-";
 /// A file that is being written.
 const PART: &str = ".part";
 

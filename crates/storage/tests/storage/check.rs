@@ -22,7 +22,7 @@ async fn check(good: &Place, place: &Place, sql: &str, expected: (&str, &str, Ad
 async fn everything_that_cannot_be_is_found_with_its_table_and_what_to_do() {
     let good = Place::file();
     fill(&good).await;
-    everywhere("check_bad", async |place| {
+    everywhere("checked", async |place| {
         let rebuild = |table, text| (table, text, Advice::Rebuild);
         let restore = |table, text| (table, text, Advice::Restore);
         let since = "UPDATE runs SET started_ns = 1900000000000000000; ";

@@ -86,6 +86,10 @@ impl Place {
         number
     }
 
+    pub fn is_file(&self) -> bool {
+        self.url.starts_with("sqlite:")
+    }
+
     pub fn path(&self) -> std::path::PathBuf {
         self.url.strip_prefix("sqlite:").unwrap().into()
     }

@@ -212,7 +212,7 @@ async fn backup_restore_and_copy_to_a_full_disk_leave_nothing_half_written() {
     crate::common::everywhere("full_tools", async |source| {
         fill(source).await;
         let from = config(source);
-        let read = PathBuf::from(if from.path().is_some() { source.path() } else { "postgres".into() });
+        let read = if from.path().is_some() { source.path() } else { PathBuf::from("postgres") };
         let before = small.names();
         let target = small.path().join("mine.db");
         small.fill_but(64 << 10);

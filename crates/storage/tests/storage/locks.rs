@@ -92,7 +92,7 @@ async fn file_locked_by_a_foreign_process_stops_records_and_nothing_is_lost() {
     assert!(began.elapsed() >= Duration::from_secs(10), "each attempt waits for its five seconds");
     let text = failing.failing.unwrap();
     assert!(text.contains(&place.path().display().to_string()) && text.contains("close it there"), "{text}");
-    let who = if cfg!(target_os = "linux") { format!("another program (process {})", foreign.id()) } else { "another program".to_owned() };
+    let who = if cfg!(target_os = "linux") { format!("process {} (", foreign.id()) } else { "another program".to_owned() };
     assert!(text.contains(&format!("is locked by {who}")), "{text}");
     let error = store.commit(key("BTCUSDT"), STATE).await.unwrap_err();
     assert!(matches!(error, StoreError::Locked { .. }), "{}", error.chain());
@@ -166,7 +166,7 @@ async fn foreign_reader_that_stays_is_named_delays_nobody_and_the_log_is_cut_whe
     assert!(longest < Duration::from_secs(3), "a state waited {longest:?} for a reader");
     let log = store.sizes().await.unwrap().log;
     assert!(log > CAP, "{log}: as large as it is, it is told");
-    let who = if cfg!(target_os = "linux") { format!("another program (process {})", foreign.id()) } else { "another program".to_owned() };
+    let who = if cfg!(target_os = "linux") { format!("process {} (", foreign.id()) } else { "another program".to_owned() };
     let lines = said.0.lock().unwrap().clone();
     let line = lines.iter().find(|line| line.contains("cannot be cut")).unwrap();
     assert!(line.contains(&who) && line.contains("end it there") && line.contains("size_bytes="), "{line}");

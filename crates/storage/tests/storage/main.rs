@@ -21,6 +21,7 @@ mod full;
 mod locks;
 mod logs;
 mod prefix;
+mod retention;
 mod server;
 mod suite;
 mod system;

@@ -472,3 +472,21 @@ async fn writer_ends_with_its_task_set_and_commits_first() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn how_long_records_wait_is_told() {
+    everywhere("waiting", async |place| {
+        let store = open(RawStoreConfig { flush_interval_ms: 60_000, ..place.config() }).await.unwrap();
+        assert_eq!((store.counts().oldest, store.counts().commit_time), (Duration::ZERO, Duration::ZERO));
+        store.recorder(key("BTCUSDT")).record(records(1)[0]).unwrap();
+        while store.counts().oldest < Duration::from_millis(20) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        store.flush().await.unwrap();
+        let counts = store.counts();
+        assert_eq!(counts.oldest, Duration::ZERO);
+        assert!(counts.commit_time > Duration::ZERO);
+        store.stop(DEADLINE).await.unwrap();
+    })
+    .await;
+}

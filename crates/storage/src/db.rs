@@ -10,11 +10,13 @@ use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use tokio::time::Instant;
 
 use crate::config::{StoreConfig, Target};
 use crate::error::{Holder, StoreError};
 use crate::limits::{
-    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, COMMIT_TIMEOUT, READERS, ROWS_AHEAD, STATEMENTS_KEPT, WAL_BYTES_KEPT,
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, COMMIT_TIMEOUT, KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL,
+    LOOK_AT_CLOCK_OPS, QUERY_TIMEOUT, READERS, STATEMENTS_KEPT, WAL_BYTES_KEPT,
 };
 use crate::pool::{Held, Pool};
 
@@ -48,6 +50,8 @@ pub(crate) struct Db {
     pub(crate) connection: DatabaseConnection,
     pub(crate) name: String,
     pool: Arc<Pool>,
+    /// Whether this is the writer's: nobody else waits for its connection.
+    writes: bool,
 }
 
 impl Db {
@@ -55,7 +59,7 @@ impl Db {
     pub(crate) async fn writer(config: &StoreConfig, pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let mut options = options(config, Role::Writer);
         options.max_connections(1).min_connections(1);
-        Self::connect(config, options, pool).await
+        Ok(Self { writes: true, ..Self::connect(config, options, pool).await? })
     }
 
     /// Opens the connections that only read.
@@ -89,7 +93,7 @@ impl Db {
     async fn connect(config: &StoreConfig, options: ConnectOptions, pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let name = config.display();
         match Database::connect(options).await {
-            Ok(connection) => Ok(Self { connection, name, pool: Arc::clone(pool) }),
+            Ok(connection) => Ok(Self { connection, name, pool: Arc::clone(pool), writes: false }),
             // The driver tries a server that refuses until the time is over, and then says no more than that.
             Err(error) => match (config.target(), StoreError::of(&name, error.clone())) {
                 (Target::Postgres(_), StoreError::Busy { database, .. }) => {
@@ -106,6 +110,18 @@ impl Db {
 
     pub(crate) fn error(&self, error: DbErr) -> StoreError {
         StoreError::of(&self.name, error)
+    }
+
+    /// Why no connection could be had. The driver tries a server that refuses until the time is over, and then says no more than
+    /// that; but then it has no connection open, or none was there to be waited for.
+    fn untaken(&self, error: DbErr) -> StoreError {
+        let cause = error.clone();
+        match self.error(error) {
+            StoreError::Busy { database, .. } if !self.is_sqlite() && (self.writes || self.open_and_idle().0 == 0) => {
+                StoreError::Unreachable { database, source: Arc::new(cause) }
+            }
+            error => error,
+        }
     }
 
     /// Returns the books of all connections.
@@ -145,7 +161,7 @@ impl Db {
     ///
     /// It is given back when dropped; there is nothing to commit.
     pub(crate) async fn read(&self, holder: &'static str) -> Result<Held<DatabaseTransaction>, StoreError> {
-        self.pool.acquire(holder, async { self.connection.begin().await.map_err(|error| self.error(error)) }).await
+        self.pool.acquire(holder, async { self.connection.begin().await.map_err(|error| self.untaken(error)) }).await
     }
 
     /// Takes a connection to read with, for a tool: everything is of one instant, on a server too.
@@ -153,7 +169,7 @@ impl Db {
         let (isolation_level, access_mode) =
             if self.is_sqlite() { (None, None) } else { (Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)) };
         let options = TransactionOptions { isolation_level, access_mode, ..TransactionOptions::default() };
-        let begun = async { self.connection.begin_with_options(options).await.map_err(|error| self.error(error)) };
+        let begun = async { self.connection.begin_with_options(options).await.map_err(|error| self.untaken(error)) };
         self.pool.acquire(holder, begun).await
     }
 
@@ -161,10 +177,11 @@ impl Db {
     pub(crate) async fn begin(&self, holder: &'static str) -> Result<Held<DatabaseTransaction>, StoreError> {
         let mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
-        let begun = async { self.connection.begin_with_options(options).await.map_err(|error| self.error(error)) };
+        let begun = async { self.connection.begin_with_options(options).await.map_err(|error| self.untaken(error)) };
         let transaction = self.pool.acquire(holder, begun).await?;
         if !self.is_sqlite() {
-            let sql = format!("SELECT pg_try_advisory_xact_lock({LOCK_KEY})");
+            // Of the session, not of the transaction: a connection that could not have it when it was made keeps it from now on.
+            let sql = format!("SELECT pg_try_advisory_lock({LOCK_KEY})");
             let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
             let ours = row.and_then(|row| row.map_or(Ok(false), |row| row.try_get_by_index(0)));
             if !ours.map_err(|error| self.error(error))? {
@@ -216,35 +233,30 @@ fn options(config: &StoreConfig, role: Role) -> ConnectOptions {
         Target::Sqlite(path) => {
             let (path, pages) = (path.clone(), config.size_max_bytes() / PAGE_BYTES);
             options.map_sqlx_sqlite_opts(move |_| sqlite_options(&path, pages, role));
-            options.map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_between_transactions(connection))));
+            options.map_sqlx_sqlite_pool_opts(move |pool| {
+                let pool = pool.after_release(|connection, _| Box::pin(is_out_of_transaction(connection)));
+                if role != Role::Reader {
+                    return pool;
+                }
+                let pool = pool.after_connect(|connection, _| Box::pin(limit_query(connection)));
+                pool.before_acquire(|connection, _| Box::pin(async { limit_query(connection).await.map(|()| true) }))
+            });
         }
         Target::Postgres(_) => {
             options.map_sqlx_postgres_opts(|options| {
                 options.application_name(&format!("plimsoll, process {}", std::process::id())).statement_cache_capacity(STATEMENTS_KEPT)
             });
-            if role == Role::Writer {
-                options.map_sqlx_postgres_pool_opts(|pool| pool.after_connect(|connection, _| Box::pin(take_lock(connection))));
-            }
+            options.map_sqlx_postgres_pool_opts(move |pool| {
+                let pool = pool.after_release(|connection, _| Box::pin(answers(connection)));
+                match role {
+                    Role::Writer => pool.after_connect(|connection, _| Box::pin(take_lock(connection))),
+                    Role::Reader => pool.after_connect(|connection, _| Box::pin(limit_session(connection))),
+                    Role::Tool | Role::Frozen | Role::Filler => pool,
+                }
+            });
         }
     }
     options
-}
-
-/// Tells whether a connection can be used again: one whose driver has lost count of its transactions cannot.
-///
-/// When a commit fails because the disk is full, SQLite ends the transaction by itself; the driver's roll-back then finds none and
-/// goes on counting it. What reads afterwards would never end, and keep the write-ahead log from being cut for ever.
-async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    if !connection.is_in_transaction() {
-        return Ok(true);
-    }
-    // A roll-back that was left to the driver is done before it answers this.
-    connection.ping().await?;
-    let lost = connection.is_in_transaction();
-    if lost {
-        tracing::debug!("a connection that lost count of its transactions is closed");
-    }
-    Ok(!lost)
 }
 
 fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConnectOptions {
@@ -270,7 +282,7 @@ fn sqlite_options(path: &std::path::Path, pages: u64, role: Role) -> SqliteConne
             .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string())
             .pragma("max_page_count", pages.to_string())
             .pragma_of_new(path),
-        Role::Reader => options.pragma("query_only", "1").row_buffer_size(ROWS_AHEAD),
+        Role::Reader => options.pragma("query_only", "1"),
         Role::Tool => options,
         Role::Frozen => options.read_only(true).immutable(true),
         Role::Filler => options
@@ -296,15 +308,64 @@ impl New for SqliteConnectOptions {
     }
 }
 
+/// Tells whether a connection that is given back may be used again.
+///
+/// SQLite ends a transaction by itself when the disk is full or fails. The driver then cannot, and goes on counting it: what is begun
+/// next would be a savepoint within nothing, or, after a further error, within a transaction that nobody ends and whose commits do
+/// not hold.
+async fn is_out_of_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A rollback may still wait for the connection's thread; this comes after it.
+    connection.ping().await?;
+    let counted = connection.is_in_transaction();
+    if counted {
+        tracing::debug!("a transaction ended by itself: its connection is closed");
+    }
+    Ok(!counted)
+}
+
+/// Has SQLite look at the clock while it works and break off a query that nobody waits for any more. Dropping its future would
+/// stop it at its next row only, and a sum has one at the end.
+async fn limit_query(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let end = Instant::now() + QUERY_TIMEOUT;
+    connection.lock_handle().await?.set_progress_handler(LOOK_AT_CLOCK_OPS, move || Instant::now() < end);
+    Ok(())
+}
+
+/// Has the server break off a query that nobody waits for any more, and a transaction that was forgotten.
+async fn limit_session(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let limit = QUERY_TIMEOUT.as_millis().to_string();
+    set(connection, "statement_timeout", &limit).await?;
+    set(connection, "idle_in_transaction_session_timeout", &limit).await
+}
+
+/// Tells whether a connection that is given back still answers. Without a limit, one whose server is gone without a word would be
+/// waited for until the system gives up on it, a quarter of an hour later, and the pool would be without it so long.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(COMMIT_TIMEOUT, connection.ping()).await {
+        Ok(answer) => answer.map(|()| true),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
+    }
+}
+
 /// Takes the server's lock for the life of a connection. Whether it was free shows at the first transaction.
 async fn take_lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let statement_timeout = COMMIT_TIMEOUT.as_millis().to_string();
-    sqlx::query("SELECT set_config('statement_timeout', $1, false)").bind(statement_timeout).execute(&mut *connection).await?;
+    let limit = COMMIT_TIMEOUT.as_millis().to_string();
+    set(connection, "statement_timeout", &limit).await?;
+    set(connection, "idle_in_transaction_session_timeout", &(2 * COMMIT_TIMEOUT).as_millis().to_string()).await?;
+    // A process that vanished with its machine holds the lock no longer than the server takes to notice.
+    set(connection, "tcp_keepalives_idle", &KEEPALIVE_IDLE.as_secs().to_string()).await?;
+    set(connection, "tcp_keepalives_interval", &KEEPALIVE_INTERVAL.as_secs().to_string()).await?;
+    set(connection, "tcp_keepalives_count", &KEEPALIVE_COUNT.to_string()).await?;
     let sql = format!("SELECT pg_try_advisory_lock({LOCK_KEY})");
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
     let ours: bool = row.try_get(0)?;
     tracing::debug!(ours, "asked for the lock of the database");
     Ok(())
+}
+
+/// Sets a parameter of a server's session.
+async fn set(connection: &mut PgConnection, name: &str, value: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT set_config($1, $2, false)").bind(name.to_owned()).bind(value.to_owned()).execute(connection).await.map(drop)
 }
 
 #[cfg(test)]

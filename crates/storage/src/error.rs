@@ -2,13 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use crate::limits::RETRY_FIRST;
+use crate::readers::{ForeignReader, foreign_writer};
 
 /// What lies beneath an error; shared, because one failed commit may answer several callers.
 pub type Cause = Arc<dyn Error + Send + Sync>;
@@ -96,6 +97,23 @@ pub enum StoreError {
         /// How long we waited.
         waited: Duration,
     },
+    /// Another program holds SQLite's lock.
+    #[error("the database {database} is locked by {}: close it there; what is to be stored waits", program(holder.as_ref()))]
+    Locked {
+        /// The database.
+        database: String,
+        /// Who holds it, as far as the system tells.
+        holder: Option<ForeignReader>,
+    },
+    /// The disk does not do what it should.
+    #[error("the disk of the database {database} fails: look into the system's log; if the database is damaged, restore a backup")]
+    Disk {
+        /// The database.
+        database: String,
+        /// What the database says.
+        #[source]
+        source: Cause,
+    },
     /// The query asks for too much.
     #[error("the query is out of range: {what} is {value}, at most {most}")]
     TooMuch {
@@ -175,9 +193,9 @@ impl StoreError {
     /// Tells what a caller can do.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Busy { .. } => ErrorClass::Retry { after: RETRY_FIRST },
+            Self::Busy { .. } | Self::Locked { .. } => ErrorClass::Retry { after: RETRY_FIRST },
             Self::TooMuch { .. } | Self::TooLittle { .. } => ErrorClass::Refused,
-            Self::Full { .. } | Self::Unreachable { .. } | Self::Database { .. } => ErrorClass::Unavailable,
+            Self::Full { .. } | Self::Unreachable { .. } | Self::Disk { .. } | Self::Database { .. } => ErrorClass::Unavailable,
             Self::InUse { .. }
             | Self::Folder { .. }
             | Self::Unwritable { .. }
@@ -203,6 +221,14 @@ impl StoreError {
         text
     }
 
+    /// What the system says of the folder of a database, or of a file in it.
+    pub(crate) fn folder(database: &Path, folder: &Path, source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::StorageFull {
+            return Self::Full { database: database.display().to_string() };
+        }
+        Self::Folder { folder: folder.to_owned(), source: Arc::new(source) }
+    }
+
     pub(crate) fn start(source: impl Error + Send + Sync + 'static) -> Self {
         Self::Start { source: Arc::new(source) }
     }
@@ -221,6 +247,12 @@ impl StoreError {
         };
         match kind {
             Kind::Busy => Self::Busy { database, waited: crate::limits::ACQUIRE_TIMEOUT },
+            Kind::TooLong => Self::Busy { database, waited: crate::limits::QUERY_TIMEOUT },
+            Kind::Locked => {
+                let holder = foreign_writer(Path::new(&database));
+                Self::Locked { database, holder }
+            }
+            Kind::Disk => Self::Disk { database, source: Arc::new(error) },
             Kind::Full => Self::Full { database },
             Kind::Unwritable => Self::Unwritable { database, source: Arc::new(error) },
             Kind::Damaged => Self::Damaged { database, source: Arc::new(error) },
@@ -232,6 +264,9 @@ impl StoreError {
 
 enum Kind {
     Busy,
+    TooLong,
+    Locked,
+    Disk,
     Full,
     Unwritable,
     Damaged,
@@ -250,16 +285,27 @@ fn kind_of(error: &sqlx::Error) -> Kind {
     let Some(code) = code.as_deref() else { return Kind::Other };
     // SQLite's extended codes carry the plain one in their low byte; PostgreSQL's codes have five characters.
     match code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|code| code & 0xff) {
-        Some(5 | 6) => Kind::Busy,
+        Some(5 | 6) => Kind::Locked,
+        Some(9) => Kind::TooLong,
+        // The index of the log could not grow, which is said in words of its own.
+        Some(10) if code == "4874" => Kind::Full,
+        Some(10) => Kind::Disk,
         Some(13) => Kind::Full,
         Some(11 | 26) => Kind::Damaged,
         Some(8 | 14) => Kind::Unwritable,
         Some(_) => Kind::Other,
-        None if code.starts_with("53100") => Kind::Full,
+        None if code == "53100" => Kind::Full,
+        None if code == "57014" => Kind::TooLong,
+        None if code.starts_with("58030") || code.starts_with("XX001") => Kind::Disk,
         None if code.starts_with("08") || code.starts_with("28") || code.starts_with("57P") || code == "3D000" => Kind::Unreachable,
         None if code.starts_with("53") || code.starts_with("55P03") || code.starts_with("40") => Kind::Busy,
         None => Kind::Other,
     }
+}
+
+/// Names another program.
+pub(crate) fn program(holder: Option<&ForeignReader>) -> String {
+    holder.map_or_else(|| "another program".to_owned(), ForeignReader::to_string)
 }
 
 /// Who has a database.

@@ -108,6 +108,24 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const _: () = assert!(BUSY_TIMEOUT.as_secs() < COMMIT_TIMEOUT.as_secs());
 
+/// Time between two attempts to cut a write-ahead log that readers hold: each keeps the writer from its work for a moment.
+pub const CUT_EVERY: Duration = Duration::from_secs(5);
+
+/// Time between two complaints that the write-ahead log cannot be cut.
+pub const CUT_COMPLAINTS_EVERY: Duration = Duration::from_secs(60);
+
+/// Instructions of SQLite's machine between two looks at the clock while it reads: some tenths of a millisecond.
+pub const LOOK_AT_CLOCK_OPS: i32 = 10_000;
+
+/// Silence after which a server asks whether the writer's machine is still there.
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+
+/// Time between two such questions.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Questions without an answer after which a server ends the writer's session and frees the lock: half a minute in all.
+pub const KEEPALIVE_COUNT: u32 = 3;
+
 /// First pause after a failed commit; it doubles with each further failure, give or take a quarter.
 pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 
@@ -203,9 +221,6 @@ pub const ROWS: u32 = 100;
 ///
 /// 10,000 × [`ROW_BYTES`] × [`READERS`] = 20 MB while two such queries run.
 pub const ROWS_MAX: u32 = 10_000;
-
-/// Rows that SQLite's thread reads ahead of who takes them: with few, the two threads wake each other for every handful.
-pub const ROWS_AHEAD: usize = 1_000;
 
 /// Bytes one row takes at worst while it is read: the driver's copy and ours.
 pub const ROW_BYTES: usize = 1_024;

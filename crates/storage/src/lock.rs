@@ -3,9 +3,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::error::{Holder, StoreError};
+use crate::store::beside;
 
 /// The right to write a database file: a lock on a file beside it, which the system takes back when the process ends.
 #[derive(Debug)]
@@ -21,9 +21,9 @@ impl InstanceLock {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
-        let refused = |source| StoreError::Folder { folder: folder.clone(), source: Arc::new(source) };
+        let refused = |source| StoreError::folder(database, &folder, source);
         std::fs::create_dir_all(&folder).map_err(refused)?;
-        let path = lock_path(database);
+        let path = beside(database, ".lock");
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(refused)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -37,12 +37,6 @@ impl InstanceLock {
         written.map_err(refused)?;
         Ok(Self { _file: file })
     }
-}
-
-fn lock_path(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
 }
 
 /// Reads who holds the lock; a few digits at most, whatever the file holds.

@@ -13,8 +13,7 @@ use tokio::time::Instant;
 use crate::commit;
 use crate::db::{Db, number};
 use crate::entity::{
-    FillRow, SampleRow, account_state, equity, events, fills, funding, logs, orders, slots, state, system_metrics, system_metrics_daily,
-    totals,
+    account_state, equity, events, fills, funding, logs, orders, slots, state, system_metrics, system_metrics_daily, totals,
 };
 use crate::error::StoreError;
 use crate::limits::{
@@ -181,9 +180,8 @@ impl Reader {
             query = query.filter(C::TradeId.lt(before.0 as i64));
         }
         let query = query.order_by_desc(C::TradeId).limit(u64::from(limit.0));
-        let query = query.into_model::<FillRow>();
         let rows = self.with("storage.read_fills", async |from| query.all(from).await).await?;
-        page(rows, limit, |row| read_fill(&row.0), |booked| booked.fill.trade_id)
+        page(rows, limit, |row| read_fill(&row), |booked| booked.fill.trade_id)
     }
 
     /// Reads funding payments of a symbol, the newest first, those before an instant.
@@ -358,13 +356,12 @@ impl Reader {
         loop {
             let query = system_metrics::Entity::find().filter(C::TimeNs.gte(next)).filter(C::TimeNs.lt(nanos(to)));
             let query = query.order_by_asc(C::TimeNs).limit(CHUNK_ROWS);
-            let query = query.into_model::<SampleRow>();
             let rows = self.with("storage.read_system", async |from| query.all(from).await).await?;
-            for SampleRow(row) in &rows {
+            for row in &rows {
                 thinner.push(read_system(row)?);
             }
             match rows.last() {
-                Some(SampleRow(last)) if rows.len() as u64 == CHUNK_ROWS => next = last.time_ns.saturating_add(1),
+                Some(last) if rows.len() as u64 == CHUNK_ROWS => next = last.time_ns.saturating_add(1),
                 _ => return Ok(thinner.finish()),
             }
         }
@@ -463,6 +460,12 @@ impl Reader {
         let done = self.within(limit, "storage.check", async |from| from.execute_unprepared("SELECT 1").await.map(drop)).await;
         self.db.pool().checked(asked, &done);
         done
+    }
+
+    /// Reads a number by any statement, within a time.
+    #[cfg(test)]
+    pub(crate) async fn run_for_test(&self, limit: Duration, sql: &str) -> Result<i64, StoreError> {
+        self.within(limit, "test", async |from| number(from, sql).await).await
     }
 
     /// Runs a statement that makes a connection's cache smaller.

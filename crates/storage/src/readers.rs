@@ -1,4 +1,5 @@
-//! Who reads a database file beside us: whoever reads for long keeps the write-ahead log from being cut.
+//! Who has a database file beside us: whoever reads for long keeps the write-ahead log from being cut, and whoever writes keeps us
+//! from writing.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,7 +10,10 @@ use crate::store::beside;
 /// Bytes of the shared-memory file that SQLite locks while somebody reads: `WAL_READ_LOCK(0)` to `WAL_READ_LOCK(4)` of its wal.c.
 const READ_LOCKS: std::ops::RangeInclusive<u64> = 123..=127;
 
-/// A process that reads the database now.
+/// Where SQLite locks the same file while somebody writes: `WAL_WRITE_LOCK`.
+const WRITE_LOCK: std::ops::RangeInclusive<u64> = 120..=120;
+
+/// A process that reads the database now, or writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignReader {
     /// Its number.
@@ -34,6 +38,15 @@ impl std::fmt::Display for ForeignReader {
 /// # Bounds
 /// [`FOREIGN_READERS_MAX`] of them; of the system's list of locks the first [`LOCKS_BYTES_MAX`].
 pub fn foreign_readers(database: &Path) -> Vec<ForeignReader> {
+    foreign(database, &READ_LOCKS)
+}
+
+/// Names the process but our own that is in the middle of writing a database file, as far as the system tells.
+pub(crate) fn foreign_writer(database: &Path) -> Option<ForeignReader> {
+    foreign(database, &WRITE_LOCK).pop()
+}
+
+fn foreign(database: &Path, of: &std::ops::RangeInclusive<u64>) -> Vec<ForeignReader> {
     let Some(inode) = inode(&beside(database, "-shm")) else { return Vec::new() };
     let mut locks = String::new();
     let read = std::fs::File::open("/proc/locks").and_then(|file| file.take(LOCKS_BYTES_MAX).read_to_string(&mut locks));
@@ -41,7 +54,7 @@ pub fn foreign_readers(database: &Path) -> Vec<ForeignReader> {
         return Vec::new();
     }
     let mut found: Vec<ForeignReader> = Vec::new();
-    for process in holders(&locks, inode) {
+    for process in holders(&locks, inode, of) {
         if process != std::process::id() && found.len() < FOREIGN_READERS_MAX && found.iter().all(|known| known.process != process) {
             let name = std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
             found.push(ForeignReader { process, name: name.trim().chars().take(32).collect() });
@@ -61,17 +74,17 @@ fn inode(_path: &Path) -> Option<u64> {
     None
 }
 
-/// Finds the processes that hold a reader's lock on an inode. A line: `1: POSIX  ADVISORY  READ 4711 08:02:131 123 123`.
+/// Finds the processes that hold one of some locks on an inode. A line: `1: POSIX  ADVISORY  READ 4711 08:02:131 123 123`.
 ///
 /// The device is not compared: file systems in layers show another one than the file has.
-fn holders(locks: &str, inode: u64) -> impl Iterator<Item = u32> {
+fn holders(locks: &str, inode: u64, wanted: &std::ops::RangeInclusive<u64>) -> impl Iterator<Item = u32> {
     locks.lines().filter_map(move |line| {
         let mut words = line.split_whitespace().skip(1).skip_while(|word| *word == "->");
         let (kind, _advisory, _mode) = (words.next()?, words.next()?, words.next()?);
         let process = words.next()?.parse().ok()?;
         let of = words.next()?.rsplit(':').next()?.parse::<u64>().ok()?;
         let first: u64 = words.next()?.parse().ok()?;
-        (matches!(kind, "POSIX" | "OFDLCK") && of == inode && READ_LOCKS.contains(&first)).then_some(process)
+        (matches!(kind, "POSIX" | "OFDLCK") && of == inode && wanted.contains(&first)).then_some(process)
     })
 }
 
@@ -80,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_readers_locks_of_the_file_count() {
+    fn only_locks_of_the_file_that_are_asked_for_count() {
         let locks = "1: POSIX  ADVISORY  READ  100 08:02:131 123 123\n\
                      2: POSIX  ADVISORY  READ  101 08:02:131 128 128\n\
                      3: POSIX  ADVISORY  WRITE 102 08:02:131 120 120\n\
@@ -89,7 +102,8 @@ mod tests {
                      6: POSIX  ADVISORY  READ  105 00:1f:131 127 127\n\
                      6: -> POSIX  ADVISORY  WRITE 106 00:1f:131 126 126\n\
                      nonsense\n";
-        assert_eq!(holders(locks, 131).collect::<Vec<_>>(), [100, 105, 106]);
-        assert_eq!(holders("", 131).count(), 0);
+        assert_eq!(holders(locks, 131, &READ_LOCKS).collect::<Vec<_>>(), [100, 105, 106]);
+        assert_eq!(holders(locks, 131, &WRITE_LOCK).collect::<Vec<_>>(), [102]);
+        assert_eq!(holders("", 131, &READ_LOCKS).count(), 0);
     }
 }

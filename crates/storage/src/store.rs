@@ -250,7 +250,9 @@ impl Store {
             room: Arc::clone(&room),
             counters: Arc::clone(&counters),
             tick: config.flush_interval(),
-            log: config.path().map(log_path),
+            file: config.path().map(Path::to_owned),
+            cut_complained: None,
+            cut_after: None,
             lock,
         };
         // Boxed here, so that the set's tasks need not declare the size of a database driver's futures.

@@ -1,6 +1,6 @@
 //! The one task that writes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -13,9 +13,13 @@ use tokio::time::Instant;
 
 use crate::commit::{self, Cut, Item};
 use crate::db::Db;
-use crate::error::StoreError;
-use crate::limits::{COMMIT_TIMEOUT, FULL_TENTHS, LOG_COMPLAINTS_EVERY, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE, WAL_BYTES_MAX};
+use crate::error::{StoreError, program};
+use crate::limits::{
+    COMMIT_TIMEOUT, CUT_COMPLAINTS_EVERY, CUT_EVERY, FULL_TENTHS, LOG_COMPLAINTS_EVERY, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE,
+    WAL_BYTES_MAX,
+};
 use crate::lock::InstanceLock;
+use crate::readers::foreign_readers;
 use crate::rollup::{self, RolledUp};
 use crate::store::{StoredScales, Table, beside};
 use crate::vacuum::{self, Give, Pages};
@@ -342,8 +346,12 @@ pub(crate) struct Writer {
     pub(crate) counters: Arc<Counters>,
     /// How often it looks around when nothing happens.
     pub(crate) tick: Duration,
-    /// SQLite's write-ahead log.
-    pub(crate) log: Option<PathBuf>,
+    /// SQLite's database file; `None` for a server.
+    pub(crate) file: Option<PathBuf>,
+    /// When it was last told that the write-ahead log cannot be cut.
+    pub(crate) cut_complained: Option<Instant>,
+    /// When the log, which was held, may be cut again.
+    pub(crate) cut_after: Option<Instant>,
     /// Last, so that it is let go after the connection.
     pub(crate) lock: Option<InstanceLock>,
 }
@@ -398,10 +406,11 @@ impl Writer {
                 },
                 () = tokio::time::sleep_until(next_tick) => {
                     next_tick = Instant::now() + self.tick;
-                    task.pulse.beat();
                     self.cut_log().await;
                 }
             }
+            // Not at the tick alone: while every commit fails after its whole time, something is always due before it.
+            task.pulse.beat();
             self.room.update(self.records.len(), self.records.capacity());
         }
         self.finish().await
@@ -563,11 +572,35 @@ impl Writer {
         self.history_batch.written();
     }
 
-    async fn cut_log(&self) {
-        if let Some(log) = &self.log
-            && let Err(error) = cut_log(&self.db, log, WAL_BYTES_MAX).await
-        {
-            tracing::warn!(error = error.chain(), "write-ahead log not cut");
+    async fn cut_log(&mut self) {
+        let Some(file) = &self.file else { return };
+        if self.cut_after.is_some_and(|after| Instant::now() < after) {
+            return;
+        }
+        let uncut = cut_log(&self.db, file, WAL_BYTES_MAX).await;
+        if matches!(uncut, Ok(None)) {
+            self.cut_after = None;
+            if self.cut_complained.take().is_some() {
+                tracing::info!("write-ahead log cut again");
+            }
+            return;
+        }
+        self.cut_after = Some(Instant::now() + CUT_EVERY);
+        if self.cut_complained.is_some_and(|last| last.elapsed() < CUT_COMPLAINTS_EVERY) {
+            return;
+        }
+        self.cut_complained = Some(Instant::now());
+        match uncut {
+            Ok(Some(size_bytes)) => {
+                let held_by = program(foreign_readers(file).first());
+                tracing::warn!(
+                    size_bytes,
+                    held_by,
+                    "write-ahead log cannot be cut and grows on: a program reads the database in one long transaction; end it there"
+                );
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(error = error.chain(), "write-ahead log not cut"),
         }
     }
 
@@ -596,15 +629,16 @@ impl Writer {
     }
 }
 
-/// Moves a write-ahead log that grew above `bytes_max` into the database and cuts it.
-async fn cut_log(db: &Db, log: &std::path::Path, bytes_max: u64) -> Result<(), StoreError> {
-    let size = std::fs::metadata(log).map_or(0, |file| file.len());
-    if size <= bytes_max {
-        return Ok(());
+/// Moves a write-ahead log that grew above `bytes_max` into the database and cuts it; returns its size when a reader is in the way.
+async fn cut_log(db: &Db, file: &Path, bytes_max: u64) -> Result<Option<u64>, StoreError> {
+    let log = log_path(file);
+    let size = || std::fs::metadata(&log).map_or(0, |file| file.len());
+    if size() <= bytes_max {
+        return Ok(None);
     }
     let held = vacuum::checkpoint(db).await?;
-    tracing::debug!(size_bytes = size, held, "cut the write-ahead log");
-    Ok(())
+    tracing::debug!(size_bytes = size(), held, "cut the write-ahead log");
+    Ok(Some(size()).filter(|size| *size > bytes_max))
 }
 
 /// How long to wait after so many failures in a row: doubling, and off by up to a quarter, so that several instances do not
@@ -637,9 +671,10 @@ mod tests {
         let size = || std::fs::metadata(&log).unwrap().len();
         let full = size();
         assert!(full > 100_000, "{full}");
-        cut_log(&db, &log, full).await.unwrap();
+        let file = config.path().unwrap();
+        assert_eq!(cut_log(&db, file, full).await.unwrap(), None);
         assert_eq!(size(), full);
-        cut_log(&db, &log, full - 1).await.unwrap();
+        assert_eq!(cut_log(&db, file, full - 1).await.unwrap(), None);
         assert_eq!(size(), 0);
         let read = db.read("test").await.unwrap();
         assert_eq!(crate::db::number(&read, "SELECT length(text) FROM rows").await.unwrap(), 100_000);

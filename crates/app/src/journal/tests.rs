@@ -436,6 +436,48 @@ fn a_disk_that_fails_costs_what_it_failed_to_take_and_no_more() {
     check(&files, 0, &["before it"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+#[allow(clippy::print_stderr, reason = "says what it leaves out")]
+fn a_disk_that_is_full_leaves_no_half_frames_and_no_empty_files() {
+    use std::process::Command;
+    let mut rig = Rig::new(1 << 20);
+    let folder = rig.folder.path().join("journal");
+    std::fs::create_dir(&folder).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"]).arg(&folder).output();
+    if !mounted.is_ok_and(|done| done.status.success()) {
+        eprintln!("left out: a full disk of the journal, because this user may not mount a small one (run as root on Linux)");
+        return;
+    }
+    let filler = folder.join("filler");
+    let fill = || drop(std::fs::write(&filler, vec![1; 1 << 20]));
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        rig.begin();
+        rig.run(300);
+        // The next chunk goes in half at most, and after it no segment can begin.
+        fill();
+        rig.run(20_000);
+        let files = |rig: &Rig| rig.files().into_iter().filter(|path| !path.ends_with("filler")).collect::<Vec<_>>();
+        let before = files(&rig);
+        assert_eq!(before.len(), 1, "an attempt left something");
+        let first = report(&before[0]);
+        assert!(matches!(first.ending, Ending::Unmarked) && first.events > 0, "{:?}", first.ending);
+        std::fs::remove_file(&filler).unwrap();
+        rig.run(2_000);
+        rig.close();
+        let after = files(&rig);
+        assert_eq!(after.len(), 2);
+        let second = report(&after[1]);
+        assert_eq!(first.events + second.head.lost + second.events, rig.events);
+        assert!(second.head.lost > 0 && matches!(second.ending, Ending::Marked(End::Stopped)), "{:?}", second.ending);
+        check(&after, 0, &["before it"]);
+    }));
+    Command::new("umount").arg("-l").arg(&folder).status().unwrap();
+    if let Err(panic) = done {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 #[test]
 fn an_engine_that_fails_fails_again_and_one_built_anew_begins_a_segment() {
     let mut rig = Rig::new(1 << 20);

@@ -61,6 +61,8 @@ struct Segment {
     file: File,
     path: PathBuf,
     frames: u32,
+    /// Bytes of whole frames, and of what stands before them.
+    bytes: u64,
 }
 
 impl WriterSeat {
@@ -120,7 +122,7 @@ impl Writer {
             let now = self.clock.now();
             if self.told.is_none_or(|told| now.since(told) >= TELL_EVERY) {
                 self.told = Some(now);
-                tracing::warn!(folder = %self.folder.display(), %error, "journal cannot be written; what is missing is counted");
+                tracing::warn!(folder = %self.folder.display(), %error, "journal cannot be written: see to it that its disk has room; what is missing is counted");
             }
             if let Some(Some(seat)) = self.seats.get_mut(at) {
                 seat.open = None;
@@ -137,13 +139,18 @@ impl Writer {
         if let Some((number, lost)) = chunk.opens {
             self.open(at, number, lost)?;
         }
-        let Some(Segment { file, frames, .. }) = self.seats.get_mut(at).and_then(|seat| seat.as_mut()?.open.as_mut()) else {
+        let Some(Segment { file, frames, bytes, .. }) = self.seats.get_mut(at).and_then(|seat| seat.as_mut()?.open.as_mut()) else {
             return Ok(());
         };
         seal(&mut chunk.bytes, chunk.len, *frames);
         let frame = chunk.bytes.get(..chunk.len).unwrap_or_default();
-        file.write_all(frame)?;
+        if let Err(error) = file.write_all(frame) {
+            // A disk that is full takes a part. Should the rest not go either, it is told as torn.
+            drop(file.set_len(*bytes));
+            return Err(error);
+        }
         *frames += 1;
+        *bytes += frame.len() as u64;
         self.metrics.wrote(frame.len() as u64);
         Ok(())
     }
@@ -168,8 +175,12 @@ impl Writer {
         let name = format!("{}-{}-{number:06}{SUFFIX}", utc_compact(self.clock.now()), file_name(seat.symbol.as_str()));
         let path = self.folder.join(name);
         let mut file = create(&path)?;
-        file.write_all(&MAGIC)?;
-        seat.open = Some(Segment { file, path, frames: 0 });
+        if let Err(error) = file.write_all(&MAGIC) {
+            // On a full disk every attempt would leave one.
+            drop(std::fs::remove_file(&path));
+            return Err(error);
+        }
+        seat.open = Some(Segment { file, path, frames: 0, bytes: MAGIC.len() as u64 });
         self.metrics.opened();
         Ok(())
     }

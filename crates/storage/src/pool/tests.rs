@@ -9,7 +9,7 @@ use std::task::Poll;
 use super::*;
 use crate::StoreConfig;
 use crate::db::Db;
-use crate::limits::READERS;
+use crate::limits::{QUERY_TIMEOUT, READERS};
 use crate::read::Reader;
 
 /// Runs a test with readers of a file, and with readers of the server if there is one.
@@ -135,4 +135,68 @@ async fn more_holders_than_places_are_counted_as_far_as_there_are_places() {
     assert_eq!(pool.figures(Instant::now(), 0, 0).in_use, HOLDERS_MAX as u32);
     drop(seats);
     assert_eq!(pool.figures(Instant::now(), 0, 0).in_use, 0);
+}
+
+/// What takes for ever: sums have their only row at the end, so nobody can stop them by not reading on.
+fn endless(db: &Db) -> &'static str {
+    if db.is_sqlite() {
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n WHERE i < 0"
+    } else {
+        "SELECT COUNT(pg_sleep(3600))"
+    }
+}
+
+#[tokio::test]
+async fn query_that_nobody_waits_for_is_broken_off_and_its_connection_comes_back() {
+    everywhere(async |db, pool| {
+        let reader = Reader::new(db.clone());
+        let began = Instant::now();
+        let given_up = reader.run_for_test(Duration::from_millis(300), endless(&db)).await.unwrap_err();
+        assert!(given_up.to_string().contains("is busy: it did not answer within"), "{given_up}");
+        assert!(began.elapsed() < Duration::from_secs(5), "who asked is told at once");
+        assert_eq!(figures(pool, &db, Duration::ZERO).in_use, 0);
+        let (size, idle) = db.open_and_idle();
+        assert!(idle < size, "it still works for nobody");
+        while db.open_and_idle().1 < db.open_and_idle().0 {
+            assert!(began.elapsed() < QUERY_TIMEOUT + Duration::from_secs(5), "it works on for ever");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // A server's is closed, because the answer on it was an error that nobody took.
+        assert_eq!(db.open_and_idle().1 > 0, db.is_sqlite());
+        reader.check(Duration::from_secs(5)).await.unwrap();
+        if !db.is_sqlite() {
+            let active = "SELECT COUNT(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND state = 'active' AND pid <> pg_backend_pid()";
+            assert_eq!(reader.run_for_test(Duration::from_secs(5), active).await.unwrap(), 0, "the server works on for ever");
+        }
+        db.connection.clone().close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reader_that_would_stay_for_an_hour_does_not_hold_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let pool = Arc::new(Pool::default());
+    let file = folder.path().join("bot.db");
+    let config = StoreConfig::of_url(format!("sqlite:{}", file.display())).unwrap();
+    let writer = Db::writer(&config, &pool).await.unwrap();
+    writer.run("test", "CREATE TABLE rows (text TEXT)").await.unwrap();
+    let db = Db::readers(&config, &pool).await.unwrap();
+    let reader = Reader::new(db.clone());
+    let sql = "WITH RECURSIVE n(i) AS (SELECT COUNT(*) FROM rows UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n WHERE i < 0";
+    let began = Instant::now();
+    reader.run_for_test(Duration::from_millis(300), sql).await.unwrap_err();
+    for _ in 0..3 {
+        writer.run("test", "INSERT INTO rows VALUES (printf('%.*c', 1000000, 'x'))").await.unwrap();
+    }
+    let size = || std::fs::metadata(crate::writer::log_path(&file)).unwrap().len();
+    let cut = async || writer.run("test", "PRAGMA busy_timeout = 10; PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+    cut().await;
+    assert!(size() > 3_000_000, "what it reads is held while it reads");
+    while size() > 0 {
+        assert!(began.elapsed() < QUERY_TIMEOUT + Duration::from_secs(5), "the log is held for ever");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cut().await;
+    }
+    reader.check(Duration::from_secs(5)).await.unwrap();
 }

@@ -38,6 +38,12 @@ pub enum ToolError {
         #[source]
         source: io::Error,
     },
+    /// There is no room for a file.
+    #[error("there is no room for {path}: free some space on its disk, or give a place on another one")]
+    Full {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// A database, but not ours.
     #[error("{database} is a database, but holds none of plimsoll's tables: give the file of a backup or of a data folder")]
     Foreign {
@@ -146,11 +152,14 @@ impl ToolError {
             | Self::NotEmpty { .. }
             | Self::Schemas { .. }
             | Self::Uncopyable { .. } => ErrorClass::Refused,
-            Self::File { .. } | Self::Differs { .. } | Self::NoRoom { .. } => ErrorClass::Unavailable,
+            Self::File { .. } | Self::Full { .. } | Self::Differs { .. } | Self::NoRoom { .. } => ErrorClass::Unavailable,
         }
     }
 
     pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::File { doing, path: path.to_owned(), source }
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull => Self::Full { path: path.to_owned() },
+            _ => Self::File { doing, path: path.to_owned(), source },
+        }
     }
 }

@@ -9,7 +9,9 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::config::StoreConfig;
 use crate::db::{Db, number};
+use crate::error::StoreError;
 use crate::limits::{FOLDER_NAMES_MAX, UNFINISHED_AGE};
+use crate::store::beside;
 use crate::vacuum::INCREMENTAL;
 
 use super::catalogue::{self, count};
@@ -79,9 +81,11 @@ pub(super) async fn self_check(source: &Source) -> Result<Vec<String>, ToolError
     Ok(lines)
 }
 
-/// Writes a copy of a SQLite database, its log included, to a file that is not there yet.
+/// Writes a copy of a SQLite database, its log included, to a file that is not there yet. What an error leaves of it is removed.
 pub(super) async fn vacuum_into(config: &StoreConfig, to: &Path) -> Result<(), ToolError> {
     use sea_orm::sqlx;
+    // SQLite takes an empty file; so the system itself says why there cannot be one.
+    File::create(to).map_err(ToolError::file("write", to))?;
     let db = Db::tool(config).await?;
     let lift = |error: sqlx::Error| db.error(sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(std::sync::Arc::new(error))));
     let done = async {
@@ -101,7 +105,12 @@ pub(super) async fn vacuum_into(config: &StoreConfig, to: &Path) -> Result<(), T
     if let Err(error) = db.connection.close().await {
         tracing::debug!(%error, "a connection was not closed");
     }
-    done.map_err(ToolError::from)
+    let Err(error) = done else { return Ok(()) };
+    for ending in ["-journal", ""] {
+        remove(&beside(to, ending))?;
+    }
+    // The source is only read: what is full is where the copy goes.
+    Err(if matches!(error, StoreError::Full { .. }) { ToolError::Full { path: to.to_owned() } } else { error.into() })
 }
 
 /// Tells whether a file was made so that it cannot give pages back: an older version did.

@@ -162,9 +162,13 @@ pub async fn loosen(config: &StoreConfig) -> Result<Option<Loosened>, ToolError>
 
 /// Does the steps that are to be done, in one transaction, after a backup of what is there. The caller holds the lock.
 pub(crate) async fn bring_up(db: &Db, config: &StoreConfig) -> Result<Migrated, StoreError> {
-    // On a server this is where the lock shows; in a file it shows that it can be written.
+    // On a server this is where the lock shows.
     let found = {
         let at = db.begin("storage.open").await?;
+        if db.is_sqlite() {
+            // A file that may not be written shows at the first write only. This one is taken back.
+            at.execute_unprepared("PRAGMA user_version = 0").await.map_err(|error| db.error(error))?;
+        }
         read(&at, db).await?
     };
     if let Some(found) = found.newer {

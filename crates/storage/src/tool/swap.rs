@@ -61,10 +61,22 @@ pub async fn restore(config: &StoreConfig, file: &Path) -> Result<Restored, Tool
     if let Some(what) = complaint?.into_iter().next() {
         return Err(ToolError::Broken { database: from.display(), what });
     }
-    files::vacuum_into(&from, &part).await?;
-    let contents = files::verify(&part).await?;
+    let contents = match filled(&from, &part).await {
+        Ok(contents) => contents,
+        Err(error) => {
+            remove(&part)?;
+            return Err(error);
+        }
+    };
     let replaced = publish(&part, database)?;
     Ok(Restored { contents, replaced })
+}
+
+/// Writes the successor of a database and looks through all of it.
+async fn filled(from: &StoreConfig, part: &Path) -> Result<Contents, ToolError> {
+    files::vacuum_into(from, part).await?;
+    sync_file(part)?;
+    files::verify(part).await
 }
 
 /// Names the file in which a database's successor is written, and removes what an attempt before left of it.
@@ -132,7 +144,10 @@ fn keep(database: &Path, to: &Path) -> Result<(), ToolError> {
         return Ok(());
     }
     let part = beside(to, PART);
-    fs::copy(database, &part).map_err(ToolError::file("copy", database))?;
+    if let Err(error) = fs::copy(database, &part) {
+        remove(&part)?;
+        return Err(ToolError::file("write", &part)(error));
+    }
     sync_file(&part)?;
     fs::rename(&part, to).map_err(ToolError::file("rename", &part))
 }

@@ -2,7 +2,7 @@
 
 use plimsoll_bounded::{Grant, Tasks};
 use plimsoll_market::{Booked, Name, Order, Record, SlotRow, Symbol, Totals};
-use plimsoll_storage::{Key, RawStoreConfig, RowLimit, Store, StoreConfig, StoreError, StoreGrants};
+use plimsoll_storage::{Health, Key, RawStoreConfig, RowLimit, Store, StoreConfig, StoreError, StoreGrants};
 use sea_orm::ConnectionTrait;
 
 pub use crate::books::record;
@@ -32,6 +32,16 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("bot.db").display());
         Self { url, _folder: Some(folder) }
+    }
+
+    /// A file in a folder that is not this place's own.
+    pub fn within(folder: &std::path::Path) -> Self {
+        Self { url: format!("sqlite:{}", folder.join("bot.db").display()), _folder: None }
+    }
+
+    /// A database of a server that is not this place's own.
+    pub fn at(url: String) -> Self {
+        Self { url, _folder: None }
     }
 
     /// An empty schema on the server, if there is a server.
@@ -90,6 +100,52 @@ pub async fn everywhere(name: &str, test: impl AsyncFn(&Place)) {
     test(&Place::file()).await;
     if let Some(place) = Place::schema(name).await {
         test(&place).await;
+    }
+}
+
+/// A symbol's loop in small: records fill after fill, and after a refusal goes on behind what is stored, as an engine does.
+pub struct Loop {
+    pub recorder: plimsoll_storage::Recorder,
+    pub totals: Totals,
+}
+
+impl Loop {
+    pub fn new(store: &Store) -> Self {
+        Self { recorder: store.recorder(key("BTCUSDT")), totals: Totals::EMPTY }
+    }
+
+    /// Records so many fills; tells whether all were taken.
+    pub fn record(&mut self, number: u64) -> bool {
+        for _ in 0..number {
+            let next = record(self.totals.fills + 1, &self.totals);
+            if self.recorder.record(next).is_err() {
+                return false;
+            }
+            self.totals = next.totals;
+        }
+        true
+    }
+
+    /// Asserts that everything confirmed is stored, once, and goes on behind it.
+    pub async fn resume(&mut self, store: &Store, confirmed: u64) {
+        let key = key("BTCUSDT");
+        let loaded = store.load(&key).await.unwrap();
+        let stored = check_prefix(&loaded, &all_fills(store, &key).await);
+        assert!((confirmed..=self.totals.fills).contains(&stored), "{stored} stored, {confirmed} confirmed");
+        self.totals = loaded.totals.unwrap_or(Totals::EMPTY);
+        self.recorder.resume();
+    }
+}
+
+/// Waits until storage says so.
+pub async fn health(store: &Store, wanted: impl Fn(&Health) -> bool) -> Health {
+    let mut health = store.health();
+    loop {
+        let now = health.get();
+        if wanted(&now) {
+            return now;
+        }
+        health.changed().await.unwrap();
     }
 }
 

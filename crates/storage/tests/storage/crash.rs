@@ -17,7 +17,7 @@ fn example() -> PathBuf {
 }
 
 /// Lets it write until it has confirmed so many flushes, kills it, and returns the run and the last fill it confirmed.
-fn run_and_kill(place: &Place, flushes: usize) -> (u64, u64) {
+pub fn run_and_kill(place: &Place, flushes: usize) -> (u64, u64) {
     let mut child = Command::new(example()).arg(place.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let number = |line: String| line.split(' ').nth(1).unwrap().parse::<u64>().unwrap();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::common::{Place, all_fills, check_prefix, everywhere, key, open, record, records};
+use crate::common::{Place, all_fills, check_prefix, everywhere, health, key, open, record, records};
 use plimsoll_market::{Price, StateRecord, Time, Totals};
-use plimsoll_storage::{ErrorClass, Health, Holder, RawStoreConfig, RecordRefused, Store, StoreError};
+use plimsoll_storage::{ErrorClass, Holder, RawStoreConfig, RecordRefused, StoreError};
 
-const STATE: StateRecord = StateRecord {
+pub const STATE: StateRecord = StateRecord {
     version: 1,
     anchor: None,
     interval: Price::from_units(100),
@@ -17,18 +17,6 @@ const STATE: StateRecord = StateRecord {
     closing: false,
     idle: false,
 };
-
-/// Waits until storage says so.
-async fn health(store: &Store, wanted: impl Fn(&Health) -> bool) -> Health {
-    let mut health = store.health();
-    loop {
-        let now = health.get();
-        if wanted(&now) {
-            return now;
-        }
-        health.changed().await.unwrap();
-    }
-}
 
 #[tokio::test]
 async fn second_instance_is_refused_until_the_first_has_stopped() {

@@ -18,7 +18,7 @@ pub fn config(place: &Place) -> StoreConfig {
     StoreConfig::try_from(place.config()).unwrap()
 }
 
-fn file(path: &Path) -> StoreConfig {
+pub fn file(path: &Path) -> StoreConfig {
     StoreConfig::of_url(format!("sqlite:{}", path.display())).unwrap()
 }
 
@@ -304,7 +304,7 @@ async fn what_is_no_backup_is_refused_and_nothing_is_changed() {
 }
 
 /// Takes all steps but the first two back, as if an older program had made the database.
-async fn age(place: &Place) {
+pub async fn age(place: &Place) {
     place
         .meddle(
             "DELETE FROM seaql_migrations WHERE version > 'm0002_system'; \
@@ -370,7 +370,12 @@ async fn failed_step_or_backup_changes_nothing() {
             reading.rollback().await.unwrap();
             error
         };
-        assert!(matches!(&error, ToolError::Store(StoreError::Database { .. })), "{error}");
+        let expected = if before.path().is_some() {
+            matches!(&error, ToolError::Store(StoreError::Database { .. }))
+        } else {
+            matches!(&error, ToolError::Store(StoreError::Busy { .. })) && error.to_string().contains("did not answer within 10 s")
+        };
+        assert!(expected, "{error}");
         assert_eq!(tool::plan(&before).await.unwrap(), plan);
         tool::migrate(&before).await.unwrap();
         check_goes_on(before).await;
@@ -411,8 +416,8 @@ async fn database_that_a_foreign_process_locks_can_be_read_and_says_why_it_canno
     let backup = tool::backup(&config).await.unwrap();
     assert!(backup.contents.tables.iter().any(|table| table.table == "events" && table.rows == 17), "what is not committed is not there");
     let error = tool::migrate(&config).await.unwrap_err();
-    assert!(matches!(&error, ToolError::Store(StoreError::Busy { .. })), "{error}");
-    assert!(error.to_string().contains("is busy"), "{error}");
+    assert!(matches!(&error, ToolError::Store(StoreError::Locked { .. })), "{error}");
+    assert!(error.to_string().contains("is locked by another program: close it there"), "{error}");
     writing.rollback().await.unwrap();
     other.close().await.unwrap();
     tool::migrate(&config).await.unwrap();

@@ -147,21 +147,36 @@ pub fn main(args: &ExportArgs) -> anyhow::Result<ExitCode> {
         done
     });
     runtime.shutdown_timeout(PART_TIMEOUT);
+    let done = done.and_then(|done| {
+        std::fs::rename(&part, &args.out).with_context(|| format!("cannot rename {}", part.display()))?;
+        Ok(done)
+    });
     let (rows, unmatched) = match done {
         Ok(done) => done,
         Err(error) => {
             if let Err(error) = std::fs::remove_file(&part) {
                 tracing::debug!(%error, "nothing was left to remove");
             }
-            return Err(error);
+            return Err(if is_full(&error) {
+                error.context(format!(
+                    "there is no room for {}: free some space on its disk, or give a place on another one; nothing is left of it",
+                    args.out.display()
+                ))
+            } else {
+                error
+            });
         }
     };
-    std::fs::rename(&part, &args.out).with_context(|| format!("cannot rename {}", part.display()))?;
     say(&format!("{} has {rows} rows", args.out.display()));
     if unmatched > 0 {
         say(&format!("{unmatched} sells are left out, whole or in part: what they sold was bought by no stored execution of their slot"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the disk that is written to is full. What is read is read only.
+fn is_full(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull))
 }
 
 async fn write(args: &ExportArgs, source: &Export, part: &Path, from: Time, to: Time) -> anyhow::Result<(u64, u64)> {

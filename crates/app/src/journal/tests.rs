@@ -468,8 +468,13 @@ fn a_disk_that_is_full_leaves_no_half_frames_and_no_empty_files() {
         let after = files(&rig);
         assert_eq!(after.len(), 2);
         let second = report(&after[1]);
-        assert_eq!(first.events + second.head.lost + second.events, rig.events);
-        assert!(second.head.lost > 0 && matches!(second.ending, Ending::Marked(End::Stopped)), "{:?}", second.ending);
+        // What was on its way when the disk refused it is not counted one by one: so many are missing, or more.
+        assert!(first.events + second.head.lost + second.events <= rig.events);
+        assert!(
+            second.head.lost > 0 && second.events > 1_000 && matches!(second.ending, Ending::Marked(End::Stopped)),
+            "{:?}",
+            second.ending
+        );
         check(&after, 0, &["before it"]);
     }));
     Command::new("umount").arg("-l").arg(&folder).status().unwrap();

@@ -168,7 +168,7 @@ async fn server_killed_in_the_middle_of_writing_keeps_what_it_confirmed() {
     let place = server.place();
     let store = open(small(&place)).await.unwrap();
     let mut one = Loop::new(&store);
-    for round in 0..3_u64 {
+    for round in 0..2_u64 {
         let mut confirmed = one.totals.fills;
         for _ in 0..20 + 7 * round {
             assert!(one.record(4));

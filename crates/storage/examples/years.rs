@@ -6,6 +6,8 @@
 //! size of the database before and after the retention, and the memory of this process at each step. Without arguments it shows
 //! itself: ten days, in a database that is gone afterwards.
 
+#![allow(clippy::print_stderr, reason = "it shows its progress and its figures")]
+
 use std::error::Error;
 use std::time::{Duration, Instant};
 

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::common::{Place, all_fills, check_prefix, everywhere, key, open, records};
-use plimsoll_market::{
-    AccountRecord, Alert, AlertCode, Amount, Asset, FundingPayment, LogLevel, Name, Price, Severity, StateRecord, Symbol, Time,
-};
+use plimsoll_market::{AccountRecord, Alert, AlertCode, Asset, LogLevel, Name, Price, Severity, StateRecord, Symbol, Time};
 use plimsoll_storage::tool::{self, CopiedTable, Replace, ToolError};
 use plimsoll_storage::{EquityPoint, ErrorClass, HistoryEvent, LogLine, StoreConfig, StoreError, StoredScales, SystemRow};
 
@@ -47,9 +45,7 @@ pub async fn fill(place: &Place) {
         let other = StoredScales { price_scale: 1, ..scales };
         assert_eq!(store.commit_scales(key, other).await.unwrap(), scales, "what was stored before stays");
         let mut recorder = store.recorder(key);
-        for (n, mut record) in records(fills).into_iter().enumerate() {
-            let paid = FundingPayment { amount: Amount::new(asset("USDT"), -7), time: Time::from_millis(1_700_000_000_000 + n as u64) };
-            record.funding = (n % 400 == 0).then_some(paid);
+        for (n, record) in records(fills).into_iter().enumerate() {
             recorder.record(record).unwrap();
             if n % 500 == 0 {
                 store.flush().await.unwrap();
@@ -72,7 +68,6 @@ pub async fn fill(place: &Place) {
     store.retain(Time::from_millis(1_700_000_000_000 + 30 * 86_400_000)).await.unwrap();
     let time = Time::from_millis(1_700_000_000_000);
     let (account, symbol) = (Some(account), Some(Symbol::new("币安人生USDT").unwrap()));
-    store.history().system(&SystemRow { rss: Some(1 << 40), ..SystemRow::at(Time::from_millis(1_700_000_000_000 + 31 * 86_400_000)) });
     store.logs().write(LogLine { time, level: LogLevel::Warn, target: "test", text: "a line".into(), account, symbol });
     store.flush().await.unwrap();
     store.stop(STOP).await.unwrap();

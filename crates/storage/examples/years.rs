@@ -4,7 +4,7 @@
 //! the history beside them: an equity point every minute and a sample of the process every thirty seconds of the last seven days,
 //! lines of the log and events. Prints the time of each query over many places of the account's life (p50, p95 and the longest), the
 //! size of the database before and after the retention, and the memory of this process at each step. Without arguments it shows
-//! itself: ten days, in a database that is gone afterwards.
+//! itself: two days, in a database that is gone afterwards.
 
 #![allow(clippy::print_stderr, reason = "it shows its progress and its figures")]
 
@@ -34,17 +34,19 @@ const DAY: Duration = Duration::from_secs(86_400);
 const STEP: Duration = Duration::from_millis(86_400_000 / FILLS_A_DAY);
 /// When the account's life ends.
 const END: Time = Time::from_millis(1_790_000_000_000);
-/// How often each query is asked.
+/// How often each query is asked; when it only shows itself, seldom.
 const ASKED: u64 = 200;
+const ASKED_SHOWN: u64 = 10;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let shown = tempfile::tempdir()?;
     let url = arguments.next().unwrap_or_else(|| format!("sqlite:{}", shown.path().join("years.db").display()));
-    let years: f64 = arguments.next().map_or(Ok(10.0 / 365.0), |text| text.parse())?;
+    let years: f64 = arguments.next().map_or(Ok(2.0 / 365.0), |text| text.parse())?;
     let days = (years * 365.0).ceil() as u64;
-    let life = Life { days, fills: days * FILLS_A_DAY, key: Key { account: Name::new("main")?, symbol: Symbol::new("BTCUSDT")? } };
+    let asked = if days > 2 { ASKED } else { ASKED_SHOWN };
+    let life = Life { asked, days, fills: days * FILLS_A_DAY, key: Key { account: Name::new("main")?, symbol: Symbol::new("BTCUSDT")? } };
     let config = StoreConfig::of_url(url)?;
     let grants = StoreGrants::detached(&config);
     let tasks = Tasks::new(Grant::detached(Tasks::line("example.tasks", 2, 1_024)));
@@ -93,6 +95,7 @@ async fn say(what: &str, store: &Store) -> Result<(), StoreError> {
 }
 
 struct Life {
+    asked: u64,
     days: u64,
     fills: u64,
     key: Key,
@@ -194,16 +197,20 @@ impl Life {
         // A prime walks over all of the life.
         let place = |at: u64| at * 104_729 % self.fills + 1;
         let most = RowLimit::new(10_000)?;
-        measure("fills, the newest 100", async |_| Ok(reader.fills(&key, None, RowLimit::default()).await?.rows.len())).await?;
-        measure("fills, 100 anywhere", async |at| Ok(reader.fills(&key, Some(TradeId(place(at))), RowLimit::default()).await?.rows.len()))
-            .await?;
-        measure("fills, 1,000 anywhere", async |at| {
+        measure(self.asked, "fills, the newest 100", async |_| Ok(reader.fills(&key, None, RowLimit::default()).await?.rows.len())).await?;
+        measure(self.asked, "fills, 100 anywhere", async |at| {
+            Ok(reader.fills(&key, Some(TradeId(place(at))), RowLimit::default()).await?.rows.len())
+        })
+        .await?;
+        measure(self.asked, "fills, 1,000 anywhere", async |at| {
             Ok(reader.fills(&key, Some(TradeId(place(at))), RowLimit::new(1_000)?).await?.rows.len())
         })
         .await?;
-        measure("fills, the most: 10,000", async |at| Ok(reader.fills(&key, Some(TradeId(place(at))), most).await?.rows.len())).await?;
-        measure("orders, the newest 100", async |_| Ok(reader.orders(&key, None, RowLimit::default()).await?.rows.len())).await?;
-        measure("orders, 100 anywhere", async |at| {
+        measure(self.asked, "fills, the most: 10,000", async |at| Ok(reader.fills(&key, Some(TradeId(place(at))), most).await?.rows.len()))
+            .await?;
+        measure(self.asked, "orders, the newest 100", async |_| Ok(reader.orders(&key, None, RowLimit::default()).await?.rows.len()))
+            .await?;
+        measure(self.asked, "orders, 100 anywhere", async |at| {
             let mut totals = Totals::EMPTY;
             totals.fills = 1;
             let Some(order) = books::record(place(at), &totals).order else { return Ok(0) };
@@ -211,37 +218,38 @@ impl Life {
             Ok(reader.orders(&key, Some(before), RowLimit::default()).await?.rows.len())
         })
         .await?;
-        measure("funding, 100 anywhere", async |at| {
+        measure(self.asked, "funding, 100 anywhere", async |at| {
             Ok(reader.funding(&key, Some(self.time(place(at))), RowLimit::default()).await?.rows.len())
         })
         .await?;
-        measure("slots", async |_| Ok(reader.slots(&key).await?.len())).await?;
-        measure("totals", async |_| Ok(usize::from(reader.totals(&key).await?.is_some()))).await?;
-        measure("equity of a week, 1,000 points", async |at| Ok(reader.equity(&key.account, range(at)?, 1_000).await?.len())).await?;
-        measure("events, 100 anywhere", async |at| {
+        measure(self.asked, "slots", async |_| Ok(reader.slots(&key).await?.len())).await?;
+        measure(self.asked, "totals", async |_| Ok(usize::from(reader.totals(&key).await?.is_some()))).await?;
+        measure(self.asked, "equity of a week, 1,000 points", async |at| Ok(reader.equity(&key.account, range(at)?, 1_000).await?.len()))
+            .await?;
+        measure(self.asked, "events, 100 anywhere", async |at| {
             Ok(reader.events(Some(EventId(at as i64 * 379 + 1)), RowLimit::default()).await?.rows.len())
         })
         .await?;
-        measure("samples of a week, 1,000 points", async |at| Ok(reader.system(range(at)?, 1_000).await?.len())).await?;
-        measure("days of a year", async |_| {
+        measure(self.asked, "samples of a week, 1,000 points", async |at| Ok(reader.system(range(at)?, 1_000).await?.len())).await?;
+        measure(self.asked, "days of a year", async |_| {
             Ok(reader.system_daily(DayRange::new(Time::from_nanos(END.nanos() - 365 * DAY.as_nanos() as u64), END)?).await?.len())
         })
         .await?;
         let lines = |at: u64, level| -> Result<LogQuery, StoreError> {
             Ok(LogQuery { range: range(at)?, level, contains: String::new(), before: None, limit: LogLimit::new(100)? })
         };
-        measure("lines of the log, 100", async |at| Ok(reader.logs(&lines(at, LogLevel::Info)?).await?.rows.len())).await?;
-        measure("errors in the log, 100", async |at| Ok(reader.logs(&lines(at, LogLevel::Error)?).await?.rows.len())).await?;
+        measure(self.asked, "lines of the log, 100", async |at| Ok(reader.logs(&lines(at, LogLevel::Info)?).await?.rows.len())).await?;
+        measure(self.asked, "errors in the log, 100", async |at| Ok(reader.logs(&lines(at, LogLevel::Error)?).await?.rows.len())).await?;
         let word = |at: u64| lines(at, LogLevel::Info).map(|query| LogQuery { contains: "nowhere".into(), ..query });
-        measure("lines of the log with a word that none has", async |at| Ok(reader.logs(&word(at)?).await?.rows.len())).await?;
+        measure(self.asked, "lines of the log with a word that none has", async |at| Ok(reader.logs(&word(at)?).await?.rows.len())).await?;
         Ok(())
     }
 }
 
-async fn measure(what: &str, ask: impl AsyncFn(u64) -> Result<usize, StoreError>) -> Result<(), StoreError> {
-    let mut took = Vec::with_capacity(ASKED as usize);
+async fn measure(asked: u64, what: &str, ask: impl AsyncFn(u64) -> Result<usize, StoreError>) -> Result<(), StoreError> {
+    let mut took = Vec::with_capacity(asked as usize);
     let mut rows = 0;
-    for at in 0..ASKED {
+    for at in 0..asked {
         let begun = Instant::now();
         rows = rows.max(ask(at).await?);
         took.push(begun.elapsed());

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// How long an entry may wait in a buffer that is not full: what `kill -9` may take.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// What is left free in every buffer for the entry that ends a segment.
+const END_BYTES: usize = 16;
 /// Pause before a segment begins after a gap: a disk that fails is not asked at every event.
 const GAP_PAUSE: Duration = Duration::from_secs(5);
 
@@ -144,7 +146,7 @@ impl Journal {
         if let Some(open) = &mut self.0
             && matches!(open.state, State::Recording { .. })
         {
-            open.end(now, End::Stopped);
+            open.close(now);
         }
     }
 
@@ -223,7 +225,7 @@ impl Open {
 
     #[inline]
     fn encode(&mut self, entry: &EntryRef<'_>) -> bool {
-        let room = self.filling.get_mut(self.len..).unwrap_or_default();
+        let room = self.filling.get_mut(self.len..JOURNAL_CHUNK_BYTES - END_BYTES).unwrap_or_default();
         // The only error is that the room does not do.
         let Ok(used) = postcard::to_slice(entry, room) else { return false };
         self.len += used.len();
@@ -233,6 +235,11 @@ impl Open {
     /// Gives the buffer to the writer and goes on with another.
     fn hand_over(&mut self, now: Time) -> Result<(), NoRoom> {
         let Ok(next) = self.parts.spare.try_recv() else { return Err(NoRoom) };
+        self.send(now, next)
+    }
+
+    /// Gives the buffer to the writer.
+    fn send(&mut self, now: Time, next: Buffer) -> Result<(), NoRoom> {
         let bytes = std::mem::replace(&mut self.filling, next);
         let opens = match self.state {
             State::Recording { first: true } => Some((self.parts.head.segment, self.parts.head.lost)),
@@ -267,6 +274,17 @@ impl Open {
         }
     }
 
+    /// Writes that the symbol stopped. The end has its room in every buffer, and no other buffer is needed after it: a disk
+    /// that is behind does not leave the segment without its end.
+    fn close(&mut self, now: Time) {
+        let room = self.filling.get_mut(self.len..).unwrap_or_default();
+        let used = postcard::to_slice(&EntryRef::End(End::Stopped), room).map_or(0, |used| used.len());
+        self.len += used;
+        // There is a place for every buffer.
+        drop(self.send(now, Buffer::default()));
+        self.state = State::Ended;
+    }
+
     /// Begins a segment with the engine as it stands.
     fn begin(&mut self, now: Time, engine: &Engine) -> Result<(), postcard::Error> {
         let head = &mut self.parts.head;
@@ -275,7 +293,7 @@ impl Open {
         // A segment that follows has lost nothing.
         head.follows &= head.lost == 0;
         self.parts.failed.store(false, Ordering::Relaxed);
-        let room = self.filling.get_mut(FRAME_HEAD..).unwrap_or_default();
+        let room = self.filling.get_mut(FRAME_HEAD..JOURNAL_CHUNK_BYTES - END_BYTES).unwrap_or_default();
         let used = postcard::to_slice(&(&*head, engine), room)?.len();
         (self.len, self.events, self.written) = (FRAME_HEAD + used, 0, 0);
         self.state = State::Recording { first: true };

@@ -418,6 +418,25 @@ fn without_room_the_segment_ends_with_a_gap_and_the_next_stands_alone() {
     check(&files, 0, &["ends with a gap", "events or more were not recorded"]);
 }
 
+/// The buffers are with a disk that is behind: the segment still gets its end.
+#[test]
+fn a_stop_before_a_slow_disk_still_ends_the_segment() {
+    let mut rig = Rig::new(1 << 20);
+    rig.begin();
+    rig.run(100);
+    for _ in 0..20 {
+        rig.step();
+    }
+    rig.now = rig.now + Duration::from_secs(2);
+    rig.journal.tick(rig.now);
+    rig.step();
+    assert_eq!(rig.chunks.len(), 1, "the only other buffer waits for the disk");
+    rig.close();
+    let files = rig.files();
+    assert_eq!(report(&files[0]).events, rig.events);
+    check(&files, 0, &["ends because the symbol stopped", "identical"]);
+}
+
 #[test]
 fn a_disk_that_fails_costs_what_it_failed_to_take_and_no_more() {
     let mut rig = Rig::new(1 << 20);

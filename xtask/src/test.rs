@@ -66,7 +66,38 @@ pub(crate) fn run(all: All, part: &str) -> Result<bool> {
     report.group("a real Prometheus scrapes the bot", || prometheus::scrapes(&binary, &configured));
     report.group("ccxt trades on the local exchange", || ccxt(&workspace, &binary));
     report.group("the dashboard in a browser", || browser(&workspace, &binary));
+    if report.wants(TESTS) {
+        // Far above by now, among all that passing tests said.
+        for line in failures(&std::fs::read_to_string(&log).unwrap_or_default()) {
+            println!("{line}");
+        }
+    }
     Ok(report.close())
+}
+
+/// What the tests that failed said, without the frames of their backtraces.
+fn failures(log: &str) -> Vec<&str> {
+    let (mut found, mut failed, mut inside) = (Vec::new(), false, false);
+    for line in log.lines() {
+        match line {
+            // Written before what they said and before their names.
+            "failures:" => (failed, inside) = (true, false),
+            "successes:" => (failed, inside) = (false, false),
+            _ if line.starts_with("---- ") => inside = failed,
+            _ if line.starts_with("test result: ") => (failed, inside) = (false, false),
+            _ => {}
+        }
+        if inside && !line.is_empty() && !is_frame(line) {
+            found.push(line);
+        }
+    }
+    found
+}
+
+/// `  12: a::function` or `             at ./src/file.rs:1:2`.
+fn is_frame(line: &str) -> bool {
+    let text = line.trim_start();
+    text.len() < line.len() && (text.starts_with("at ") || text.split_once(": ").is_some_and(|(n, _)| n.parse::<u16>().is_ok()))
 }
 
 /// The command for all tests but those in documentation.
@@ -183,6 +214,15 @@ mod tests {
         let log = "test a ... ok\nleft out: recorded days (install: x)\n  left out: recorded days (install: x)\nnothing left out: b\nleft out: c\n";
         let found: Vec<String> = tests_left_out(log).into_iter().collect();
         assert_eq!(found, ["c", "recorded days (install: x)"]);
+    }
+
+    #[test]
+    fn what_failed_tests_said_is_said_again() {
+        let log = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nsuccesses:\n\n---- a stdout ----\nfine\n\n\nsuccesses:\n    a\n\nfailures:\n\n\
+                   ---- b stdout ----\nthread 'b' panicked at x.rs:1:2:\nleft: 1\nstack backtrace:\n   0: core::panicking\n             at /rustc/x.rs:3\n\n\n\
+                   failures:\n    b\n\ntest result: FAILED. 1 passed; 1 failed\n\nsuccesses:\n\n---- c stdout ----\nfine\n";
+        assert_eq!(failures(log), ["---- b stdout ----", "thread 'b' panicked at x.rs:1:2:", "left: 1", "stack backtrace:"]);
+        assert!(failures("").is_empty());
     }
 
     #[test]

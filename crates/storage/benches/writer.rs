@@ -1,5 +1,5 @@
 //! Fills through the whole writer (queue, batch, totals with each batch, one transaction) against the same rows through bare
-//! `insert_many`, side by side; and the writer beside a reader that holds a snapshot and asks for the largest page every second.
+//! `insert_many`, side by side; and the writer beside a reader that holds a snapshot and asks for the largest page ten times a second.
 //!
 //! Prints rows a second and the median of the rounds' ratios, with the limits: at least 0.7 of bare inserts at 100 and at 1,000 rows a
 //! transaction, at least 0.9 beside the reader. On SQLite, and on PostgreSQL too when `PLIMSOLL_TEST_POSTGRES` holds the url of a
@@ -8,6 +8,7 @@
 
 use plimsoll_bounded::{Grant, Tasks};
 use plimsoll_market::{Name, Record, Symbol, Totals};
+use plimsoll_storage::limits::ROWS_MAX;
 use plimsoll_storage::{Key, RawStoreConfig, RecordRefused, RowLimit, Store, StoreConfig, StoreGrants};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, TransactionTrait};
@@ -113,7 +114,7 @@ async fn database(kind: &str, url: impl AsyncFn(&str) -> String) {
     }
 }
 
-/// The same beside somebody who holds a snapshot all the while, and asks for the largest page every second.
+/// The same beside somebody who holds a snapshot all the while, and asks for the largest page ten times a second.
 async fn beside_a_reader(kind: &str, url: &str, writer: &mut Writer, written: u64, rows: u64) {
     let foreign = connect(url).await;
     let mut ratios = Vec::new();
@@ -126,8 +127,8 @@ async fn beside_a_reader(kind: &str, url: &str, writer: &mut Writer, written: u6
         let (reader, key) = (writer.store.reader(), writer.key);
         let asking = async {
             loop {
-                assert_eq!(reader.fills(&key, None, RowLimit::new(10_000).unwrap()).await.unwrap().rows.len(), 10_000);
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                assert_eq!(reader.fills(&key, None, RowLimit::new(ROWS_MAX).unwrap()).await.unwrap().rows.len(), ROWS_MAX as usize);
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
         let beside = tokio::select! {

@@ -1,7 +1,7 @@
 //! What years of trading do to the database: loads them through the writer, then asks everything that can be asked.
 //!
 //! `cargo run --release -p plimsoll-storage --example years -- URL YEARS` loads YEARS of 2,000 fills a day (each with its order) with
-//! the history beside them: an equity point every minute and a sample of the process every thirty seconds of the last seven days,
+//! the history beside them: an equity point every minute and a sample of the process every minute of the last seven days,
 //! lines of the log and events. Prints the time of each query over many places of the account's life (p50, p95 and the longest), the
 //! size of the database before and after the retention, and the memory of this process at each step. Without arguments it shows
 //! itself: two days, in a database that is gone afterwards.
@@ -15,6 +15,7 @@ use plimsoll_bounded::{Grant, Tasks};
 use plimsoll_market::{
     Alert, AlertCode, Amount, Asset, FundingPayment, LogLevel, Name, Order, OrderStatus, Record, Severity, Symbol, Time, Totals, TradeId,
 };
+use plimsoll_storage::limits::{POINTS_MAX, ROWS_MAX};
 use plimsoll_storage::{
     DayRange, EquityPoint, EventId, HistoryEvent, Key, LogLimit, LogLine, LogQuery, OrderCursor, Reader, RecordRefused, Recorder, RowLimit,
     Store, StoreConfig, StoreError, StoreGrants, SystemRow, TimeRange,
@@ -160,8 +161,8 @@ impl Life {
                 store.flush().await?;
             }
         }
-        for sample in (1..=days.min(7) * 2_880).rev() {
-            let time = before(Duration::from_secs(30) * sample);
+        for sample in (1..=days.min(7) * 1_440).rev() {
+            let time = before(Duration::from_secs(60) * sample);
             history.system(&SystemRow { rss: Some(40 << 20), cpu_milli: Some(sample % 800), tasks: Some(40), ..SystemRow::at(time) });
             if sample.is_multiple_of(250) {
                 store.flush().await?;
@@ -196,18 +197,16 @@ impl Life {
         };
         // A prime walks over all of the life.
         let place = |at: u64| at * 104_729 % self.fills + 1;
-        let most = RowLimit::new(10_000)?;
         measure(self.asked, "fills, the newest 100", async |_| Ok(reader.fills(&key, None, RowLimit::default()).await?.rows.len())).await?;
         measure(self.asked, "fills, 100 anywhere", async |at| {
             Ok(reader.fills(&key, Some(TradeId(place(at))), RowLimit::default()).await?.rows.len())
         })
         .await?;
-        measure(self.asked, "fills, 1,000 anywhere", async |at| {
-            Ok(reader.fills(&key, Some(TradeId(place(at))), RowLimit::new(1_000)?).await?.rows.len())
+        let most = RowLimit::new(ROWS_MAX)?;
+        measure(self.asked, "fills, the most, anywhere", async |at| {
+            Ok(reader.fills(&key, Some(TradeId(place(at))), most).await?.rows.len())
         })
         .await?;
-        measure(self.asked, "fills, the most: 10,000", async |at| Ok(reader.fills(&key, Some(TradeId(place(at))), most).await?.rows.len()))
-            .await?;
         measure(self.asked, "orders, the newest 100", async |_| Ok(reader.orders(&key, None, RowLimit::default()).await?.rows.len()))
             .await?;
         measure(self.asked, "orders, 100 anywhere", async |at| {
@@ -226,11 +225,17 @@ impl Life {
         measure(self.asked, "totals", async |_| Ok(usize::from(reader.totals(&key).await?.is_some()))).await?;
         measure(self.asked, "equity of a week, 1,000 points", async |at| Ok(reader.equity(&key.account, range(at)?, 1_000).await?.len()))
             .await?;
+        measure(self.asked, "equity of a week, the most points", async |at| {
+            Ok(reader.equity(&key.account, range(at)?, POINTS_MAX).await?.len())
+        })
+        .await?;
         measure(self.asked, "events, 100 anywhere", async |at| {
             Ok(reader.events(Some(EventId(at as i64 * 379 + 1)), RowLimit::default()).await?.rows.len())
         })
         .await?;
         measure(self.asked, "samples of a week, 1,000 points", async |at| Ok(reader.system(range(at)?, 1_000).await?.len())).await?;
+        measure(self.asked, "samples of a week, the most points", async |at| Ok(reader.system(range(at)?, POINTS_MAX).await?.len()))
+            .await?;
         measure(self.asked, "days of a year", async |_| {
             Ok(reader.system_daily(DayRange::new(Time::from_nanos(END.nanos() - 365 * DAY.as_nanos() as u64), END)?).await?.len())
         })

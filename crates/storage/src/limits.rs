@@ -78,9 +78,9 @@ pub const LOG_ROWS: u32 = 100;
 
 /// Lines of the log that a query returns at most.
 ///
-/// Twice 1,000 × (200 B and [`LOG_TEXT_MAX`]), the driver's copy and ours, is less than [`ROWS_MAX`] rows of any other table.
+/// Twice 1,000 × (200 B and [`LOG_TEXT_MAX`]), the driver's copy and ours, is less than [`POINTS_MAX`] rows of any other table.
 pub const LOG_ROWS_MAX: u32 = 1_000;
-const _: () = assert!(2 * LOG_ROWS_MAX as usize * (200 + LOG_TEXT_MAX) <= ROWS_MAX as usize * ROW_BYTES);
+const _: () = assert!(2 * LOG_ROWS_MAX as usize * (200 + LOG_TEXT_MAX) <= POINTS_MAX * ROW_BYTES);
 
 /// Lines of the log that are looked through for a text in one query; the next page goes on from there.
 ///
@@ -217,10 +217,11 @@ pub const LOCKS_BYTES_MAX: u64 = 1 << 20;
 /// Rows a query returns unless asked otherwise.
 pub const ROWS: u32 = 100;
 
-/// Rows a query returns at most.
+/// Rows a query of a list returns at most; a cursor leads to the next.
 ///
-/// 10,000 × [`ROW_BYTES`] × [`READERS`] = 20 MB while two such queries run.
-pub const ROWS_MAX: u32 = 10_000;
+/// As many as exchanges give at once. A page of this size takes some ten milliseconds at any age of the account; the driver
+/// takes about ten microseconds a row, so that ten times as much would hold up whoever reads beside it.
+pub const ROWS_MAX: u32 = 1_000;
 
 /// Bytes one row takes at worst while it is read: the driver's copy and ours.
 pub const ROW_BYTES: usize = 1_024;
@@ -229,8 +230,10 @@ pub const ROW_BYTES: usize = 1_024;
 pub const RANGE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Points a chart gets at most.
+///
+/// 10,000 × [`ROW_BYTES`] × [`READERS`] = 20 MB while two such queries run: no query takes more.
 pub const POINTS_MAX: usize = 10_000;
-const _: () = assert!(POINTS_MAX <= ROWS_MAX as usize);
+const _: () = assert!(ROWS_MAX as usize <= POINTS_MAX && SLOTS_MAX as usize <= POINTS_MAX);
 
 /// Longest range of a query of daily rows.
 pub const DAYS_MAX: u64 = 365;

@@ -17,7 +17,7 @@ use crate::db::Db;
 use crate::error::StoreError;
 use crate::limits::{
     ACQUIRE_TIMEOUT, CACHE_READER_KIB, CACHE_WRITER_KIB, CHECK_TIMEOUT, COMMAND_LANE, COMMIT_TIMEOUT, CONNECTION_BYTES, HISTORY_BATCH,
-    HISTORY_QUEUE, LOG_BATCH, LOG_FLUSH_INTERVAL, LOG_QUEUE, LOG_TEXT_MAX, QUEUE_BATCHES, READERS, ROW_BYTES, ROWS_MAX, STATE_LANE,
+    HISTORY_QUEUE, LOG_BATCH, LOG_FLUSH_INTERVAL, LOG_QUEUE, LOG_TEXT_MAX, POINTS_MAX, QUEUE_BATCHES, READERS, ROW_BYTES, STATE_LANE,
 };
 use crate::lock::InstanceLock;
 use crate::pool::{Pool, PoolFigures};
@@ -69,7 +69,7 @@ pub struct StoreGrants {
 const DATABASE_BYTES: usize = {
     let caches = (CACHE_WRITER_KIB + READERS * CACHE_READER_KIB) as usize * 1_024;
     let connections = (1 + READERS as usize) * CONNECTION_BYTES;
-    let queries = READERS as usize * ROWS_MAX as usize * ROW_BYTES;
+    let queries = READERS as usize * POINTS_MAX * ROW_BYTES;
     caches + connections + queries
 };
 

@@ -127,8 +127,12 @@ const _: () = assert!(SAMPLE_INTERVAL.as_millis().is_multiple_of(FRAME_INTERVAL.
 /// Rows of a page when the request does not say.
 pub const PAGE_DEFAULT: usize = 100;
 
-/// Most rows of a page; a larger `limit` is refused. 10,000 × [`ROW_BYTES`] = 10 MB while it is made and sent.
+/// Most rows of a list; a larger `limit` is refused, and a cursor leads to the next. As many as exchanges give at once.
+pub const LIST_MAX: usize = 1_000;
+
+/// Most rows, points and the like of any answer. 10,000 × [`ROW_BYTES`] = 10 MB while it is made and sent.
 pub const PAGE_MAX: usize = 10_000;
+const _: () = assert!(LIST_MAX <= PAGE_MAX && POINTS_MAX <= PAGE_MAX);
 
 /// Bytes a row takes at worst: a dozen short texts as a value, and the same as JSON.
 pub const ROW_BYTES: usize = 1_024;

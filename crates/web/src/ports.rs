@@ -340,7 +340,7 @@ pub type Cursor = arrayvec::ArrayString<64>;
 /// Which rows of a list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PageRequest {
-    /// Rows at most: 1 to [`crate::limits::PAGE_MAX`].
+    /// Rows at most: 1 to [`crate::limits::LIST_MAX`].
     pub limit: usize,
     /// Only rows before this cursor, which an earlier page gave; `None` begins with the newest.
     pub before: Option<Cursor>,
@@ -350,7 +350,7 @@ pub struct PageRequest {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page<T> {
     /// The rows; at most as many as asked for.
-    pub items: Vec<T>, // tidy: bounded by PAGE_MAX, lives as long as its request
+    pub items: Vec<T>, // tidy: bounded by LIST_MAX, lives as long as its request
     /// Cursor of the next page; `None` on the last.
     pub next: Option<Cursor>,
 }

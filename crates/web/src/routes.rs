@@ -19,7 +19,7 @@ use crate::dto::{DetailDto, DoneDto, EquityDto, HealthDto, LedgerDto, PageDto, S
 use crate::error::ApiError;
 use crate::guard::{Doorkeeper, Hosts, gate, shield, too_large};
 use crate::limits::{
-    BODY_BYTES_MAX, CHUNK_BYTES, CLIENT_MESSAGE_BYTES, PAGE_DEFAULT, PAGE_MAX, PAGE_SMALL, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT,
+    BODY_BYTES_MAX, CHUNK_BYTES, CLIENT_MESSAGE_BYTES, LIST_MAX, PAGE_DEFAULT, PAGE_SMALL, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT,
     RANGE_MAX, WATCH_MAX, WRITE_BUFFER_BYTES,
 };
 use crate::live::Live;
@@ -276,7 +276,7 @@ struct PageQuery {
 
 impl PageQuery {
     fn page(&self) -> Result<PageRequest, ApiError> {
-        let limit = number(self.limit.as_deref(), "limit", 1..=PAGE_MAX as u64, "a number from 1 to 10000")?;
+        let limit = number(self.limit.as_deref(), "limit", 1..=LIST_MAX as u64, "a number from 1 to 1000")?;
         let before = cursor(self.before.as_deref())?;
         Ok(PageRequest { limit: limit.map_or(PAGE_DEFAULT, |limit| limit as usize), before })
     }

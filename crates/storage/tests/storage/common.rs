@@ -2,6 +2,7 @@
 
 use plimsoll_bounded::{Grant, Tasks};
 use plimsoll_market::{Booked, Name, Order, Record, SlotRow, Symbol, Totals};
+use plimsoll_storage::limits::ROWS_MAX;
 use plimsoll_storage::{Health, Key, RawStoreConfig, RowLimit, Store, StoreConfig, StoreError, StoreGrants};
 use sea_orm::ConnectionTrait;
 
@@ -188,7 +189,7 @@ pub async fn all_fills(store: &Store, key: &Key) -> Vec<Booked> {
     let mut all = Vec::new();
     let mut before = None;
     loop {
-        let page = store.reader().fills(key, before, RowLimit::new(10_000).unwrap()).await.unwrap();
+        let page = store.reader().fills(key, before, RowLimit::new(ROWS_MAX).unwrap()).await.unwrap();
         all.extend(page.rows);
         match page.next {
             Some(next) => before = Some(next),

@@ -9,6 +9,7 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
+use crate::days::{self, Touched};
 use crate::db::Db;
 use crate::entity::{
     account_state, equity, events, fills, funding, instruments, logs, orders, runs, slots, state, system_metrics, system_metrics_daily,
@@ -57,6 +58,7 @@ struct Plan {
     emptied: Vec<(Key, SlotRow)>,     // tidy: bounded by one batch
     paid: Vec<funding::ActiveModel>,  // tidy: bounded by one batch
     totals: Vec<totals::ActiveModel>, // tidy: bounded by one batch
+    days: Touched,
 }
 
 impl Plan {
@@ -66,6 +68,7 @@ impl Plan {
         let mut last_totals: BTreeMap<Key, &Totals> = BTreeMap::new();
         let mut booked: Vec<(Key, &Booked)> = Vec::new();
         let mut paid = Vec::new();
+        let mut days = Touched::default();
         for Item { key, record } in items {
             let Record { order, fill, slot, funding, totals } = record;
             if let Some(order) = order {
@@ -73,9 +76,11 @@ impl Plan {
             }
             if let Some(fill) = fill {
                 booked.push((*key, fill));
+                days.add(*key, fill.fill.time);
             }
             if let Some(payment) = funding {
                 paid.push(funding_row(key, payment));
+                days.add(*key, payment.time);
             }
             if let Some(slot) = slot {
                 last_slots.insert((*key, slot.leg), slot);
@@ -90,11 +95,12 @@ impl Plan {
             emptied: emptied.into_iter().map(|((key, _), slot)| (key, *slot)).collect(),
             paid,
             totals: last_totals.into_iter().map(|(key, sums)| totals_row(&key, sums)).collect(),
+            days,
         }
     }
 
     async fn write(self, to: &DatabaseTransaction) -> Result<(), DbErr> {
-        let Self { orders, fills, held, emptied, paid, totals } = self;
+        let Self { orders, fills, held, emptied, paid, totals, days } = self;
         if !orders.is_empty() {
             use orders::Column as C;
             let known = replacing([C::Account, C::Symbol, C::ClientId], [C::Id, C::Side]);
@@ -126,7 +132,7 @@ impl Plan {
             let known = replacing([C::Account, C::Symbol], []);
             totals::Entity::insert_many(totals).on_conflict(known).exec_without_returning(to).await?;
         }
-        Ok(())
+        days.mark(to).await
     }
 }
 
@@ -186,6 +192,7 @@ pub(crate) async fn scales(db: &Db, key: &Key, scales: &StoredScales) -> Result<
 /// Forgets the executions of a symbol after one, its slots, and what its totals say of them; durable.
 pub(crate) async fn forget_books(db: &Db, key: &Key, after: TradeId) -> Result<(), StoreError> {
     durable(db, "storage.forget", async |to| {
+        days::forget(key, after, to).await?;
         let (account, symbol) = (key.account.as_str(), key.symbol.as_str());
         let fills = fills::Entity::delete_many().filter(fills::Column::Account.eq(account)).filter(fills::Column::Symbol.eq(symbol));
         fills.filter(fills::Column::TradeId.gt(after.0 as i64)).exec(to).await?;

@@ -240,6 +240,39 @@ pub(crate) mod totals {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// What each symbol did on each day, and whether that has been counted since something touched it.
+pub(crate) mod trading_days {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "trading_days")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub symbol: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub day_ns: i64,
+        pub touched: i64,
+        pub counted: i64,
+        pub asset: String,
+        pub fills: i64,
+        pub wins: i64,
+        pub losses: i64,
+        pub other_fees: i64,
+        pub turnover: String,
+        pub realized: String,
+        pub slot_realized: String,
+        pub fees: String,
+        pub funding: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// What an account was worth.
 pub(crate) mod equity {
     use sea_orm::entity::prelude::*;

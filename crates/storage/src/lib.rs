@@ -39,6 +39,7 @@
 
 mod commit;
 mod config;
+mod days;
 mod db;
 mod entity;
 mod error;
@@ -61,6 +62,7 @@ mod vacuum;
 mod writer;
 
 pub use config::{ConfigMistake, ConfigMistakes, Keep, RawRetention, RawStoreConfig, StoreConfig};
+pub use days::TradingDay;
 pub use error::{Cause, ErrorClass, Holder, StoreError};
 pub use history::{EquityPoint, EventId, EventRow, HistoryEvent};
 pub use logs::{LogCursor, LogLimit, LogLine, LogQuery, LogRow, LogWriter};

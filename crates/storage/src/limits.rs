@@ -260,6 +260,9 @@ pub const RECENT_FILLS_MAX: u64 = 256;
 /// A grid's slot ring has a few hundred places.
 pub const SLOTS_MAX: u64 = 10_000;
 
+/// Trading days that one call counts: some milliseconds each.
+pub const COUNT_DAYS: u64 = 1_000;
+
 /// Ids whose rows one query of the retention counts: a fraction of a second even from a cold disk.
 pub const COUNT_IDS: i64 = 250_000;
 

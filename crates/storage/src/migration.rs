@@ -1,6 +1,7 @@
 //! The schema, step by step. A step never changes once it was released; a further one is added behind it.
 
 mod baseline;
+mod days;
 mod ended;
 mod fees;
 mod funding;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(instruments::Instruments),
             Box::new(funding::Funding),
             Box::new(ended::Ended),
+            Box::new(days::Days),
         ]
     }
 }

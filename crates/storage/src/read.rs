@@ -82,8 +82,8 @@ impl TimeRange {
 /// From the day of an instant up to that of another, the first included, [`DAYS_MAX`] days at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DayRange {
-    from: Time,
-    to: Time,
+    pub(crate) from: Time,
+    pub(crate) to: Time,
 }
 
 impl DayRange {
@@ -486,7 +486,7 @@ impl Reader {
     }
 
     /// Takes a connection, reads with it, and gives it back, all within the time a query may take.
-    async fn with<T>(
+    pub(crate) async fn with<T>(
         &self,
         holder: &'static str,
         read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,

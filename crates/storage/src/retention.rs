@@ -139,7 +139,10 @@ impl Store {
         let mut run = Run::new(self, now);
         // First, because a sample that goes unsummed is lost.
         run.trim(What::Samples, 1).await?;
-        for what in STAYS.into_iter().chain(GIVE_WAY.into_iter().flatten().copied()) {
+        // What is to go is summed up first. Today's executions come while this is done, and are too young to go.
+        self.count_days().await?;
+        let counted = self.reader().oldest_uncounted().await?.is_none_or(|day| day >= day_of(now));
+        for what in STAYS.into_iter().filter(|_| counted).chain(GIVE_WAY.into_iter().flatten().copied()) {
             if !matches!(what, What::Samples) {
                 run.trim(what, 1).await?;
             }

@@ -482,18 +482,27 @@ pub(crate) fn nanos(time: Time) -> i64 {
     i64::try_from(time.nanos()).unwrap_or(i64::MAX)
 }
 
+/// Reads whose row it is.
+pub(crate) fn read_key(table: &'static str, account: &str, symbol: &str) -> Result<Key, StoreError> {
+    let column = Column::of(table);
+    Ok(Key {
+        account: Name::new(account).map_err(|_| column.corrupt("account", account))?,
+        symbol: Symbol::new(symbol).map_err(|_| column.corrupt("symbol", symbol))?,
+    })
+}
+
 pub(crate) fn time(nanos: i64) -> Time {
     Time::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
 /// Reads the columns of a table, refusing what we never write.
 #[derive(Clone, Copy)]
-struct Column {
+pub(crate) struct Column {
     table: &'static str,
 }
 
 impl Column {
-    fn of(table: &'static str) -> Self {
+    pub(crate) fn of(table: &'static str) -> Self {
         Self { table }
     }
 
@@ -505,7 +514,7 @@ impl Column {
         Rule::parse(word).ok_or_else(|| self.corrupt(column, word))
     }
 
-    fn parse<N: FromStr>(self, column: &'static str, text: &str) -> Result<N, StoreError> {
+    pub(crate) fn parse<N: FromStr>(self, column: &'static str, text: &str) -> Result<N, StoreError> {
         text.parse().map_err(|_| self.corrupt(column, text))
     }
 
@@ -525,7 +534,7 @@ impl Column {
         u64::try_from(units).map(Qty::from_units).map_err(|_| self.corrupt(column, units))
     }
 
-    fn asset(self, column: &'static str, text: &str) -> Result<Asset, StoreError> {
+    pub(crate) fn asset(self, column: &'static str, text: &str) -> Result<Asset, StoreError> {
         Asset::new(text).map_err(|_| self.corrupt(column, text))
     }
 

@@ -12,6 +12,7 @@ use plimsoll_market::{AccountRecord, Name, Record, StateRecord, Time, TradeId};
 use tokio::time::Instant;
 
 use crate::commit::{self, Cut, Item};
+use crate::days::{self, Count};
 use crate::db::Db;
 use crate::error::{StoreError, program};
 use crate::limits::{
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Retain { table: Table, cut: Cut, reply: ReplySender<Result<u64, StoreError>> },
     /// Adds one step of samples to their days, and deletes one step of old ones.
     RollUp { today: Time, cut: Cut, reply: ReplySender<Result<RolledUp, StoreError>> },
+    /// Stores a day as it was counted.
+    Count { count: Box<Count>, reply: ReplySender<Result<(), StoreError>> },
     /// Reads the pages of the file.
     Pages { reply: ReplySender<Result<Pages, StoreError>> },
     /// Gives one step of free pages back; tells the pages before and after.
@@ -465,6 +468,7 @@ impl Writer {
             Command::Flush { reply } => drop(reply.send(self.flush().await)),
             Command::Retain { table, cut, reply } => drop(reply.send(commit::retain(&self.db, table, cut).await)),
             Command::RollUp { today, cut, reply } => drop(reply.send(rollup::step(&self.db, today, cut).await)),
+            Command::Count { count, reply } => drop(reply.send(days::store(&self.db, &count).await)),
             Command::Pages { reply } => drop(reply.send(vacuum::pages(&self.db).await)),
             Command::Vacuum { give, reply } => drop(reply.send(vacuum::step(&self.db, give).await)),
             Command::Checkpoint { reply } => drop(reply.send(vacuum::checkpoint(&self.db).await)),

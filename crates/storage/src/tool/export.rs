@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_market::{Booked, Name, Order, Symbol, Time};
+use plimsoll_market::{Booked, Order, Time};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -10,7 +10,7 @@ use crate::config::StoreConfig;
 use crate::entity::{equity, fills, instruments, orders};
 use crate::error::StoreError;
 use crate::limits::{BOOKS_MAX, COPY_ROWS};
-use crate::rows::{nanos, read_equity_of, read_fill, read_instrument, read_order};
+use crate::rows::{nanos, read_equity_of, read_fill, read_instrument, read_key, read_order};
 use crate::{EquityPoint, Key, StoredScales};
 
 use super::{Source, ToolError};
@@ -73,7 +73,7 @@ impl Export {
             return Err(ToolError::Old { database: config.display(), step });
         }
         let rows = instruments::Entity::find().limit(BOOKS_MAX as u64).all(of(&source)).await.map_err(|error| source.db.error(error))?;
-        let scales = rows.iter().map(|row| Ok((key("instruments", &row.account, &row.symbol)?, read_instrument(row)?)));
+        let scales = rows.iter().map(|row| Ok((read_key("instruments", &row.account, &row.symbol)?, read_instrument(row)?)));
         let scales = scales.collect::<Result<_, StoreError>>()?;
         Ok(Self { source, scales })
     }
@@ -122,7 +122,7 @@ impl Export {
         let query = orders::Entity::find().filter(C::TimeNs.gte(nanos(from))).filter(C::TimeNs.lt(nanos(to)));
         let query = query.filter(C::Id.gt(after.map_or(i64::MIN, |line| line.id))).order_by_asc(C::Id).limit(COPY_ROWS);
         self.lines(query.all(of(&self.source)).await, |row: &orders::Model| {
-            Ok(OrderLine { key: key("orders", &row.account, &row.symbol)?, order: read_order(row)?, id: row.id })
+            Ok(OrderLine { key: read_key("orders", &row.account, &row.symbol)?, order: read_order(row)?, id: row.id })
         })
     }
 
@@ -155,15 +155,7 @@ fn of(source: &Source) -> &DatabaseTransaction {
 }
 
 fn fill_line(row: &fills::Model) -> Result<FillLine, StoreError> {
-    Ok(FillLine { key: key("fills", &row.account, &row.symbol)?, booked: read_fill(row)?, id: row.id })
-}
-
-fn key(table: &'static str, account: &str, symbol: &str) -> Result<Key, StoreError> {
-    let corrupt = |column, value: &str| StoreError::Corrupt { table, column, value: value.chars().take(80).collect() };
-    Ok(Key {
-        account: Name::new(account).map_err(|_| corrupt("account", account))?,
-        symbol: Symbol::new(symbol).map_err(|_| corrupt("symbol", symbol))?,
-    })
+    Ok(FillLine { key: read_key("fills", &row.account, &row.symbol)?, booked: read_fill(row)?, id: row.id })
 }
 
 /// Rows behind a place in the order of time and number.

@@ -15,6 +15,7 @@ mod books;
 mod check;
 mod common;
 mod crash;
+mod days;
 mod faults;
 mod files;
 mod full;

@@ -303,7 +303,7 @@ pub async fn age(place: &Place) {
     place
         .meddle(
             "DELETE FROM seaql_migrations WHERE version > 'm0002_system'; \
-             DROP TABLE account_state; DROP TABLE instruments; DROP TABLE logs; DROP TABLE funding; DROP INDEX orders_ended; \
+             DROP TABLE account_state; DROP TABLE instruments; DROP TABLE logs; DROP TABLE funding; DROP TABLE trading_days; DROP INDEX orders_ended; \
              ALTER TABLE totals DROP COLUMN other_fees; ALTER TABLE totals DROP COLUMN waiting_fees; \
              ALTER TABLE totals DROP COLUMN waiting_asset; ALTER TABLE totals DROP COLUMN waiting_fills; \
              ALTER TABLE state DROP COLUMN baseline; ALTER TABLE state DROP COLUMN lock_rule; ALTER TABLE state DROP COLUMN lock_until_ns; \

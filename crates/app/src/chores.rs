@@ -18,6 +18,9 @@ const RETENTION_FIRST: Duration = Duration::from_secs(300);
 /// How often old rows are deleted.
 const RETENTION_EVERY: Duration = Duration::from_secs(3_600);
 
+/// How often days of trading are counted: so old are today's figures at most.
+const COUNT_EVERY: Duration = Duration::from_secs(60);
+
 /// Tells every symbol when records have no room, and when they have again.
 ///
 /// # Errors
@@ -71,7 +74,7 @@ impl NoRoom {
     }
 }
 
-/// The hourly and daily chores: empty slots, old rows.
+/// The chores: empty slots, days of trading, old rows.
 ///
 /// # Errors
 /// When the set has no room for the tasks.
@@ -86,6 +89,20 @@ pub fn housekeeping(config: &Config, store: &Store, now: &Arc<Now>, clock: Clock
                         tracing::warn!(symbol = %traded.instrument.symbol, "cleanup of slots found no room; next time");
                     }
                 }
+            }
+        })
+    })?;
+    let counting = store.clone();
+    tasks.spawn(TaskSpec { name: "days", group: "app" }, move |task| {
+        Box::pin(async move {
+            loop {
+                if let Err(error) = counting.count_days().await {
+                    tracing::warn!(%error, "days of trading could not be counted; next time");
+                }
+                if task.stop.or(tokio::time::sleep(COUNT_EVERY)).await.is_none() {
+                    return;
+                }
+                task.pulse.beat();
             }
         })
     })?;

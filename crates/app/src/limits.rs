@@ -32,7 +32,7 @@ pub const TRADING_TASKS: usize = 8;
 pub const EDGE_TASKS: usize = 64;
 
 /// Of these, what lives from start to stop beside workers, channels, connections and the local exchange.
-pub const EDGE_TASKS_FIXED: usize = 14;
+pub const EDGE_TASKS_FIXED: usize = 15;
 
 /// Tasks of the local exchange: its engine, its servers, and two connections each of which has a task.
 pub const TESTNET_TASKS: usize = 16;

@@ -6,10 +6,13 @@ use async_trait::async_trait;
 use plimsoll_bounded::{Sender, Stopper, TaskStatus, WatchReceiver};
 use plimsoll_engine::AccountInput;
 use plimsoll_gateway::Clock;
-use plimsoll_market::{Amount, Command, Event, Feed, Instrument, Name, Phase, Symbol, Time, TradeId};
-use plimsoll_storage::{DayRange, EventId, Key, LogLimit, LogQuery, OrderCursor, Reader, RowLimit, Spread, Store, SystemRow, TimeRange};
+use plimsoll_market::{Amount, Command, Event, Feed, FundingPayment, Instrument, Name, Phase, Symbol, Time, TradeId};
+use plimsoll_storage::{
+    DayRange, EventId, Key, LogLimit, LogQuery, OrderCursor, Reader, RowLimit, Spread, Store, SystemRow, TimeRange, TradingDay,
+};
 use plimsoll_web::dto::{
-    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, LogDto, OrderDto, PoolDto, RiskDto, SpreadDto, SystemDayDto, SystemPointDto,
+    ChannelDto, EquityPointDto, EventDto, FillDto, FundingDto, HeldDto, LogDto, MoneyDto, OrderDto, PnlDayDto, PoolDto, RiskDto, SpreadDto,
+    SystemDayDto, SystemPointDto,
 };
 use plimsoll_web::{
     ControlError, Cursor, DaysRange, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, LogsWanted, Mode, Page,
@@ -278,6 +281,27 @@ impl History for StoredHistory {
         Ok(Page { items, next: rows.next.and_then(|id| written(&id)) })
     }
 
+    async fn funding(&self, symbol: &Symbol, page: PageRequest) -> Result<Page<FundingDto>, HistoryError> {
+        let (key, _) = self.key(symbol)?;
+        let before = cursor(&page)?.map(Time::from_nanos);
+        let rows = self.reader.funding(&key, before, limit(&page)?).await.map_err(unavailable)?;
+        let payment = |paid: &FundingPayment| FundingDto {
+            time_ms: paid.time.millis(),
+            symbol: symbol.to_string(),
+            amount: MoneyDto::new(paid.amount),
+        };
+        Ok(Page { items: rows.rows.iter().map(payment).collect(), next: rows.next.and_then(|time| written(&time.nanos())) })
+    }
+
+    async fn pnl_daily(&self, symbol: Option<&Symbol>, range: DaysRange) -> Result<Vec<PnlDayDto>, HistoryError> {
+        let span = DayRange::new(range.from, range.to).map_err(|e| HistoryError::Refused { reason: e.to_string() })?;
+        let days = match symbol {
+            Some(symbol) => self.reader.symbol_days(&self.key(symbol)?.0, span).await,
+            None => self.reader.account_days(&self.account, span).await,
+        };
+        Ok(days.map_err(unavailable)?.iter().map(pnl_day).collect())
+    }
+
     async fn events(&self, page: PageRequest) -> Result<Page<EventDto>, HistoryError> {
         let before = cursor(&page)?.map(EventId);
         let rows = self.reader.events(before, limit(&page)?).await.map_err(unavailable)?;
@@ -342,6 +366,24 @@ impl History for StoredHistory {
             allocated_bytes: spread(day.allocated),
         });
         Ok(days.collect())
+    }
+}
+
+fn pnl_day(day: &TradingDay) -> PnlDayDto {
+    let money = plimsoll_web::money;
+    PnlDayDto {
+        day_ms: day.day.millis(),
+        asset: day.asset.map_or_else(String::new, |asset| asset.to_string()),
+        net: money(day.net()),
+        realized: money(day.realized),
+        slot_realized: money(day.slot_realized),
+        fees: money(day.fees),
+        funding: money(day.funding),
+        turnover: money(day.turnover),
+        fills: day.fills,
+        wins: day.wins,
+        losses: day.losses,
+        other_fees: day.other_fees,
     }
 }
 

@@ -221,5 +221,15 @@ fn fees_in_the_exchanges_own_coin_are_counted_at_what_it_is_worth() {
     // A restart keeps what was converted.
     let mut bot = desk.bot("", "", "");
     desk.wait_for("the books of before", |s| units(&s["pnl"]["fees"]) == paid * 600);
+    // The days add up to the same; they are counted at the start and every minute.
+    let api = format!("127.0.0.1:{}", desk.web);
+    for path in ["/api/pnl/daily", "/api/symbols/BTCUSDT/pnl/daily"] {
+        until(Duration::from_secs(20), "days that are counted", || {
+            let days = get(&api, path).unwrap()["days"].as_array().unwrap().clone();
+            let count = |what: &str| days.iter().map(|day| day[what].as_u64().unwrap()).sum::<u64>() as usize;
+            let realized: i128 = days.iter().map(|day| units(&day["realized"])).sum();
+            (count("fills"), count("other_fees"), realized) == (trades.len(), trades.len(), units(&books["pnl"]["realized"]))
+        });
+    }
     assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
 }

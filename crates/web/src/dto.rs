@@ -301,6 +301,57 @@ pub struct FillDto {
     pub time_ms: u64,
 }
 
+/// A funding payment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FundingDto {
+    /// Exchange's time.
+    pub time_ms: u64,
+    /// The symbol.
+    pub symbol: String,
+    /// What was received; negative is paid.
+    pub amount: MoneyDto,
+}
+
+/// Answer of `/api/pnl/daily`, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PnlDailyDto {
+    /// Start of the range.
+    pub from_ms: u64,
+    /// End of the range.
+    pub to_ms: u64,
+    /// The UTC days of it on which something was executed or funding was paid; of all symbols one row for each asset.
+    pub days: Vec<PnlDayDto>,
+}
+
+/// What was earned on a day. Money has eight digits, in [`PnlDayDto::asset`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PnlDayDto {
+    /// When it began.
+    pub day_ms: u64,
+    /// What it is settled in.
+    pub asset: String,
+    /// Realised profit less fees, with funding.
+    pub net: String,
+    /// Profit against the average entry, before fees.
+    pub realized: String,
+    /// Profit of the slots' round trips, before fees.
+    pub slot_realized: String,
+    /// Fees in that asset; positive is paid.
+    pub fees: String,
+    /// Funding received; negative is paid.
+    pub funding: String,
+    /// What was bought and sold, at the prices of the executions.
+    pub turnover: String,
+    /// Executions.
+    pub fills: u64,
+    /// Executions that closed a part of a slot with profit.
+    pub wins: u64,
+    /// Executions that closed a part of a slot with a loss.
+    pub losses: u64,
+    /// Executions whose fee was paid in another asset, and is not in `fees`.
+    pub other_fees: u64,
+}
+
 /// A stored event: an alert, a lifecycle step, a command.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct EventDto {

@@ -8,7 +8,9 @@ use plimsoll_bounded::TaskStatus;
 use plimsoll_market::{Amount, Command, Feed, Instrument, LogLevel, Status, Symbol, Time};
 use thiserror::Error;
 
-use crate::dto::{ChannelDto, EquityPointDto, EventDto, FillDto, LogDto, OrderDto, PoolDto, RiskDto, SystemDayDto, SystemPointDto};
+use crate::dto::{
+    ChannelDto, EquityPointDto, EventDto, FillDto, FundingDto, LogDto, OrderDto, PnlDayDto, PoolDto, RiskDto, SystemDayDto, SystemPointDto,
+};
 
 /// Tells what is the case now. Every answer is a copy of the latest values: no method may wait or do I/O.
 pub trait Source: Send + Sync + 'static {
@@ -96,6 +98,22 @@ pub trait History: Send + Sync + 'static {
     /// [`HistoryError`]; always unless overridden.
     async fn system_daily(&self, _range: DaysRange) -> Result<Vec<SystemDayDto>, HistoryError> {
         Err(HistoryError::Unavailable { reason: "days of the process are not kept".to_owned() })
+    }
+
+    /// Returns funding payments of a symbol, newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`]; always unless overridden.
+    async fn funding(&self, _symbol: &Symbol, _page: PageRequest) -> Result<Page<FundingDto>, HistoryError> {
+        Err(HistoryError::Unavailable { reason: "funding payments are not kept".to_owned() })
+    }
+
+    /// Returns what a symbol earned on each day, or all symbols together for `None`, oldest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`]; always unless overridden.
+    async fn pnl_daily(&self, _symbol: Option<&Symbol>, _range: DaysRange) -> Result<Vec<PnlDayDto>, HistoryError> {
+        Err(HistoryError::Unavailable { reason: "days of trading are not kept".to_owned() })
     }
 
     /// Returns stored lines of the log, newest first. While a text is sought, a page can have fewer than asked for and still a cursor.

@@ -59,9 +59,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/symbols/{id}/slots", get(slots))
         .route("/api/symbols/{id}/orders", get(orders))
         .route("/api/symbols/{id}/fills", get(fills))
+        .route("/api/symbols/{id}/funding", get(funding))
+        .route("/api/symbols/{id}/pnl/daily", get(system::pnl_of_symbol))
         .route("/api/symbols/{id}/control/{verb}", post(control_symbol))
         .route("/api/control/{verb}", post(control_all))
         .route("/api/equity", get(equity))
+        .route("/api/pnl/daily", get(system::pnl))
         .route("/api/events", get(events))
         .route("/api/logs", get(logs::list))
         .route("/api/ledger", get(ledger))
@@ -118,6 +121,14 @@ async fn orders(State(shared): App, Path(id): Path<String>, Query(query): Query<
     let request = query.page()?;
     let turn = shared.turn(request.limit).await?;
     let page = shared.ports.history.orders(&symbol, request).await?;
+    shared.send_page(turn, &written(page, request))
+}
+
+async fn funding(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+    let (symbol, _) = shared.find(&id)?;
+    let request = query.page()?;
+    let turn = shared.turn(request.limit).await?;
+    let page = shared.ports.history.funding(&symbol, request).await?;
     shared.send_page(turn, &written(page, request))
 }
 
@@ -356,7 +367,7 @@ impl Shared {
         Ok(upgrade)
     }
 
-    fn find(&self, id: &str) -> Result<(Symbol, Arc<SymbolNow>), ApiError> {
+    pub(crate) fn find(&self, id: &str) -> Result<(Symbol, Arc<SymbolNow>), ApiError> {
         let found = Symbol::new(id).ok().and_then(|symbol| self.ports.source.symbol(&symbol).map(|now| (symbol, now)));
         found.ok_or_else(|| ApiError::unknown_symbol(id, self.live.symbols().iter().map(|now| now.status.symbol.to_string())))
     }

@@ -1,20 +1,20 @@
-//! Answers about the process itself: its figures over time, its tasks, its connections, its channels.
+//! Answers about the process itself: its figures over time, its tasks, its connections, its channels; and what it earned.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use http::StatusCode;
 use plimsoll_bounded::{TaskState, TaskStatus};
-use plimsoll_market::Time;
+use plimsoll_market::{Symbol, Time};
 use serde::Deserialize;
 
-use crate::dto::{ChannelsDto, PoolDto, SystemDailyDto, SystemDto, TaskDto, TasksDto};
+use crate::dto::{ChannelsDto, PnlDailyDto, PoolDto, SystemDailyDto, SystemDto, TaskDto, TasksDto};
 use crate::error::ApiError;
 use crate::limits::{
-    CHANNELS_MAX, DAYS_DEFAULT, DAYS_MAX, HOLDERS_MAX, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT, SAMPLES_RANGE_MAX, SYSTEM_POINTS_MIN,
-    TASKS_MAX,
+    CHANNELS_MAX, DAYS_DEFAULT, DAYS_MAX, HOLDERS_MAX, LIST_MAX, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT, SAMPLES_RANGE_MAX,
+    SYSTEM_POINTS_MIN, TASKS_MAX,
 };
 use crate::ports::{DaysRange, SystemRange};
 use crate::routes::{Answer, App, Shared, number};
@@ -36,6 +36,27 @@ pub(crate) async fn daily(State(shared): App, Query(query): Query<SystemQuery>) 
     // A range that begins within a day has that day, too.
     days.truncate(DAYS_MAX as usize + 1);
     shared.send_page(turn, &SystemDailyDto { from_ms: range.from.millis(), to_ms: range.to.millis(), days })
+}
+
+pub(crate) async fn pnl(State(shared): App, Query(query): Query<SystemQuery>) -> Result<Response, ApiError> {
+    pnl_days(&shared, None, &query).await
+}
+
+pub(crate) async fn pnl_of_symbol(
+    State(shared): App,
+    Path(id): Path<String>,
+    Query(query): Query<SystemQuery>,
+) -> Result<Response, ApiError> {
+    let (symbol, _) = shared.find(&id)?;
+    pnl_days(&shared, Some(&symbol), &query).await
+}
+
+async fn pnl_days(shared: &Arc<Shared>, symbol: Option<&Symbol>, query: &SystemQuery) -> Result<Response, ApiError> {
+    let range = query.days(shared.ports.source.now())?;
+    let turn = shared.turn(LIST_MAX).await?;
+    let mut days = shared.ports.history.pnl_daily(symbol, range).await?;
+    days.truncate(LIST_MAX);
+    shared.send_page(turn, &PnlDailyDto { from_ms: range.from.millis(), to_ms: range.to.millis(), days })
 }
 
 pub(crate) async fn tasks(State(shared): App) -> Result<Response, ApiError> {

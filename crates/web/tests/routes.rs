@@ -100,6 +100,9 @@ async fn answers_have_their_documented_shape() {
         ("slots", "/api/symbols/ETHUSDT/slots?limit=2".to_owned()),
         ("orders", "/api/symbols/BTCUSDT/orders?limit=2".to_owned()),
         ("fills", "/api/symbols/BTCUSDT/fills?limit=2".to_owned()),
+        ("funding", "/api/symbols/BTCUSDT/funding?limit=2".to_owned()),
+        ("pnl", "/api/pnl/daily?from=2023-11-13&to=2023-11-15".to_owned()),
+        ("pnl_of_symbol", "/api/symbols/BTCUSDT/pnl/daily?from=2023-11-14&to=2023-11-15".to_owned()),
         ("events", "/api/events?limit=2".to_owned()),
         ("logs", "/api/logs?level=warn&contains=minute&limit=2".to_owned()),
         ("equity", format!("/api/equity?{at}&points=3")),
@@ -156,7 +159,7 @@ async fn metrics_carry_the_ten_original_names_and_the_ledger() {
 #[tokio::test]
 async fn page_limits_hold_on_both_sides() {
     let site = site();
-    for list in ["symbols/BTCUSDT/slots", "symbols/BTCUSDT/orders", "symbols/BTCUSDT/fills", "events"] {
+    for list in ["symbols/BTCUSDT/slots", "symbols/BTCUSDT/orders", "symbols/BTCUSDT/fills", "symbols/BTCUSDT/funding", "events"] {
         for (query, expected) in [
             ("limit=1", (200, "")),
             ("limit=1000", (200, "")),
@@ -208,7 +211,7 @@ async fn page_limits_hold_on_both_sides() {
 #[tokio::test]
 async fn pages_join_without_gap_or_overlap() {
     let site = site();
-    for list in ["symbols/BTCUSDT/orders", "symbols/BTCUSDT/fills", "symbols/BTCUSDT/slots", "events", "logs"] {
+    for list in ["symbols/BTCUSDT/orders", "symbols/BTCUSDT/fills", "symbols/BTCUSDT/funding", "symbols/BTCUSDT/slots", "events", "logs"] {
         // Half a day of the log is less than it gives at once.
         let of = if list == "logs" { "&from=2023-11-14T12:00:00Z&to=2023-11-15" } else { "" };
         let all = check(&site, &format!("GET /api/{list}?limit=1000{of}"), &[], (200, "")).await.json();

@@ -16,7 +16,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use plimsoll_bounded::{Class, Ledger, TaskStatus, WhenFull};
 use plimsoll_market::{Symbol, Time};
-use plimsoll_web::dto::{ChannelDto, EventDto, FillDto, OrderDto, SystemDayDto, SystemPointDto};
+use plimsoll_web::dto::{ChannelDto, EventDto, FillDto, OrderDto, PnlDayDto, SystemDayDto, SystemPointDto};
 use plimsoll_web::limits::{PROFILE_BYTES_MAX, TASKS_MAX};
 use plimsoll_web::{
     DaysRange, EquityLine, EquityRange, Health, History, HistoryError, Page, PageRequest, Ports, ProfileRefused, Profiler, Source,
@@ -138,6 +138,7 @@ async fn days_go_back_a_year() {
     });
     assert_eq!((two["days"].as_array().unwrap().len(), &two["days"][0]), (2, &day));
     let year = 365 * DAY_MS;
+    let pnl = ["/api/pnl/daily", "/api/symbols/BTCUSDT/pnl/daily"];
     for (query, expected) in [
         (format!("from=0&to={year}"), (200, "")),
         (format!("from=0&to={}", year + 1), (400, "bad_query")),
@@ -145,7 +146,9 @@ async fn days_go_back_a_year() {
         ("to=soon".to_owned(), (400, "bad_query")),
         ("points=10".to_owned(), (400, "bad_query")),
     ] {
-        check(&router, &format!("/api/system/metrics/daily?{query}"), None, expected).await;
+        for path in pnl.into_iter().chain(["/api/system/metrics/daily"]) {
+            check(&router, &format!("{path}?{query}"), None, expected).await;
+        }
     }
 }
 
@@ -298,6 +301,25 @@ impl History for Generous {
         let day = SystemDayDto { day_ms: 0, samples: 0, rss_bytes: None, cpu_cores: None, tasks: None, allocated_bytes: None };
         Ok(vec![day; 1_000])
     }
+
+    async fn pnl_daily(&self, _: Option<&Symbol>, _: DaysRange) -> Result<Vec<PnlDayDto>, HistoryError> {
+        let zero = || plimsoll_web::money(0);
+        let day = PnlDayDto {
+            day_ms: 0,
+            asset: "USDT".to_owned(),
+            net: zero(),
+            realized: zero(),
+            slot_realized: zero(),
+            fees: zero(),
+            funding: zero(),
+            turnover: zero(),
+            fills: 0,
+            wins: 0,
+            losses: 0,
+            other_fees: 0,
+        };
+        Ok(vec![day; 2_000])
+    }
 }
 
 #[tokio::test]
@@ -306,6 +328,7 @@ async fn more_than_can_be_shown_is_cut() {
     let length = async |path: &str, list: &str| check(&router, path, None, (200, "")).await.json()[list].as_array().unwrap().len();
     assert_eq!(length("/api/system/metrics?points=9", "points").await, 9);
     assert_eq!(length("/api/system/metrics/daily", "days").await, 366);
+    assert_eq!(length("/api/pnl/daily", "days").await, 1_000);
     assert_eq!(length("/api/alerts/channels", "channels").await, 32);
     let tasks = check(&router, "/api/tasks", None, (200, "")).await.json();
     assert_eq!((tasks["tasks"].as_array().unwrap().len(), &tasks["left_out"]), (TASKS_MAX, &json!(7)));

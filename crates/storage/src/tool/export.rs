@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_market::{Booked, Order, Time};
+use plimsoll_market::{Booked, FundingPayment, Order, Time};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::config::StoreConfig;
-use crate::entity::{equity, fills, instruments, orders};
+use crate::entity::{equity, fills, funding, instruments, orders};
 use crate::error::StoreError;
 use crate::limits::{BOOKS_MAX, COPY_ROWS};
-use crate::rows::{nanos, read_equity_of, read_fill, read_instrument, read_key, read_order};
+use crate::rows::{nanos, read_equity_of, read_fill, read_funding, read_instrument, read_key, read_order};
 use crate::{EquityPoint, Key, StoredScales};
 
 use super::{Source, ToolError};
@@ -41,6 +41,15 @@ pub struct OrderLine {
     /// The order in its last known state.
     pub order: Order,
     id: i64,
+}
+
+/// A funding payment, and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FundingLine {
+    /// Account and symbol.
+    pub key: Key,
+    /// The payment.
+    pub payment: FundingPayment,
 }
 
 /// What an account was worth at a time.
@@ -137,6 +146,24 @@ impl Export {
             equity::Entity::find().filter(C::TimeNs.gte(place.0)).filter(C::TimeNs.lt(nanos(to))).filter(behind(C::TimeNs, C::Id, place));
         let query = query.order_by_asc(C::TimeNs).order_by_asc(C::Id).limit(COPY_ROWS);
         self.lines(query.all(of(&self.source)).await, |row: &equity::Model| Ok(EquitySample { point: read_equity_of(row)?, id: row.id }))
+    }
+
+    /// Reads the next funding payments by their time, `from` included and `to` not, behind the last one read.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn funding(&self, from: Time, to: Time, after: Option<&FundingLine>) -> Result<Vec<FundingLine>, ToolError> {
+        use funding::Column as C;
+        let mut query = funding::Entity::find().filter(C::TimeNs.gte(nanos(from))).filter(C::TimeNs.lt(nanos(to)));
+        if let Some(FundingLine { key, payment }) = after {
+            let columns = Expr::tuple([Expr::col(C::TimeNs), Expr::col(C::Account), Expr::col(C::Symbol)]);
+            let (account, symbol) = (key.account.to_string(), key.symbol.to_string());
+            query = query.filter(columns.gt(Expr::tuple([Expr::value(nanos(payment.time)), Expr::value(account), Expr::value(symbol)])));
+        }
+        let query = query.order_by_asc(C::TimeNs).order_by_asc(C::Account).order_by_asc(C::Symbol).limit(COPY_ROWS);
+        self.lines(query.all(of(&self.source)).await, |row: &funding::Model| {
+            Ok(FundingLine { key: read_key("funding", &row.account, &row.symbol)?, payment: read_funding(row)? })
+        })
     }
 
     /// Gives the connection back.

@@ -17,7 +17,7 @@ pub use backup::{Backup, Thinned, backup, backup_to, thin_backups};
 pub use check::{Advice, Finding, Findings, Weight, check};
 pub use copy::{Copied, CopiedTable, Progress, Replace, copy};
 pub use error::ToolError;
-pub use export::{EquitySample, Export, FillLine, OrderLine};
+pub use export::{EquitySample, Export, FillLine, FundingLine, OrderLine};
 pub use files::{Contents, TableRows};
 pub use steps::{Loosened, Migrated, Plan, loosen, migrate, plan};
 pub use swap::{Restored, restore};

@@ -14,12 +14,13 @@ use plimsoll_market::{
     OrderStatus, OrderView, Phase, Pnl, Price, Qty, RefPrice, Round, Severity, Side, SlotView, Status, Symbol, Tag, Time, Top, TradeId,
 };
 use plimsoll_web::dto::{
-    ChannelDto, EquityPointDto, EventDto, FillDto, HeldDto, LogDto, OrderDto, PoolDto, SpreadDto, SystemDayDto, SystemPointDto,
+    ChannelDto, EquityPointDto, EventDto, FillDto, FundingDto, HeldDto, LogDto, MoneyDto, OrderDto, PnlDayDto, PoolDto, SpreadDto,
+    SystemDayDto, SystemPointDto,
 };
 use plimsoll_web::{
     Control, ControlError, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, LogFeed, LogListener, LogNews,
     LogsWanted, Mode, Page, PageRequest, Ports, ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken,
-    Verb,
+    Verb, money,
 };
 
 /// Levels the made-up grid buys below the price.
@@ -550,6 +551,41 @@ impl History for MadeUp {
         let market = world.markets.iter().find(|market| market.instrument.symbol == *symbol);
         let market = market.ok_or_else(|| HistoryError::Refused { reason: "no such symbol".to_owned() })?;
         page(&market.fills, request, |booked| FillDto::new(booked, &market.instrument))
+    }
+
+    async fn funding(&self, symbol: &Symbol, request: PageRequest) -> Result<Page<FundingDto>, HistoryError> {
+        // Three times a day, of ten days.
+        let last = self.now().millis() / (DAY_MS / 3);
+        let payment = |at: &u64| FundingDto {
+            time_ms: at * (DAY_MS / 3),
+            symbol: symbol.to_string(),
+            amount: MoneyDto { asset: "USDT".to_owned(), amount: money(1_000_000 * (at % 7) as i128 - 3_000_000) },
+        };
+        page(&(last - 29..=last).collect::<Vec<_>>(), request, payment)
+    }
+
+    async fn pnl_daily(&self, symbol: Option<&Symbol>, range: DaysRange) -> Result<Vec<PnlDayDto>, HistoryError> {
+        let symbols = if symbol.is_some() { 1 } else { self.lock().markets.len() as i128 };
+        let (first, last) = (range.from.millis() / DAY_MS, range.to.millis().div_ceil(DAY_MS));
+        let day = |day: u64| {
+            let realized = symbols * 100_000_000 * ((day * 37 % 101) as i128 - 25);
+            let (fees, funding) = (symbols * 210_000_000, symbols * -40_000_000);
+            PnlDayDto {
+                day_ms: day * DAY_MS,
+                asset: "USDT".to_owned(),
+                net: money(realized - fees + funding),
+                realized: money(realized),
+                slot_realized: money(realized.max(0)),
+                fees: money(fees),
+                funding: money(funding),
+                turnover: money(fees * 5_000),
+                fills: 120 * symbols as u64,
+                wins: 50 * symbols as u64,
+                losses: 4,
+                other_fees: 0,
+            }
+        };
+        Ok((first..last).map(day).collect())
     }
 
     async fn events(&self, request: PageRequest) -> Result<Page<EventDto>, HistoryError> {

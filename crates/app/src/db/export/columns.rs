@@ -120,6 +120,14 @@ pub const EQUITY: &[Column] = &[
     column("equity", Kind::Money, "both together"),
 ];
 
+pub const FUNDING: &[Column] = &[
+    column("time", Kind::Time, "when it was paid"),
+    column("account", Kind::Text, "the configured account"),
+    column("symbol", Kind::Text, "the contract"),
+    column("amount", Kind::Money, "what was received; negative is paid"),
+    column("asset", Kind::Text, "what it was paid in"),
+];
+
 /// What every file's columns mean, for the help.
 pub fn help() -> String {
     let mut text = String::from(
@@ -135,6 +143,7 @@ pub fn help() -> String {
             TRADES,
         ),
         ("equity: what accounts were worth, in the order of time", EQUITY),
+        ("funding: every funding payment, in the order of time", FUNDING),
     ];
     for (title, columns) in files {
         text.push_str(&format!("\n{title}\n"));

@@ -1,4 +1,4 @@
-//! `plimsoll export`: fills, orders, round trips and equity in files for tax and analysis.
+//! `plimsoll export`: fills, orders, round trips, equity and funding in files for tax and analysis.
 
 mod columns;
 mod csv;
@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use columns::{Cell, Column, MONEY_DIGITS};
 use plimsoll_market::{Asset, Symbol, Time};
-use plimsoll_storage::tool::{EquitySample, Export, FillLine, OrderLine};
+use plimsoll_storage::tool::{EquitySample, Export, FillLine, FundingLine, OrderLine};
 use plimsoll_storage::{Key, StoredScales};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,8 @@ enum What {
     Trades,
     /// What accounts were worth.
     Equity,
+    /// Every funding payment.
+    Funding,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -186,6 +188,7 @@ async fn write(args: &ExportArgs, source: &Export, part: &Path, from: Time, to: 
         What::Orders => columns::ORDERS,
         What::Trades => columns::TRADES,
         What::Equity => columns::EQUITY,
+        What::Funding => columns::FUNDING,
     };
     let mut out = Out { lines: lines(args.format, file, columns)?, source, digits: &args.digits, rows: 0 };
     let mut unmatched = 0;
@@ -194,6 +197,7 @@ async fn write(args: &ExportArgs, source: &Export, part: &Path, from: Time, to: 
         What::Orders => out.orders(from, to).await?,
         What::Trades => unmatched = out.trades(from, to).await?,
         What::Equity => out.equity(from, to).await?,
+        What::Funding => out.funding(from, to).await?,
     }
     let rows = out.rows;
     let file = out.lines.finish()?;
@@ -267,6 +271,25 @@ impl Out<'_> {
                 let money = |units| Cell::Decimal(units, MONEY_DIGITS);
                 let (wallet, unrealized, equity) = (money(point.wallet), money(point.unrealized), money(point.equity()));
                 self.row(&[Cell::Time(point.time), Cell::Text(point.account.to_string()), wallet, unrealized, equity])?;
+            }
+        }
+    }
+
+    async fn funding(&mut self, from: Time, to: Time) -> anyhow::Result<()> {
+        let mut last: Option<FundingLine> = None;
+        loop {
+            let batch = self.source.funding(from, to, last.as_ref()).await?;
+            let Some(end) = batch.last() else { return Ok(()) };
+            last = Some(*end);
+            for FundingLine { key, payment } in &batch {
+                let (amount, asset) = (Cell::Decimal(payment.amount.units, MONEY_DIGITS), Cell::Text(payment.amount.asset.to_string()));
+                self.row(&[
+                    Cell::Time(payment.time),
+                    Cell::Text(key.account.to_string()),
+                    Cell::Text(key.symbol.to_string()),
+                    amount,
+                    asset,
+                ])?;
             }
         }
     }

@@ -90,7 +90,7 @@ async fn file_locked_by_a_foreign_process_stops_records_and_nothing_is_lost() {
     let recorded = one.totals.fills;
     let failing = health(&store, |health| health.failures >= 2 && health.records_full).await;
     assert!(began.elapsed() >= Duration::from_secs(10), "each attempt waits for its five seconds");
-    let text = failing.failing.unwrap();
+    let text = failing.failing.clone().unwrap();
     assert!(text.contains(&place.path().display().to_string()) && text.contains("close it there"), "{text}");
     let who = if cfg!(target_os = "linux") { format!("process {} (", foreign.id()) } else { "another program".to_owned() };
     assert!(text.contains(&format!("is locked by {who}")), "{text}");
@@ -98,6 +98,10 @@ async fn file_locked_by_a_foreign_process_stops_records_and_nothing_is_lost() {
     assert!(matches!(error, StoreError::Locked { .. }), "{}", error.chain());
     // Whoever only looks is not disturbed.
     assert_eq!(store.reader().totals(&key("BTCUSDT")).await.unwrap().unwrap().fills, 4);
+    // A minute in all, and it is tried again and again.
+    tokio::time::sleep(Duration::from_secs(60).saturating_sub(began.elapsed())).await;
+    let later = health(&store, |_| true).await;
+    assert!(later.records_full && later.failures > failing.failures, "{} failures", later.failures);
     foreign.let_go();
     health(&store, |health| health.failing.is_none() && !health.records_full).await;
     one.resume(&store, recorded).await;

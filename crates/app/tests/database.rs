@@ -6,28 +6,10 @@ mod shared;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use serde_json::json;
-use shared::{Running, free_port, get, until};
+use shared::{Running, free_port, get, until, verb};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-fn config(folder: &Path, web: u16) -> String {
-    let file = folder.join("plimsoll.yaml");
-    let text = format!(
-        "exchange: local\ndata_dir: {}\nlocal: {{ speed: 20 }}\nstorage: {{ flush_interval: 300ms }}\nweb: {{ listen: \"127.0.0.1:{web}\" }}\n\
-         log: {{ level: warn }}\nrisk_control: {{ enabled: false }}\n\
-         trading:\n  symbols:\n    - {{ symbol: BTCUSDT, price_interval: 30, order_quantity: 250 }}\n",
-        folder.display()
-    );
-    std::fs::write(&file, text).unwrap();
-    file.display().to_string()
-}
-
-/// Runs a verb to its end; its exit code, and what it said.
-fn verb(args: &[&str]) -> (Option<i32>, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_plimsoll")).args(args).output().unwrap();
-    (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
-}
 
 /// Asserts the exit code and a part of what is said.
 #[track_caller]
@@ -66,7 +48,7 @@ fn verbs_work_beside_a_bot_and_a_bot_works_after_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let web = free_port();
-    let (file, api) = (config(folder.path(), web), format!("127.0.0.1:{web}"));
+    let (file, api) = (shared::quick(folder.path(), web), format!("127.0.0.1:{web}"));
     let with = ["--config", file.as_str()];
     let all = |args: &[&'static str]| args.iter().copied().chain(with).map(str::to_owned).collect::<Vec<_>>();
     let run = |args: &[&'static str], code: i32, says: &str| {
@@ -208,7 +190,7 @@ fn killed_everywhere(args: &[&str], before: impl Fn(), after: impl Fn()) {
 #[test]
 fn restore_killed_at_any_instant_leaves_the_old_database_or_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
-    let file = config(folder.path(), 0);
+    let file = shared::quick(folder.path(), 0);
     let (database, old, new) = (folder.path().join("plimsoll.db"), folder.path().join("old.db"), folder.path().join("new.db"));
     make(&old, "old");
     make(&new, "new");
@@ -237,7 +219,7 @@ fn restore_killed_at_any_instant_leaves_the_old_database_or_the_new_one() {
 #[test]
 fn migration_killed_at_any_instant_is_done_or_not_begun() {
     let folder = tempfile::tempdir().unwrap();
-    let file = config(folder.path(), 0);
+    let file = shared::quick(folder.path(), 0);
     let (database, old) = (folder.path().join("plimsoll.db"), folder.path().join("old.db"));
     make(&old, "old");
     sql(

@@ -4,7 +4,7 @@
 
 mod shared;
 
-use shared::{Running, free_port, get, until};
+use shared::{Running, free_port, get, until, verb};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -44,29 +44,12 @@ impl Drop for Small {
     }
 }
 
-fn config(folder: &Path, web: u16) -> String {
-    let file = folder.join("plimsoll.yaml");
-    let text = format!(
-        "exchange: local\ndata_dir: {}\nlocal: {{ speed: 20 }}\nstorage: {{ flush_interval: 300ms }}\n\
-         web: {{ listen: \"127.0.0.1:{web}\" }}\nlog: {{ level: warn }}\nrisk_control: {{ enabled: false }}\n\
-         trading:\n  symbols:\n    - {{ symbol: BTCUSDT, price_interval: 30, order_quantity: 250 }}\n",
-        folder.display()
-    );
-    std::fs::write(&file, text).unwrap();
-    file.display().to_string()
-}
-
-fn verb(args: &[&str]) -> (Option<i32>, String) {
-    let done = Command::new(env!("CARGO_BIN_EXE_plimsoll")).args(args).output().unwrap();
-    (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
-}
-
 #[test]
 fn exports_and_backups_to_a_full_disk_say_so_and_leave_nothing() {
     let Some(target) = Small::mount(1) else { return };
     let folder = tempfile::tempdir().unwrap();
     let web = free_port();
-    let (file, api) = (config(folder.path(), web), format!("127.0.0.1:{web}"));
+    let (file, api) = (shared::quick(folder.path(), web), format!("127.0.0.1:{web}"));
     let mut bot = Running::start(&["run", "--config", &file], &[]);
     let fills = || get(&api, "/api/symbols/BTCUSDT").and_then(|symbol| symbol["fills"].as_u64()).unwrap_or(0);
     until(Duration::from_secs(60), "some dozen executions", || fills() >= 20);

@@ -174,3 +174,22 @@ pub fn shared(what: &str) -> Option<PathBuf> {
     eprintln!("left out: {what} (install: put the recorded data beside the repository as ../shared, or set PLIMSOLL_SHARED)");
     None
 }
+
+/// Writes the configuration of a bot whose local exchange and records are quick; returns the file's name.
+pub fn quick(folder: &Path, web: u16) -> String {
+    let file = folder.join("plimsoll.yaml");
+    let text = format!(
+        "exchange: local\ndata_dir: {}\nlocal: {{ speed: 20 }}\nstorage: {{ flush_interval: 300ms }}\nweb: {{ listen: \"127.0.0.1:{web}\" }}\n\
+         log: {{ level: warn }}\nrisk_control: {{ enabled: false }}\n\
+         trading:\n  symbols:\n    - {{ symbol: BTCUSDT, price_interval: 30, order_quantity: 250 }}\n",
+        folder.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
+/// Runs a verb to its end; its exit code, and what it said.
+pub fn verb(args: &[&str]) -> (Option<i32>, String) {
+    let done = Command::new(env!("CARGO_BIN_EXE_plimsoll")).args(args).output().unwrap();
+    (done.status.code(), String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
+}

@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{Place, all_fills, check_prefix, everywhere, key, open, records};
+use crate::faults::STATE;
 use crate::tool::config;
-use plimsoll_market::{Price, StateRecord, Time};
+use plimsoll_market::Time;
 use plimsoll_storage::tool::{self, Advice, Weight};
 use plimsoll_storage::{Keep, RawStoreConfig, Retained, Store};
 
@@ -47,18 +48,6 @@ async fn book(store: &Store, number: u64) {
     }
     store.flush().await.unwrap();
 }
-
-const STATE: StateRecord = StateRecord {
-    version: 1,
-    anchor: None,
-    interval: Price::from_units(100),
-    baseline: None,
-    paused: false,
-    halted: false,
-    lock: None,
-    closing: false,
-    idle: false,
-};
 
 #[tokio::test]
 async fn file_becomes_smaller_and_states_are_committed_meanwhile() {

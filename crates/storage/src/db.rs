@@ -1,6 +1,7 @@
 //! Connections: one that writes, a few that read.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnection;
@@ -52,19 +53,22 @@ pub(crate) struct Db {
     pool: Arc<Pool>,
     /// Whether this is the writer's: nobody else waits for its connection.
     writes: bool,
+    /// Whether the writer's last transaction ended as it should, so that its connection is known to answer.
+    ended: Arc<AtomicBool>,
 }
 
 impl Db {
     /// Opens the only connection that writes. SQLite creates the file if there is none.
     pub(crate) async fn writer(config: &StoreConfig, pool: &Arc<Pool>) -> Result<Self, StoreError> {
-        let mut options = options(config, Role::Writer);
+        let ended = Arc::new(AtomicBool::new(false));
+        let mut options = options(config, Role::Writer, &ended);
         options.max_connections(1).min_connections(1);
-        Ok(Self { writes: true, ..Self::connect(config, options, pool).await? })
+        Ok(Self { writes: true, ended, ..Self::connect(config, options, pool).await? })
     }
 
     /// Opens the connections that only read.
     pub(crate) async fn readers(config: &StoreConfig, pool: &Arc<Pool>) -> Result<Self, StoreError> {
-        let mut options = options(config, Role::Reader);
+        let mut options = options(config, Role::Reader, &Arc::default());
         options.max_connections(READERS).min_connections(0);
         Self::connect(config, options, pool).await
     }
@@ -85,7 +89,7 @@ impl Db {
     }
 
     async fn one(config: &StoreConfig, role: Role) -> Result<Self, StoreError> {
-        let mut options = options(config, role);
+        let mut options = options(config, role, &Arc::default());
         options.max_connections(1).min_connections(1);
         Self::connect(config, options, &Arc::new(Pool::default())).await
     }
@@ -93,7 +97,7 @@ impl Db {
     async fn connect(config: &StoreConfig, options: ConnectOptions, pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let name = config.display();
         match Database::connect(options).await {
-            Ok(connection) => Ok(Self { connection, name, pool: Arc::clone(pool), writes: false }),
+            Ok(connection) => Ok(Self { connection, name, pool: Arc::clone(pool), writes: false, ended: Arc::default() }),
             // The driver tries a server that refuses until the time is over, and then says no more than that.
             Err(error) => match (config.target(), StoreError::of(&name, error.clone())) {
                 (Target::Postgres(_), StoreError::Busy { database, .. }) => {
@@ -177,8 +181,17 @@ impl Db {
     pub(crate) async fn begin(&self, holder: &'static str) -> Result<Held<DatabaseTransaction>, StoreError> {
         let mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
-        let begun = async { self.connection.begin_with_options(options).await.map_err(|error| self.untaken(error)) };
+        let begin = || self.connection.begin_with_options(options);
+        let begun = async {
+            match begin().await {
+                // The connection was lost since it was last used: the next one is new, and nothing was written yet.
+                Err(error) if !self.is_sqlite() && !matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => begin().await,
+                done => done,
+            }
+            .map_err(|error| self.untaken(error))
+        };
         let transaction = self.pool.acquire(holder, begun).await?;
+        self.ended.store(false, Relaxed);
         if !self.is_sqlite() {
             // Of the session, not of the transaction: a connection that could not have it when it was made keeps it from now on.
             let sql = format!("SELECT pg_try_advisory_lock({LOCK_KEY})");
@@ -195,6 +208,8 @@ impl Db {
     pub(crate) async fn commit(&self, transaction: Held<DatabaseTransaction>) -> Result<(), StoreError> {
         let (seat, transaction) = transaction.into_parts();
         let done = transaction.commit().await.map_err(|error| self.error(error));
+        // The connection may be given back before this is seen; then it is asked, which costs no more than time.
+        self.ended.store(done.is_ok(), Relaxed);
         drop(seat);
         done
     }
@@ -217,7 +232,7 @@ async fn lock_holder(from: &DatabaseTransaction) -> Holder {
     name.map_or(Holder::Unknown, Holder::Session)
 }
 
-fn options(config: &StoreConfig, role: Role) -> ConnectOptions {
+fn options(config: &StoreConfig, role: Role, ended: &Arc<AtomicBool>) -> ConnectOptions {
     let mut options = match config.target() {
         // The real path is given below as a path: as part of an url, it would have to be escaped.
         Target::Sqlite(_) => ConnectOptions::new("sqlite:plimsoll.db"),
@@ -228,7 +243,8 @@ fn options(config: &StoreConfig, role: Role) -> ConnectOptions {
     options
         .idle_timeout(None::<Duration>)
         .max_lifetime(None::<Duration>)
-        .test_before_acquire(!matches!(config.target(), Target::Sqlite(_)));
+        // A file is always there, and the writer begins anew on another connection when the one it has is lost.
+        .test_before_acquire(!matches!(config.target(), Target::Sqlite(_)) && role != Role::Writer);
     match config.target() {
         Target::Sqlite(path) => {
             let (path, pages) = (path.clone(), config.size_max_bytes() / PAGE_BYTES);
@@ -246,8 +262,13 @@ fn options(config: &StoreConfig, role: Role) -> ConnectOptions {
             options.map_sqlx_postgres_opts(|options| {
                 options.application_name(&format!("plimsoll, process {}", std::process::id())).statement_cache_capacity(STATEMENTS_KEPT)
             });
+            let ended = Arc::clone(ended);
             options.map_sqlx_postgres_pool_opts(move |pool| {
-                let pool = pool.after_release(|connection, _| Box::pin(answers(connection)));
+                let ended = Arc::clone(&ended);
+                let pool = pool.after_release(move |connection, _| {
+                    let known = ended.load(Relaxed);
+                    Box::pin(async move { if known { Ok(true) } else { answers(connection).await } })
+                });
                 match role {
                     Role::Writer => pool.after_connect(|connection, _| Box::pin(take_lock(connection))),
                     Role::Reader => pool.after_connect(|connection, _| Box::pin(limit_session(connection))),

@@ -21,6 +21,7 @@
 //! ```
 
 mod grid;
+pub mod indicators;
 pub mod limits;
 mod quotes;
 #[cfg(feature = "serde")]

@@ -4,3 +4,11 @@ use plimsoll_market::limits::QUOTES_MAX;
 
 /// Buy and sell window of a grid together: all of them may be wanted at once.
 pub const GRID_WINDOWS_MAX: usize = QUOTES_MAX;
+
+/// Values that an indicator looks back over at most.
+///
+/// Four hours of minutes, a year of weekdays. A window costs eight bytes a value: 256 × 8 B = 2 KiB each.
+pub const PERIOD_MAX: u16 = 256;
+
+/// The largest magnitude of a price or volume that an indicator takes: beyond it sums of a window would lose what is after the point.
+pub const INPUT_MAX: f64 = 1e15;

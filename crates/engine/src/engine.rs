@@ -5,7 +5,7 @@ use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
     Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Leg, Lock, Phase, Price, Qty, Round, Rule, Severity, Side,
-    StateRecord, StopMode, Time, Top, Totals,
+    StateRecord, StopMode, Symbol, Time, Top, Totals,
 };
 use plimsoll_position::limits::CLOSING_STRATEGY;
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
@@ -72,6 +72,20 @@ pub enum EngineError {
         slots: usize,
         /// Orders that may be open.
         orders: usize,
+    },
+    /// Slots hold what another strategy opened.
+    #[error(
+        "{symbol}: {slots} slots hold positions of strategy {number}, which {now} would never close; set the strategy back, or flatten first"
+    )]
+    OtherStrategy {
+        /// Symbol.
+        symbol: Symbol,
+        /// Slots that hold something of it.
+        slots: usize,
+        /// Its number.
+        number: u8,
+        /// The configured strategy.
+        now: &'static str,
     },
 }
 
@@ -243,6 +257,17 @@ impl Engine {
         })
     }
 
+    /// Looks whether everything that is held was opened by a strategy, so that it will be closed by it.
+    ///
+    /// # Errors
+    /// When something is another's.
+    pub fn check_owner(instrument: &Instrument, strategy: &dyn Strategy, boot: &Boot) -> Result<(), EngineError> {
+        let mut others =
+            boot.books.slots.iter().filter(|slot| !slot.held.is_zero() && !strategy.owns(slot.leg)).map(|slot| slot.leg.strategy());
+        let Some(number) = others.next() else { return Ok(()) };
+        Err(EngineError::OtherStrategy { symbol: instrument.symbol, slots: others.count() + 1, number, now: strategy.name() })
+    }
+
     /// Bytes an engine takes, its strategy included.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + Position::BYTES - size_of::<Position>() + self.strategy.bytes()
@@ -343,8 +368,12 @@ impl Engine {
     }
 
     fn intend(&mut self, now: Time, event: &Event, changes: Changes) -> Intent {
+        let asked = matches!(self.goal, Goal::Trade | Goal::Drain) && self.phase == Phase::Trading;
+        if !asked && matches!(event, Event::Candle(_) | Event::Trade(_)) {
+            self.strategy.watch(event, &self.position.view(now));
+        }
         match self.goal {
-            Goal::Trade | Goal::Drain if self.phase == Phase::Trading => {
+            Goal::Trade | Goal::Drain if asked => {
                 let view = self.position.view(now);
                 self.strategy.on_event(event, changes, &view, &mut self.quotes)
             }

@@ -64,7 +64,7 @@ impl Pnl {
 pub struct SlotView {
     /// Whose slot.
     pub leg: Leg,
-    /// Price it opens at; of legs that are no grid's the anchor.
+    /// Price it opens at; of legs that are no grid's the mean price of what is held.
     pub price: Price,
     /// Base quantity held; the leg tells whether it is long or short.
     pub held: Qty,

@@ -315,6 +315,10 @@ impl Strategy for Grid {
         Intent::Want
     }
 
+    fn owns(&self, leg: Leg) -> bool {
+        leg.strategy() == self.strategy
+    }
+
     fn bytes(&self) -> usize {
         size_of::<Self>()
     }

@@ -1,7 +1,9 @@
 //! What an engine shows of itself.
 
 use super::Engine;
-use plimsoll_market::{Holding, Leg, OrderView, Pnl, Price, SlotView, Status, Time};
+use plimsoll_market::{Holding, Notional, OrderView, Pnl, Price, Round, SlotView, Status, Time};
+use plimsoll_position::Slot;
+use plimsoll_strategy::limits::GRID_NUMBER;
 
 impl Engine {
     /// Plain data for display; allocates, so it is made at the display's pace, never on the hot path.
@@ -10,9 +12,12 @@ impl Engine {
         let totals = view.totals;
         let drift = self.position.drift();
         let anchor = self.state.anchor;
-        let level_price = |leg: Leg| {
-            let anchor = anchor?;
-            anchor.offset(self.cfg.interval.units().checked_mul(i64::from(leg.index()))?)
+        let level_price = |slot: &Slot| {
+            if slot.leg.strategy() != GRID_NUMBER {
+                let mean = view.instrument.average(Notional::from_units(slot.cost.units().abs()), slot.held);
+                return view.instrument.price_of_ref(mean, Round::Nearest);
+            }
+            anchor?.offset(self.cfg.interval.units().checked_mul(i64::from(slot.leg.index()))?)
         };
         let slots = view
             .slots
@@ -20,7 +25,7 @@ impl Engine {
             .filter(|s| !s.is_empty())
             .map(|s| SlotView {
                 leg: s.leg,
-                price: level_price(s.leg).unwrap_or(Price::ZERO),
+                price: level_price(s).unwrap_or(Price::ZERO),
                 held: s.held,
                 cost: s.cost,
                 order: s.order.and_then(|at| view.orders.get(at)).map(|o| o.id),

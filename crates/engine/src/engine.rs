@@ -1,9 +1,11 @@
+mod status;
+
 use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
 use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Holding, Instrument, Leg, Lock, OrderView, Phase, Pnl, Price, Qty, Round,
-    Rule, Severity, Side, SlotView, StateRecord, Status, StopMode, Time, Totals,
+    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Leg, Lock, Phase, Price, Qty, Round, Rule, Severity, Side,
+    StateRecord, StopMode, Symbol, Time, Top, Totals,
 };
 use plimsoll_position::limits::CLOSING_STRATEGY;
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
@@ -70,6 +72,20 @@ pub enum EngineError {
         slots: usize,
         /// Orders that may be open.
         orders: usize,
+    },
+    /// Slots hold what another strategy opened.
+    #[error(
+        "{symbol}: {slots} slots hold positions of strategy {number}, which {now} would never close; set the strategy back, or flatten first"
+    )]
+    OtherStrategy {
+        /// Symbol.
+        symbol: Symbol,
+        /// Slots that hold something of it.
+        slots: usize,
+        /// Its number.
+        number: u8,
+        /// The configured strategy.
+        now: &'static str,
     },
 }
 
@@ -241,6 +257,17 @@ impl Engine {
         })
     }
 
+    /// Looks whether everything that is held was opened by a strategy, so that it will be closed by it.
+    ///
+    /// # Errors
+    /// When something is another's.
+    pub fn check_owner(instrument: &Instrument, strategy: &dyn Strategy, boot: &Boot) -> Result<(), EngineError> {
+        let mut others =
+            boot.books.slots.iter().filter(|slot| !slot.held.is_zero() && !strategy.owns(slot.leg)).map(|slot| slot.leg.strategy());
+        let Some(number) = others.next() else { return Ok(()) };
+        Err(EngineError::OtherStrategy { symbol: instrument.symbol, slots: others.count() + 1, number, now: strategy.name() })
+    }
+
     /// Bytes an engine takes, its strategy included.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + Position::BYTES - size_of::<Position>() + self.strategy.bytes()
@@ -341,8 +368,12 @@ impl Engine {
     }
 
     fn intend(&mut self, now: Time, event: &Event, changes: Changes) -> Intent {
+        let asked = matches!(self.goal, Goal::Trade | Goal::Drain) && self.phase == Phase::Trading;
+        if !asked && matches!(event, Event::Candle(_) | Event::Trade(_)) {
+            self.strategy.watch(event, &self.position.view(now));
+        }
         match self.goal {
-            Goal::Trade | Goal::Drain if self.phase == Phase::Trading => {
+            Goal::Trade | Goal::Drain if asked => {
                 let view = self.position.view(now);
                 self.strategy.on_event(event, changes, &view, &mut self.quotes)
             }
@@ -421,6 +452,9 @@ impl Engine {
 
     /// A closing is done when nothing is held and nothing works; a draining when nothing is held.
     fn end_closing(&mut self, now: Time, out: &mut Actions) {
+        if matches!(self.goal, Goal::Flatten | Goal::Close { .. }) {
+            self.close_offsets(now, out);
+        }
         let view = self.position.view(now);
         if !view.totals.holding.is_flat() || !view.in_step {
             return;
@@ -437,6 +471,18 @@ impl Engine {
                 self.goal = Goal::Idle;
             }
             Goal::Trade | Goal::Idle | Goal::Flatten | Goal::Close { .. } | Goal::Drain | Goal::Stop(_) => {}
+        }
+    }
+
+    /// Long and short slots that offset each other hold nothing at the exchange: with the position closed they are closed, too.
+    fn close_offsets(&mut self, now: Time, out: &mut Actions) {
+        let view = self.position.view(now);
+        if view.in_step
+            && view.orders.is_empty()
+            && view.totals.holding.is_flat()
+            && let Some(price) = view.top.map(Top::mid)
+        {
+            self.position.close_offsets(price, out);
         }
     }
 
@@ -666,8 +712,11 @@ impl Engine {
     }
 
     fn drain(&mut self, now: Time, event: &Event, out: &mut Actions) {
-        let view = self.position.view(now);
         let Goal::Stop(mode) = self.goal else { return };
+        if mode == StopMode::Flatten {
+            self.close_offsets(now, out);
+        }
+        let view = self.position.view(now);
         let settled = match mode {
             StopMode::Keep => !view.orders.iter().any(|(_, o)| o.state != WorkState::Live),
             StopMode::Cancel => view.orders.is_empty(),
@@ -723,77 +772,5 @@ impl Engine {
             now,
             &format_args!("{symbol}: halted after a fault; look at the log, then resume"),
         ))));
-    }
-
-    /// Plain data for display; allocates, so it is made at the display's pace, never on the hot path.
-    pub fn status(&self, now: Time) -> Status {
-        let view = self.position.view(now);
-        let totals = view.totals;
-        let drift = self.position.drift();
-        let anchor = self.state.anchor;
-        let level_price = |leg: Leg| {
-            let anchor = anchor?;
-            anchor.offset(self.cfg.interval.units().checked_mul(i64::from(leg.index()))?)
-        };
-        let slots = view
-            .slots
-            .iter()
-            .filter(|s| !s.is_empty())
-            .map(|s| SlotView {
-                leg: s.leg,
-                price: level_price(s.leg).unwrap_or(Price::ZERO),
-                held: s.held,
-                cost: s.cost,
-                order: s.order.and_then(|at| view.orders.get(at)).map(|o| o.id),
-            })
-            .collect();
-        let orders = view
-            .orders
-            .iter()
-            .map(|(_, o)| OrderView {
-                id: o.id,
-                side: o.id.side(),
-                price: o.price,
-                qty: o.qty,
-                filled: o.booked,
-                state: o.state.as_str(),
-                sent_at: o.sent_at,
-            })
-            .collect();
-        Status {
-            symbol: view.instrument.symbol,
-            phase: self.phase,
-            closed: self.gate.closed().map(plimsoll_safety::Closed::as_str),
-            lock: self.gate.lock(),
-            closing: self.state.closing,
-            top: view.top.copied(),
-            mark: view.mark.copied(),
-            holding: totals.holding,
-            entry: view.instrument.average(if totals.holding.units() < 0 { -totals.cost } else { totals.cost }, totals.holding.qty()),
-            pnl: Pnl {
-                realized: totals.realized,
-                fees: totals.fees,
-                other_fees: totals.other_fees,
-                funding: totals.funding,
-                unrealized: self.position.unrealized(),
-                round_trips: self.position.round_trips(),
-            },
-            anchor,
-            interval: self.cfg.interval,
-            slots,
-            orders,
-            foreign_orders: self.position.foreign_orders(),
-            drift: Holding::from_units(drift.units),
-            healed_in: drift.healed_in,
-            taken_over: drift.taken_over,
-            late_fills: self.position.late_fills(),
-            placed: self.placed,
-            canceled: self.canceled,
-            rejected: self.rejected,
-            slots_cleaned: self.slots_cleaned,
-            fees_unconverted: totals.waiting.map_or(0, |waiting| waiting.fills) + totals.foreign_fees,
-            fills: totals.fills,
-            time: now,
-        }
     }
 }

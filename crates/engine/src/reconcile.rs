@@ -1,4 +1,4 @@
-use plimsoll_market::{Actions, Side, Time};
+use plimsoll_market::{Actions, Time};
 use plimsoll_position::{NewOrder, Orders, Position, Slot, Slots, WorkState, Working};
 use plimsoll_safety::{Gate, Wanted};
 use plimsoll_strategy::{Quote, Quotes};
@@ -126,11 +126,12 @@ fn serves(order: &Working, quote: &Quote) -> bool {
     if order.id.side() != quote.side || order.price != quote.price || order.reduce_only != quote.reduce_only {
         return false;
     }
-    match quote.side {
-        // A buy is wanted whole: what it has filled already is part of it.
-        Side::Buy => order.qty == quote.qty,
-        // A sell is wanted for what is held now.
-        Side::Sell => order.open_qty() == quote.qty,
+    if quote.leg.opens(quote.side) {
+        // What opens is wanted whole: what it has filled already is part of it.
+        order.qty == quote.qty
+    } else {
+        // What closes is wanted for what is held now.
+        order.open_qty() == quote.qty
     }
 }
 

@@ -171,9 +171,9 @@ pub struct Booked {
 pub struct SlotRow {
     /// Whose slot it is.
     pub leg: Leg,
-    /// Base quantity bought and not yet sold.
+    /// Base quantity opened and not yet closed; the leg tells whether it is long or short.
     pub held: Qty,
-    /// What `held` cost.
+    /// What `held` cost, signed like a position: negative for a short one.
     pub cost: Notional,
 }
 

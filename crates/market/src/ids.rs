@@ -161,6 +161,15 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// The first number of those that hold short positions; the numbers below it hold long ones.
+    ///
+    /// A strategy that does both has two numbers, the second this much above the first: a fill's client id alone tells whether it
+    /// opened or closed.
+    pub const SHORT: u8 = 32;
+
+    /// The number of orders that close a position as a whole, at an operator's or a rule's word. It opens nothing.
+    pub const CLOSING: u8 = 63;
+
     /// Largest magnitude of an index: 24 bits, signed.
     pub const INDEX_MAX: i32 = (1 << 23) - 1;
 
@@ -177,6 +186,20 @@ impl Leg {
     /// The strategy's own index.
     pub const fn index(self) -> i32 {
         self.index
+    }
+
+    /// The side whose orders open what the leg holds; `None` for what only closes.
+    pub const fn opening(self) -> Option<Side> {
+        match self.strategy {
+            Self::CLOSING => None,
+            Self::SHORT.. => Some(Side::Sell),
+            _ => Some(Side::Buy),
+        }
+    }
+
+    /// Whether an order of this side adds to what the leg holds; else it takes from it.
+    pub const fn opens(self, side: Side) -> bool {
+        matches!((self.opening(), side), (Some(Side::Buy), Side::Buy) | (Some(Side::Sell), Side::Sell))
     }
 }
 

@@ -64,11 +64,11 @@ impl Pnl {
 pub struct SlotView {
     /// Whose slot.
     pub leg: Leg,
-    /// Price it buys at.
+    /// Price it opens at; of legs that are no grid's the mean price of what is held.
     pub price: Price,
-    /// Base quantity held.
+    /// Base quantity held; the leg tells whether it is long or short.
     pub held: Qty,
-    /// What it cost.
+    /// What it cost, negative for a short one.
     pub cost: Notional,
     /// Its live order.
     pub order: Option<ClientId>,

@@ -6,7 +6,7 @@
 use crate::orders::WorkState;
 use crate::view::View;
 use core::fmt;
-use plimsoll_market::{ClientId, Holding, Leg, Notional, Qty, Side, Totals};
+use plimsoll_market::{ClientId, Holding, Leg, Notional, Qty, Totals};
 
 /// What was found broken.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -153,21 +153,19 @@ pub fn books(view: &View<'_>) -> Result<(), Broken> {
 /// # Errors
 /// When they hold more or less.
 pub fn slots_are_covered(view: &View<'_>) -> Result<(), Broken> {
-    let held = view.slots.held_total();
-    let long = Qty::from_units(u64::try_from(view.totals.holding.units()).unwrap_or(0));
-    if held == long {
+    let (slots, account) = (view.slots.net().units(), view.totals.holding.units());
+    if slots == account {
         return Ok(());
     }
-    let (held, long) = (held.units(), long.units());
-    Err(Broken::new(Invariant::SlotsAreCovered, &format_args!("slots hold {held}, the account {long}")))
+    Err(Broken::new(Invariant::SlotsAreCovered, &format_args!("slots hold {slots}, the account {account}")))
 }
 
-/// What is held, at cost, and what may still be bought are worth no more than was lent; `exposure_max` in the symbol's own units.
+/// What is held, at cost, and what may still be opened are worth no more than was lent; `exposure_max` in the symbol's own units.
 ///
 /// # Errors
 /// When they are worth more.
 pub fn within_exposure(view: &View<'_>, exposure_max: i128) -> Result<(), Broken> {
-    let opening = view.orders.iter().filter(|(_, order)| order.id.side() == Side::Buy && !order.reduce_only);
+    let opening = view.orders.iter().filter(|(_, order)| !order.reduce_only);
     let exposure = view.totals.cost.units().abs() + opening.map(|(_, order)| (order.price * order.open_qty()).units()).sum::<i128>();
     if exposure <= exposure_max {
         return Ok(());
@@ -285,7 +283,7 @@ pub fn position_agrees(totals: &Totals, truth: &Truth) -> Result<(), Broken> {
 mod tests {
     use super::*;
     use crate::{NewOrder, Position, PositionConfig};
-    use plimsoll_market::{Actions, Instrument, OrderType, Price, Tag, Time, TimeInForce};
+    use plimsoll_market::{Actions, Instrument, OrderType, Price, Side, Tag, Time, TimeInForce};
 
     #[test]
     fn words_are_unique_and_in_order() {

@@ -1,22 +1,23 @@
 use crate::limits::{CLOSING_STRATEGY, SLOTS};
-use plimsoll_market::{Leg, Notional, Qty, Side, SlotRow, Time};
+use plimsoll_market::{Holding, Leg, Notional, Qty, Side, SlotRow, Time};
 
-/// One level of a grid: at most one live order, and what it has bought.
+/// One level of a grid, or one layer of a position: at most one live order, and what it has opened. Its leg tells whether that is
+/// long or short.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Slot {
     /// The leg whose slot it is.
     pub leg: Leg,
-    /// Base quantity bought and not yet sold.
+    /// Base quantity opened and not yet closed.
     pub held: Qty,
-    /// What `held` cost.
+    /// What `held` cost, signed like a position: negative for a short one.
     pub cost: Notional,
     /// Index of its live order in [`crate::Orders`]; `None` when it has none.
     pub order: Option<u8>,
     /// Side of that order.
     pub order_side: Side,
-    /// Set when a buy ended with something held; cleared when nothing is held. A selling slot does not buy.
-    pub selling: bool,
+    /// Set when an opening order ended with something held; cleared when nothing is held. Such a slot opens nothing more.
+    pub exiting: bool,
     /// Refusals in a row.
     pub refusals: u8,
     /// Nothing is sent for this slot before then.
@@ -31,7 +32,7 @@ impl Slot {
             cost: Notional::ZERO,
             order: None,
             order_side: Side::Buy,
-            selling: false,
+            exiting: false,
             refusals: 0,
             blocked_until: Time::ZERO,
         }
@@ -71,13 +72,15 @@ pub struct Slots {
     ring: Box<[Option<Slot>; SLOTS]>,
     /// A bit per place that holds something.
     held: [u64; SLOTS / 64],
+    /// Of those a bit per place that holds a short position.
+    short: [u64; SLOTS / 64],
     /// The place of the order that closes the position: no level of a grid may keep it from its own.
     closing: Option<Slot>,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { ring: Box::new([None; SLOTS]), held: [0; SLOTS / 64], closing: None }
+        Self { ring: Box::new([None; SLOTS]), held: [0; SLOTS / 64], short: [0; SLOTS / 64], closing: None }
     }
 }
 
@@ -150,12 +153,14 @@ impl Slots {
             return;
         }
         let place = Self::place(leg);
-        let holds = self.ring[place].as_ref().is_some_and(|s| !s.held.is_zero());
+        let holds = self.ring[place].as_ref().filter(|s| !s.held.is_zero()).and_then(|s| s.leg.opening());
         let bit = 1_u64 << (place % 64);
-        if holds {
-            self.held[place / 64] |= bit;
-        } else {
-            self.held[place / 64] &= !bit;
+        let word = place / 64;
+        self.held[word] &= !bit;
+        self.short[word] &= !bit;
+        if let Some(side) = holds {
+            self.held[word] |= bit;
+            self.short[word] |= if side == Side::Sell { bit } else { 0 };
         }
     }
 
@@ -215,9 +220,34 @@ impl Slots {
         self.held.iter().map(|w| w.count_ones()).sum()
     }
 
-    /// Base quantity held by all slots.
-    pub fn held_total(&self) -> Qty {
-        self.holding().map(|s| s.held).sum()
+    /// Whether any slot that orders of this side open holds something.
+    #[inline]
+    pub fn holds(&self, opening: Side) -> bool {
+        self.held.iter().zip(&self.short).any(|(held, short)| match opening {
+            Side::Buy => held & !short != 0,
+            Side::Sell => *short != 0,
+        })
+    }
+
+    /// Base quantity held by the slots that orders of this side open.
+    pub fn held_by(&self, opening: Side) -> Qty {
+        self.holding().filter(|s| s.leg.opens(opening)).map(|s| s.held).sum()
+    }
+
+    /// What all slots hold together: long ones less short ones.
+    pub fn net(&self) -> Holding {
+        Holding::from_units(self.held_by(Side::Buy).signed(Side::Buy).units() + self.held_by(Side::Sell).signed(Side::Sell).units())
+    }
+
+    /// The slot that gives way first when a closing takes from those that this side opens: of long ones the highest level, of short
+    /// ones the lowest.
+    pub(crate) fn first_to_close(&self, opening: Side) -> Option<Leg> {
+        let legs = self.holding().map(|s| s.leg).filter(|leg| leg.opens(opening));
+        match opening {
+            Side::Buy => legs.max_by_key(|leg| leg.index()),
+            // The last of equal ones in either case: mirrored levels give way in mirrored order.
+            Side::Sell => legs.max_by_key(|leg| -leg.index()),
+        }
     }
 
     /// Drops slots that hold nothing and have no order; returns how many.
@@ -280,7 +310,7 @@ mod tests {
             slots.note_held(leg(level));
         }
         assert_eq!(slots.holding().count(), SLOTS);
-        assert_eq!(slots.held_total(), Qty::from_units(2 * SLOTS as u64));
+        assert_eq!(slots.net(), Holding::from_units(2 * SLOTS as i64));
     }
 
     #[test]
@@ -296,6 +326,25 @@ mod tests {
         assert_eq!(levels(4), [70, 127]);
         assert_eq!(levels(-210), [-200, -5, -1, 0, 3]);
         assert_eq!(slots.holding_count(), 7);
+    }
+
+    #[test]
+    fn long_and_short_are_told_apart_by_their_legs() {
+        let mut slots = Slots::default();
+        let short = |index| Leg::new(Leg::SHORT, index).unwrap();
+        assert!(!slots.holds(Side::Buy) && !slots.holds(Side::Sell) && slots.net().is_flat());
+        for (leg, units) in [(leg(1), 3), (leg(5), 4), (short(-2), 5), (short(7), 6)] {
+            slots.claim(leg).unwrap().held = Qty::from_units(units);
+            slots.note_held(leg);
+        }
+        assert!(slots.holds(Side::Buy) && slots.holds(Side::Sell));
+        assert_eq!((slots.net().units(), slots.held_by(Side::Buy).units(), slots.held_by(Side::Sell).units()), (-4, 7, 11));
+        assert_eq!((slots.first_to_close(Side::Buy), slots.first_to_close(Side::Sell)), (Some(leg(5)), Some(short(-2))));
+        for leg in [leg(1), leg(5)] {
+            slots.get_mut(leg).unwrap().held = Qty::ZERO;
+            slots.note_held(leg);
+        }
+        assert!(!slots.holds(Side::Buy) && slots.holds(Side::Sell));
     }
 
     #[test]

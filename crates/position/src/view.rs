@@ -1,6 +1,6 @@
 use crate::orders::Orders;
 use crate::slots::Slots;
-use plimsoll_market::{Instrument, MarkPrice, Time, Top, Totals};
+use plimsoll_market::{Instrument, Leg, MarkPrice, Time, Top, Totals};
 
 /// What changed by an event: one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -71,4 +71,13 @@ pub struct View<'a> {
     pub inventory_epoch: u64,
     /// Whether fills, orders and position are in step with the exchange.
     pub in_step: bool,
+}
+
+impl View<'_> {
+    /// Whether what takes from a leg can be sent as an order that only reduces: nothing is held the other way. One-way accounts have
+    /// one position, and an order reduces that or nothing.
+    #[inline]
+    pub fn only_reduces(&self, leg: Leg) -> bool {
+        leg.opening().is_none_or(|side| !self.slots.holds(side.opposite()))
+    }
 }

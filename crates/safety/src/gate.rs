@@ -1,7 +1,7 @@
 use crate::guard::{Guard, GuardConfig, say};
 use core::time::Duration;
 use plimsoll_market::limits::QUOTES_MAX;
-use plimsoll_market::{Actions, AlertCode, Command, Event, Lease, Lock, Price, Qty, Round, Rule, Severity, Side, Time};
+use plimsoll_market::{Actions, AlertCode, Command, Event, Lease, Lock, Price, Qty, Round, Rule, Severity, Side, Time, Top};
 use plimsoll_position::View;
 
 /// Why nothing may be opened.
@@ -279,7 +279,7 @@ impl Gate {
         }
         self.silence_told = silent;
         if silent {
-            let text = format_args!("no market data for {} s; buys are withdrawn, nothing is opened", silence.as_secs());
+            let text = format_args!("no market data for {} s; opening orders are withdrawn", silence.as_secs());
             say(out, view, Severity::Warning, AlertCode::Stale, &text);
         } else {
             say(out, view, Severity::Info, AlertCode::Stale, &"market data is back");
@@ -326,7 +326,7 @@ impl Gate {
         // Holding at cost and every order that may still fill and serves no quote: they count whatever is wanted.
         let mut exposure = view.totals.cost.units().abs();
         for (_, order) in view.orders.except(matched) {
-            if order.id.side() == Side::Buy && !order.reduce_only {
+            if !order.reduce_only {
                 exposure += (order.price * order.open_qty()).units();
             }
         }
@@ -460,10 +460,16 @@ fn own_units(money: i128, view: &View<'_>) -> i128 {
 }
 
 impl Wanted {
-    /// What it would cost; at market by what the best ask costs.
+    /// What it would come to at worst: by its limit, at market by the best ask, and a sell that takes by the best bid, which pays more
+    /// than its limit.
     #[inline]
     fn value(&self, view: &View<'_>) -> i128 {
-        let price = if self.price.is_zero() { view.top.map_or(Price::ZERO, |top| top.ask) } else { self.price };
+        let top = |of: fn(&Top) -> Price| view.top.map_or(Price::ZERO, of);
+        let price = match self.side {
+            _ if self.price.is_zero() => top(|top| top.ask),
+            Side::Buy => self.price,
+            Side::Sell => self.price.max(top(|top| top.bid)),
+        };
         (price * self.qty).units()
     }
 }
@@ -485,7 +491,7 @@ impl Few {
         let layers = match cfg.layers_max {
             0 => u32::MAX,
             most => {
-                let serving = view.orders.except(matched).filter(|(_, o)| o.id.side() == Side::Buy && !o.reduce_only).count();
+                let serving = view.orders.except(matched).filter(|(_, o)| !o.reduce_only).count();
                 u32::from(most).saturating_sub(view.slots.holding_count()).saturating_sub(serving as u32)
             }
         };

@@ -351,7 +351,7 @@ impl Guard {
                 self.margin_calm_at = view.now + pause * 2;
                 if self.lock(lock) && self.margin_refusals == 0 {
                     let text = format_args!(
-                        "margin_short: the exchange refuses for want of margin; buys are withdrawn, tried again in {} s",
+                        "margin_short: the exchange refuses for want of margin; opening orders are withdrawn, tried again in {} s",
                         pause.as_secs()
                     );
                     say(out, view, Severity::Warning, AlertCode::OrderRefused, &text);

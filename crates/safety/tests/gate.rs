@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 
 use plimsoll_market::*;
-use plimsoll_position::{Position, PositionConfig};
+use plimsoll_position::{NewOrder, Position, PositionConfig};
 use plimsoll_safety::{Closed, Gate, GateConfig, GuardConfig, Wanted};
 use std::time::Duration;
 
@@ -236,4 +236,35 @@ fn a_single_order_has_a_limit_of_its_own_at_market_too() {
     assert_eq!(w.clear(&[buy(0, 4), buy(0, 5)]), (0b01, 0b01), "0.005 at the ask of 60,000.10 is a little more");
     let rests = Wanted { works: true, ..buy(6_000_000, 6) };
     assert_eq!(w.clear(&[rests]), (0, 0), "what rests beyond it leaves");
+}
+
+#[test]
+fn selling_to_open_counts_like_buying() {
+    let open_short = |price, qty| Wanted { reduce_only: false, ..sell(price, qty) };
+    let mut w = World::new();
+    assert_eq!(w.feed(w.top()), None);
+    // 16 units at 60,000 are worth 960 of 1,000, whichever way.
+    assert_eq!(w.clear(&[open_short(6_000_010, 16)]), (1, 1));
+    assert_eq!(w.clear(&[open_short(6_000_010, 10), buy(5_990_000, 10)]), (0b01, 0b01), "both together are too much");
+    // A limit far below the bid sells at the bid: 17 units at 50,000 look like 850 and are 1,020.
+    assert_eq!(w.clear(&[open_short(5_999_000, 16), open_short(5_000_000, 17)]).0 & 0b10, 0);
+    assert_eq!(w.clear(&[open_short(5_800_000, 17)]), (0, 0));
+    // What a working sell may open counts until it is gone.
+    let order = NewOrder {
+        leg: Leg::new(Leg::SHORT, 0).unwrap(),
+        side: Side::Sell,
+        price: Price::from_units(6_000_010),
+        qty: Qty::from_units(10),
+        kind: OrderType::Limit,
+        tif: TimeInForce::Gtx,
+        reduce_only: false,
+    };
+    w.books.place(w.now, &order, &mut w.out).unwrap();
+    w.out.drain().for_each(drop);
+    assert_eq!(w.clear(&[open_short(6_000_010, 7)]), (0, 0));
+    assert_eq!(w.clear(&[open_short(6_000_010, 6)]), (1, 1));
+    // Nothing that opens stays when opening is forbidden; what closes a short position does.
+    let close_short = Wanted { side: Side::Buy, ..sell(5_990_000, 5) };
+    w.feed(Event::Command(Command::Pause));
+    assert_eq!(w.clear(&[open_short(6_000_010, 5), close_short]), (0b10, 0b10));
 }

@@ -208,7 +208,7 @@ impl Grid {
             let (Some(leg), Some(price)) = (Leg::new(self.strategy, level), self.price_of(anchor, level)) else { break };
             // A buy at or above the ask would take; one that already rests stays until it fills.
             let rests = match view.slots.seat(leg) {
-                Seat::Own(slot) if slot.selling => continue,
+                Seat::Own(slot) if slot.exiting => continue,
                 Seat::Own(slot) => slot.order.is_some() && slot.order_side == Side::Buy,
                 Seat::Free => false,
                 Seat::Taken => continue,
@@ -263,7 +263,7 @@ impl Grid {
 
     #[inline]
     fn want_sell(&self, anchor: Price, slot: &Slot, view: &View<'_>, bid: Price, want: &mut Quotes) {
-        if !slot.selling {
+        if !slot.exiting {
             return;
         }
         let Some(target) = self.price_of(anchor, slot.leg.index() + 1) else { return };
@@ -313,6 +313,10 @@ impl Strategy for Grid {
         }
         self.write(anchor, view, top.bid, top.ask, want);
         Intent::Want
+    }
+
+    fn owns(&self, leg: Leg) -> bool {
+        leg.strategy() == self.strategy
     }
 
     fn bytes(&self) -> usize {

@@ -20,16 +20,29 @@
 //! assert!(cfg.check(&btc, btc.parse_price("60000", plimsoll_market::Round::Exact).unwrap()).is_ok());
 //! ```
 
+mod dca_enhanced;
 mod grid;
+pub mod indicators;
 pub mod limits;
+mod martingale;
+mod mean_reversion;
+mod momentum;
 mod quotes;
 #[cfg(feature = "serde")]
 pub mod saved;
+mod trader;
+mod trend_following;
 
+pub use dca_enhanced::{Cascade, DcaConfig, DcaEnhanced, DcaPlan};
 pub use grid::{Grid, GridConfig, GridError};
+pub use martingale::{Martingale, MartingaleConfig, MartingalePlan};
+pub use mean_reversion::{MeanReversion, MeanReversionConfig, MeanReversionPlan};
+pub use momentum::{Momentum, MomentumConfig, MomentumPlan};
 pub use quotes::{Intent, Quote, Quotes, Style};
+pub use trader::{Add, BadOrder, Direction, Entry, Held, ParameterError, Plan, Target, TradeConfig, Trader};
+pub use trend_following::{Average, TrendFollowing, TrendFollowingConfig, TrendFollowingPlan};
 
-use plimsoll_market::{Event, Price};
+use plimsoll_market::{Event, Leg, Price};
 use plimsoll_position::{Changes, View};
 
 /// A source of wanted orders for one symbol.
@@ -42,6 +55,15 @@ pub trait Strategy: Send {
 
     /// The price of level 0, fixed for the life of the symbol's books. Called once, before the first event.
     fn anchored(&mut self, anchor: Price);
+
+    /// Learns of a trade or a closed candle while nothing is asked: before trading began, while the position is closed or the symbol
+    /// rests. Figures that take a while to be warm go on by it.
+    fn watch(&mut self, _event: &Event, _view: &View<'_>) {}
+
+    /// Whether what a leg holds is its own to close; of a strategy that does not say so everything is.
+    fn owns(&self, _leg: Leg) -> bool {
+        true
+    }
 
     /// Says what is wanted now. `changes` tells what the event changed in the books.
     ///

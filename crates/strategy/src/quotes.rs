@@ -8,6 +8,10 @@ use plimsoll_market::{Leg, OrderType, Price, Qty, Side, TimeInForce};
 pub enum Style {
     /// Rests; refused when it would take.
     PostOnly,
+    /// Takes what there is at its price or better; the rest stays until it is withdrawn.
+    Limit,
+    /// Takes what there is at its price or better; the rest expires.
+    Ioc,
     /// Takes at once, at any price; only for closing.
     Market,
 }
@@ -17,6 +21,8 @@ impl Style {
     pub const fn order(self) -> (OrderType, TimeInForce) {
         match self {
             Self::PostOnly => (OrderType::Limit, TimeInForce::Gtx),
+            Self::Limit => (OrderType::Limit, TimeInForce::Gtc),
+            Self::Ioc => (OrderType::Limit, TimeInForce::Ioc),
             Self::Market => (OrderType::Market, TimeInForce::Gtc),
         }
     }

@@ -1,6 +1,6 @@
 //! Strategies written down and read back, whichever they are: `#[serde(with = "plimsoll_strategy::saved")]`.
 
-use crate::{Grid, Strategy};
+use crate::{DcaEnhanced, Grid, Martingale, MeanReversion, Momentum, Strategy, TrendFollowing};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -9,6 +9,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Saved {
     /// A grid.
     Grid(Box<Grid>),
+    /// Momentum.
+    Momentum(Box<Momentum>),
+    /// Mean reversion.
+    MeanReversion(Box<MeanReversion>),
+    /// Trend following.
+    TrendFollowing(Box<TrendFollowing>),
+    /// Martingale.
+    Martingale(Box<Martingale>),
+    /// Enhanced DCA.
+    DcaEnhanced(Box<DcaEnhanced>),
 }
 
 impl Saved {
@@ -16,6 +26,11 @@ impl Saved {
     pub fn restored(self) -> Box<dyn Strategy> {
         match self {
             Self::Grid(grid) => grid,
+            Self::Momentum(trader) => trader,
+            Self::MeanReversion(trader) => trader,
+            Self::TrendFollowing(trader) => trader,
+            Self::Martingale(trader) => trader,
+            Self::DcaEnhanced(trader) => trader,
         }
     }
 }

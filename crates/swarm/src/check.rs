@@ -20,11 +20,12 @@ pub(crate) fn legs(venue: &Venue, symbol: Symbol) -> Result<(), Broken> {
     no_order_twice(&ours_open(venue, symbol))
 }
 
-/// The grid is long: what it sells can only reduce.
+/// What takes from its leg is at the exchange as an order that can only reduce: no strategy of these worlds holds both ways.
 pub(crate) fn only_reduces(venue: &Venue, symbol: Symbol) -> Result<(), Broken> {
     let open = venue.open_orders(ACCOUNT, Some(symbol)).unwrap_or_default();
-    let ours = open.iter().filter(|row| ClientId::parse(&row.client_id).is_ok_and(|id| id.tag() == TAG));
-    match ours.into_iter().find(|row| row.side == Side::Sell && !row.reduce_only) {
+    let closes = |id: ClientId| id.tag() == TAG && !id.leg().opens(id.side());
+    let mut closing = open.iter().filter(|row| ClientId::parse(&row.client_id).is_ok_and(closes));
+    match closing.find(|row| !row.reduce_only) {
         Some(row) => Err(Broken::new(Invariant::ReducesOnly, &format_args!("{symbol}: order {} could open", row.client_id))),
         None => Ok(()),
     }

@@ -5,7 +5,7 @@ use plimsoll_engine::{Boot, Countdown, Engine, EngineConfig};
 use plimsoll_market::*;
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig};
-use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_strategy::{Grid, GridConfig, Strategy};
 use std::time::Duration;
 
 pub struct World {
@@ -30,7 +30,13 @@ impl World {
     pub fn with(boot: &Boot, guard: GuardConfig, countdown: Option<Countdown>) -> Self {
         let btc = Instrument::example_btcusdt();
         let interval = btc.parse_price("100", Round::Exact).unwrap();
-        let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 3, sell_window: 3 }, 0);
+        let grid = Box::new(Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 3, sell_window: 3 }, 0));
+        Self::of(boot, grid, interval, guard, countdown)
+    }
+
+    /// Of any strategy.
+    pub fn of(boot: &Boot, strategy: Box<dyn Strategy>, interval: Price, guard: GuardConfig, countdown: Option<Countdown>) -> Self {
+        let btc = Instrument::example_btcusdt();
         let cfg = EngineConfig {
             position: PositionConfig {
                 tag: Tag(7),
@@ -45,7 +51,7 @@ impl World {
             interval,
             countdown,
         };
-        let engine = Engine::new(btc, cfg, Box::new(grid), boot).unwrap();
+        let engine = Engine::new(btc, cfg, strategy, boot).unwrap();
         Self { engine, btc, now: Time::from_millis(1_700_000_000_000), out: Actions::new(), next_order: 1, next_trade: 1_000 }
     }
 

@@ -4,12 +4,13 @@ use super::Position;
 use crate::holding::book_fill;
 use crate::limits::{CLOSING_STRATEGY, SLOTS};
 use crate::orders::{WorkState, Working};
+use crate::slots::Slot;
 use crate::sync::{SyncState, Verdict};
 use crate::view::Changes;
 use arrayvec::ArrayVec;
 use plimsoll_market::{
-    Action, Actions, Booked, Cancel, ClientId, Fill, FillPage, Order, OrderReport, OrderStatus, Qty, Record, Round, Side, SlotRow, Source,
-    Time, Totals,
+    Action, Actions, Booked, Cancel, ClientId, Fill, FillPage, Notional, Order, OrderReport, OrderStatus, Price, Qty, Record, Round, Side,
+    SlotRow, Source, Time, Totals,
 };
 
 impl Position {
@@ -87,8 +88,8 @@ impl Position {
             if slot.order == Some(at) {
                 slot.order = None;
             }
-            // What cannot be sold by the rules is bought on, not stuck.
-            slot.selling = slot.held >= self.instrument.qty_min && !slot.held.is_zero();
+            // What is too little to be closed by the rules is opened on, not stuck.
+            slot.exiting = slot.held >= self.instrument.qty_min && !slot.held.is_zero();
             if !order.booked.is_zero() {
                 slot.refusals = 0;
             }
@@ -152,28 +153,13 @@ impl Position {
         if closing {
             slot_realized = self.close_slots(fill, &mut closed);
         } else if let Some(slot) = leg.and_then(|leg| self.slots.claim(leg)) {
-            let notional = fill.price * fill.qty;
-            match fill.side {
-                Side::Buy => {
-                    slot.held += fill.qty;
-                    slot.cost += notional;
-                    if slot.order.is_none() {
-                        slot.selling = true;
-                    }
-                }
-                Side::Sell => {
-                    let sold = fill.qty.min(slot.held);
-                    if !sold.is_zero() {
-                        let out_cost = slot.cost.share(sold, slot.held);
-                        let gain = fill.price * sold - out_cost;
-                        slot_realized = self.instrument.amount(gain, Round::Nearest).map_or(0, |a| a.units);
-                        slot.cost -= out_cost;
-                        slot.held -= sold;
-                    }
-                    if slot.held.is_zero() {
-                        slot.selling = false;
-                    }
-                }
+            if slot.leg.opens(fill.side) {
+                slot.held += fill.qty;
+                slot.cost += fill.price * fill.qty.signed(fill.side);
+                slot.exiting |= slot.order.is_none();
+            } else {
+                let gain = take(slot, fill.qty, fill.price);
+                slot_realized = self.instrument.amount(gain, Round::Nearest).map_or(0, |a| a.units);
             }
             slot_row = Some(slot.row());
         }
@@ -194,25 +180,53 @@ impl Position {
         changes
     }
 
-    /// Books a closing execution to the slots, highest level first; returns what it realised against their cost, and adds the
-    /// slots that it changed.
+    /// Books a closing execution to the slots, of long ones the highest level first, of short ones the lowest; returns what it
+    /// realised against their cost, and adds the slots that it changed.
     fn close_slots(&mut self, fill: &Fill, closed: &mut ArrayVec<SlotRow, SLOTS>) -> i128 {
-        let mut rest = if fill.side == Side::Sell { fill.qty } else { Qty::ZERO };
-        let mut realized = 0;
+        let mut realized = self.close_at(fill.side.opposite(), fill.qty, fill.price, closed);
+        // Slots that offset each other are closed with the position whose rest they were, each against the other.
+        if self.totals.holding.is_flat() {
+            for side in [Side::Buy, Side::Sell] {
+                realized += self.close_at(side, self.slots.held_by(side), fill.price, closed);
+            }
+        }
+        realized
+    }
+
+    /// Takes a quantity out of the slots that a side opens.
+    fn close_at(&mut self, opening: Side, qty: Qty, price: Price, closed: &mut ArrayVec<SlotRow, SLOTS>) -> i128 {
+        let (mut rest, mut realized) = (qty, 0);
+        // Ends: each turn empties a slot or takes the rest.
         while !rest.is_zero() {
-            let Some(leg) = self.slots.holding().map(|s| s.leg).max_by_key(|l| l.index()) else { break };
+            let Some(leg) = self.slots.first_to_close(opening) else { break };
             let Some(slot) = self.slots.get_mut(leg) else { break };
-            let take = slot.held.min(rest);
-            let cost = slot.cost.share(take, slot.held);
-            realized += self.instrument.amount(fill.price * take - cost, Round::Nearest).map_or(0, |a| a.units);
-            slot.cost -= cost;
-            slot.held -= take;
-            slot.selling = !slot.held.is_zero();
-            rest -= take;
-            closed.push(slot.row());
+            let part = slot.held.min(rest);
+            realized += self.instrument.amount(take(slot, part, price), Round::Nearest).map_or(0, |a| a.units);
+            rest -= part;
+            let row = slot.row();
+            // One row a slot: of two parts the later one has all.
+            match closed.iter_mut().find(|other| other.leg == leg) {
+                Some(other) => *other = row,
+                None => closed.push(row),
+            }
             self.slots.note_held(leg);
         }
         realized
+    }
+
+    /// Closes slots that offset each other, so that nothing is held by them either: the account holds nothing.
+    pub fn close_offsets(&mut self, price: Price, out: &mut Actions) {
+        if !self.totals.holding.is_flat() || self.slots.holding_count() == 0 || !self.slots.net().is_flat() {
+            return;
+        }
+        let mut closed = ArrayVec::new();
+        for side in [Side::Buy, Side::Sell] {
+            self.round_trips += self.close_at(side, self.slots.held_by(side), price, &mut closed);
+        }
+        self.inventory_epoch += 1;
+        for slot in closed {
+            out.push(Action::Record(Box::new(self.record(None, None, Some(slot)))));
+        }
     }
 
     pub(super) fn record(&self, order: Option<Order>, fill: Option<Booked>, slot: Option<SlotRow>) -> Record {
@@ -241,6 +255,20 @@ impl Position {
         }
         changes
     }
+}
+
+/// Takes what is held of a quantity out of a slot at a price, and tells the gain.
+fn take(slot: &mut Slot, qty: Qty, price: Price) -> Notional {
+    let Some(opening) = slot.leg.opening() else { return Notional::ZERO };
+    let part = qty.min(slot.held);
+    if part.is_zero() {
+        return Notional::ZERO;
+    }
+    let cost = slot.cost.share(part, slot.held);
+    slot.cost -= cost;
+    slot.held -= part;
+    slot.exiting &= !slot.held.is_zero();
+    price * part.signed(opening) - cost
 }
 
 fn order_row(order: &Working, report: &OrderReport) -> Order {

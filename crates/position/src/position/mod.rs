@@ -169,7 +169,7 @@ impl Position {
             if let Some(slot) = slots.claim(row.leg) {
                 slot.held = row.held;
                 slot.cost = row.cost;
-                slot.selling = !row.held.is_zero();
+                slot.exiting = !row.held.is_zero();
                 slots.note_held(row.leg);
             }
         }

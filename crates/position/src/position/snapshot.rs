@@ -163,34 +163,41 @@ impl Position {
         changes
     }
 
-    /// Slots may not hold more than the account does: the highest levels give way first.
+    /// Slots may not hold more than the account does, long or short: of long ones the highest levels give way first, of short ones the
+    /// lowest.
     pub(super) fn trim_slots(&mut self, now: Time, out: &mut Actions) -> Changes {
-        let held = self.slots.held_total();
-        let long = Qty::from_units(u64::try_from(self.totals.holding.units()).unwrap_or(0));
-        let mut excess = held.saturating_sub(long);
-        if excess.is_zero() {
+        let (net, held) = (self.slots.net().units(), self.totals.holding.units());
+        // What the account holds beyond the slots, or the other way than they, is not theirs.
+        let (opening, excess) = if net > held.max(0) {
+            (Side::Buy, net - held.max(0))
+        } else if net < held.min(0) {
+            (Side::Sell, held.min(0) - net)
+        } else {
             return Changes::NONE;
-        }
+        };
+        let mut excess = Qty::from_units(excess.unsigned_abs()).min(self.slots.held_by(opening));
         // A crash can lose the slots of a closing whose execution was stored; they give way in the order that it took them.
         let severity = if self.compared { Severity::Critical } else { Severity::Warning };
+        let (word, level) = if opening == Side::Buy { ("long", "highest") } else { ("short", "lowest") };
         out.push(Action::Alert(Box::new(Alert::new(
             severity,
             AlertCode::PositionMismatch,
             now,
             &format_args!(
-                "{}: slots hold {} but the account only {}; the highest slots are reduced",
+                "{}: {word} slots hold {} but the account {}; the {level} slots are reduced",
                 self.instrument.symbol,
-                self.instrument.show_qty(held),
-                self.instrument.show_qty(long)
+                self.instrument.show_holding(self.slots.net()),
+                self.instrument.show_holding(self.totals.holding)
             ),
         ))));
+        // Ends: each turn empties a slot or takes the rest.
         while !excess.is_zero() {
-            let Some(leg) = self.slots.holding().map(|s| s.leg).max_by_key(|l| l.index()) else { break };
+            let Some(leg) = self.slots.first_to_close(opening) else { break };
             let Some(slot) = self.slots.get_mut(leg) else { break };
             let take = slot.held.min(excess);
             slot.cost -= slot.cost.share(take, slot.held);
             slot.held -= take;
-            slot.selling = !slot.held.is_zero();
+            slot.exiting = !slot.held.is_zero();
             excess -= take;
             let row = slot.row();
             self.slots.note_held(leg);
@@ -228,8 +235,8 @@ impl Position {
         if free && let Some(slot) = self.slots.get_mut(id.leg()) {
             slot.order = Some(at);
             slot.order_side = id.side();
-            if id.side() == Side::Buy {
-                slot.selling = false;
+            if id.leg().opens(id.side()) {
+                slot.exiting = false;
             }
         } else {
             // A second order on the slot is one too many.

@@ -352,16 +352,17 @@ fn compare(name: &(String, String), sums: &Sums, may_have_gone: bool, findings: 
     } else if !may_have_gone {
         wrong("fills", format!("{} are stored of {} that were booked, and none is old enough to have gone", sums.fills, totals.fills));
     }
-    let long = i128::from(totals.holding.max(0));
-    if sums.held > long {
-        wrong("slots", format!("{} units are in slots, and only {long} are held", sums.held));
+    // Slots hold as much as the account does, or less of it; never more, and never the other way.
+    let (slots, held) = (sums.held, i128::from(totals.holding));
+    if slots > held.max(0) || slots < held.min(0) {
+        wrong("slots", format!("{slots} units are in slots, and only {held} are held"));
     }
     let mut note = |table: &str, what: String| findings.add(Weight::Note, Advice::Nothing, table, &key, what);
     if sums.fills < totals.fills && may_have_gone {
         note("fills", format!("{} are stored of {} that were booked: older ones went by their age or number", sums.fills, totals.fills));
     }
-    if sums.held < long {
-        note("slots", format!("{} units are in slots, {long} are held: the rest was not bought by a slot", sums.held));
+    if slots.abs() < held.abs() {
+        note("slots", format!("{slots} units are in slots, {held} are held: the rest was not opened by a slot"));
     }
     let net = i128::from(totals.bought) - i128::from(totals.sold);
     if net != i128::from(totals.holding) {

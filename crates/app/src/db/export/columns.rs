@@ -93,23 +93,23 @@ pub const ORDERS: &[Column] = &[
 ];
 
 pub const TRADES: &[Column] = &[
-    column("closed", Kind::Time, "when the sell was executed"),
-    column("opened", Kind::Time, "when the first buy was executed whose quantity it sold"),
+    column("closed", Kind::Time, "when what closed it was executed"),
+    column("opened", Kind::Time, "when the first execution happened whose quantity it closed"),
     column("account", Kind::Text, "the configured account"),
     column("symbol", Kind::Text, "the contract"),
-    column("strategy", Kind::Number, "the strategy of the slot"),
+    column("strategy", Kind::Number, "the strategy of the slot; 32 and above hold short positions"),
     column("level", Kind::Signed, "the grid's level of the slot"),
-    column("qty", Kind::Price, "quantity sold that these buys had bought"),
-    column("buy_value", Kind::Price, "what it cost"),
-    column("sell_value", Kind::Price, "what it brought"),
+    column("qty", Kind::Price, "quantity closed that these executions had opened"),
+    column("buy_value", Kind::Price, "what was paid for it; of a short slot that is the closing"),
+    column("sell_value", Kind::Price, "what it brought; of a short slot that is the opening"),
     column("quote", Kind::Text, "the quote asset, in which values, profits and fees are"),
     column("profit", Kind::Money, "sell_value less buy_value"),
     column("fees", Kind::Money, "fees in the quote asset of both sides, of this quantity's share"),
     column("net", Kind::Money, "profit less fees; empty when a fee was paid in another asset"),
     column("other_fees", Kind::Money, "fees in another asset"),
     column("other_fee_asset", Kind::Text, "that asset; MIXED for several, and then other_fees is empty"),
-    column("buys", Kind::Number, "executions that bought it"),
-    column("sell_trade_id", Kind::Number, "the exchange's number of the selling execution"),
+    column("openings", Kind::Number, "executions that opened it"),
+    column("close_trade_id", Kind::Number, "the exchange's number of the closing execution"),
 ];
 
 pub const EQUITY: &[Column] = &[
@@ -138,8 +138,8 @@ pub fn help() -> String {
         ("fills: every execution, in the order of time", FILLS),
         ("orders: every order in its last state, the first stored first; ended ones stay as long as storage keeps them", ORDERS),
         (
-            "trades: a row for each slot that a selling execution closed, or a part of it, matched with that slot's buys first in first out,\n\
-             by account, symbol and trade id; sells of what no stored execution bought are counted and left out",
+            "trades: a row for each slot that an execution closed, or a part of it, matched with what opened that slot first in first out,\n\
+             by account, symbol and trade id; what no stored execution opened is counted and left out",
             TRADES,
         ),
         ("equity: what accounts were worth, in the order of time", EQUITY),

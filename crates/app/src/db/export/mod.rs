@@ -382,8 +382,8 @@ fn trade(trip: &Trip, scales: &StoredScales) -> [Cell; columns::TRADES.len()] {
         net.map_or(Cell::Nothing, money),
         other,
         asset,
-        Cell::Number(trip.buys),
-        Cell::Number(trip.sell_trade_id),
+        Cell::Number(trip.openings),
+        Cell::Number(trip.close_trade_id),
     ]
 }
 

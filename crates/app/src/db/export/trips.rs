@@ -1,4 +1,4 @@
-//! Round trips: what a slot bought and sold again, first in first out.
+//! Round trips: what a slot opened and closed again, first in first out.
 
 use anyhow::bail;
 use plimsoll_market::limits::MONEY_SCALE;
@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Slots of one symbol that may hold something at a time: a grid's ring has some hundred places.
 const SLOTS_MAX: usize = 10_000;
-/// Buys of a slot that are told apart; what one more buys counts as bought together with the last.
+/// Openings of a slot that are told apart; what one more opens counts as opened together with the last.
 const LOTS_MAX: usize = 256;
 
-/// A slot that was closed, or a part of it, by one selling execution.
+/// A slot that was closed, or a part of it, by one execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trip {
     pub key: Key,
@@ -27,8 +27,8 @@ pub struct Trip {
     /// Units of 1e-8 of the quote asset.
     pub fees: i128,
     pub other: Other,
-    pub buys: u64,
-    pub sell_trade_id: u64,
+    pub openings: u64,
+    pub close_trade_id: u64,
 }
 
 /// Fees that were not paid in the quote asset.
@@ -70,7 +70,7 @@ impl Trip {
     }
 }
 
-/// A buy of which something is still held.
+/// An opening of which something is still held.
 #[derive(Clone, Copy, Debug)]
 struct Lot {
     time: Time,
@@ -79,7 +79,7 @@ struct Lot {
     value: i128,
     fees: i128,
     other: Other,
-    buys: u64,
+    openings: u64,
 }
 
 /// Matches the fills of one symbol after the other.
@@ -87,7 +87,7 @@ struct Lot {
 pub struct Trips {
     key: Option<Key>,
     slots: BTreeMap<(i32, u8), VecDeque<Lot>>, // tidy: bounded by SLOTS_MAX and LOTS_MAX, lives as long as the command
-    /// Selling executions that sold, in part at least, what no stored one of their slot had bought.
+    /// Closing executions that closed, in part at least, what no stored one of their slot had opened.
     pub unmatched: u64,
 }
 
@@ -110,11 +110,13 @@ impl Trips {
             (0, Other::In(fill.fee.asset, fill.fee.units))
         };
         let closing = leg.is_some_and(|leg| leg.strategy() == CLOSING_STRATEGY);
-        if fill.side == Side::Buy {
-            // What closes a short position, or was bought by hand, opens no slot.
-            let Some(leg) = leg.filter(|_| !closing) else { return Ok(()) };
+        // What was bought by hand opens no slot, and what was sold by hand is counted.
+        if leg.is_none() && fill.side == Side::Buy {
+            return Ok(());
+        }
+        if let Some(leg) = leg.filter(|leg| leg.opens(fill.side)) {
             let lots = self.slots.entry((leg.index(), leg.strategy())).or_default();
-            let lot = Lot { time: fill.time, qty: fill.qty.units(), value: (fill.price * fill.qty).units(), fees, other, buys: 1 };
+            let lot = Lot { time: fill.time, qty: fill.qty.units(), value: (fill.price * fill.qty).units(), fees, other, openings: 1 };
             let full = lots.len() == LOTS_MAX;
             match lots.back_mut() {
                 Some(last) if full => join(last, lot),
@@ -127,33 +129,41 @@ impl Trips {
         }
         let mut rest = fill.qty.units();
         while rest > 0 {
-            // A closing order takes from the highest level first, whosever it is.
-            let slot = if closing { self.slots.keys().next_back().copied() } else { leg.map(|leg| (leg.index(), leg.strategy())) };
+            // A closing order takes from the far end first, whosever it is: of long slots the highest level, of short ones the lowest.
+            let is_short = |(_, strategy): &&(i32, u8)| *strategy >= Leg::SHORT;
+            let slot = match (closing, fill.side) {
+                (true, Side::Sell) => self.slots.keys().rev().find(|slot| !is_short(slot)).copied(),
+                (true, Side::Buy) => self.slots.keys().find(is_short).copied(),
+                (false, _) => leg.map(|leg| (leg.index(), leg.strategy())),
+            };
             let Some((slot, lots)) = slot.and_then(|slot| Some((slot, self.slots.get_mut(&slot)?))) else { break };
             let held: u64 = lots.iter().map(|lot| lot.qty).sum();
-            let sold = rest.min(held);
-            let Some(bought) = from(lots, sold) else { break };
+            let part = rest.min(held);
+            let Some(opened) = from(lots, part) else { break };
             if lots.is_empty() {
                 self.slots.remove(&slot);
             }
             let Some(leg) = Leg::new(slot.1, slot.0) else { break };
-            let paid = share(fees, sold, rest);
-            let paid_other = other.take(sold, rest);
+            let paid = share(fees, part, rest);
+            let paid_other = other.take(part, rest);
             fees -= paid;
-            rest -= sold;
-            let qty = Qty::from_units(sold);
+            rest -= part;
+            let qty = Qty::from_units(part);
+            let closing_value = (fill.price * qty).units();
+            let (buy_value, sell_value) =
+                if fill.side == Side::Sell { (opened.value, closing_value) } else { (closing_value, opened.value) };
             told(Trip {
                 key: line.key,
                 leg,
-                opened: bought.time,
+                opened: opened.time,
                 closed: fill.time,
                 qty,
-                buy_value: bought.value,
-                sell_value: (fill.price * qty).units(),
-                fees: bought.fees + paid,
-                other: bought.other.and(paid_other),
-                buys: bought.buys,
-                sell_trade_id: fill.trade_id.0,
+                buy_value,
+                sell_value,
+                fees: opened.fees + paid,
+                other: opened.other.and(paid_other),
+                openings: opened.openings,
+                close_trade_id: fill.trade_id.0,
             })?;
         }
         self.unmatched += u64::from(rest > 0);
@@ -170,7 +180,7 @@ fn from(lots: &mut VecDeque<Lot>, qty: u64) -> Option<Lot> {
         let part = rest.min(first.qty);
         let (value, fees) = (share(first.value, part, first.qty), share(first.fees, part, first.qty));
         let other = first.other.take(part, first.qty);
-        let taken = Lot { time: first.time, qty: part, value, fees, other, buys: if part == first.qty { first.buys } else { 1 } };
+        let taken = Lot { time: first.time, qty: part, value, fees, other, openings: if part == first.qty { first.openings } else { 1 } };
         first.value -= value;
         first.fees -= fees;
         first.qty -= part;
@@ -191,7 +201,7 @@ fn join(to: &mut Lot, more: Lot) {
     to.value += more.value;
     to.fees += more.fees;
     to.other = to.other.and(more.other);
-    to.buys += more.buys;
+    to.openings += more.openings;
 }
 
 /// The share of a part in a whole, toward zero: what is lost by rounding stays with the rest, and goes with it in the end.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits::BOOKS_MAX;
+use plimsoll_market::Leg;
 
 use super::{Cell, Row};
 
@@ -90,7 +91,9 @@ impl Books {
             }
             "slots" => {
                 sums.slots += 1;
-                sums.held += i128::from(units("held"));
+                let held = i128::from(units("held"));
+                // What short strategies hold is held the other way.
+                sums.held += if units("strategy") >= i64::from(Leg::SHORT) { -held } else { held };
             }
             "instruments" => sums.quote = row.text("quote").map(str::to_owned),
             _ => {

@@ -36,7 +36,7 @@ fn check(fills: &[FillLine], expected: &[(i32, u64, i128, i128, i128, u64, u64)]
             .unwrap();
     }
     let found: Vec<_> =
-        told.iter().map(|t| (t.leg.index(), t.qty.units(), t.buy_value, t.sell_value, t.fees, t.buys, t.opened.millis())).collect();
+        told.iter().map(|t| (t.leg.index(), t.qty.units(), t.buy_value, t.sell_value, t.fees, t.openings, t.opened.millis())).collect();
     assert_eq!((found.as_slice(), trips.unmatched), (expected, unmatched));
     told
 }
@@ -62,6 +62,22 @@ fn closing_order_takes_the_highest_levels_first() {
     let fills =
         [line(1, Buy, 0, -3, 10, 100, "USDT"), line(2, Buy, 0, 5, 10, 200, "USDT"), line(3, Sell, CLOSING_STRATEGY, 0, 15, 150, "USDT")];
     check(&fills, &[(5, 10, 2_000, 1_500, 20, 1, 2), (-3, 5, 500, 750, 10, 1, 1)], 0);
+}
+
+#[test]
+fn short_slots_are_opened_by_sells_and_closed_by_buys() {
+    use Side::{Buy, Sell};
+    let short = |n, side, level, qty, price| line(n, side, Leg::SHORT, level, qty, price, "USDT");
+    let fills = [
+        short(1, Sell, 4, 10, 200),
+        short(2, Sell, 2, 10, 100),
+        short(3, Buy, 4, 4, 150),
+        line(4, Buy, CLOSING_STRATEGY, 0, 12, 90, "USDT"),
+        line(5, Sell, CLOSING_STRATEGY, 0, 1, 90, "USDT"),
+    ];
+    let told = check(&fills, &[(4, 4, 600, 800, 8, 1, 1), (2, 10, 900, 1_000, 20, 1, 2), (4, 2, 180, 400, 4, 1, 1)], 1);
+    let scales = StoredScales { base: usdt(), quote: usdt(), price_scale: 2, qty_scale: 3 };
+    assert_eq!(told[0].profit(&scales), Some(200_000));
 }
 
 #[test]

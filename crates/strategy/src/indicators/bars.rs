@@ -1,0 +1,137 @@
+use super::takes;
+use arrayvec::ArrayVec;
+use core::time::Duration;
+use plimsoll_market::{Candle, Instrument, Time};
+
+const MINUTE_MS: u64 = 60_000;
+
+/// Bars that may be missing in a row because nothing was traded; after more of them indicators begin anew.
+const HOLE_BARS: u64 = 3;
+
+/// A bar as indicators see it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Bar {
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Base quantity traded.
+    pub volume: f64,
+}
+
+impl Bar {
+    /// The bar of a candle.
+    pub fn of(candle: &Candle, instrument: &Instrument) -> Self {
+        let price = |units: i64| units as f64 / 10_f64.powi(i32::from(instrument.price_scale));
+        Self {
+            high: price(candle.high.units()),
+            low: price(candle.low.units()),
+            close: price(candle.close.units()),
+            volume: candle.volume.units() as f64 / 10_f64.powi(i32::from(instrument.qty_scale)),
+        }
+    }
+
+    /// Whether an indicator takes it: numbers within range, the close between low and high, no negative volume.
+    pub fn is_sound(&self) -> bool {
+        takes(self.high)
+            && takes(self.volume)
+            && -crate::limits::INPUT_MAX <= self.low
+            && self.low <= self.close
+            && self.close <= self.high
+            && self.volume >= 0.0
+    }
+
+    /// Mean of high, low and close.
+    pub fn typical(&self) -> f64 {
+        (self.high + self.low + self.close) / 3.0
+    }
+
+    /// The span of the bar and the close before it.
+    pub fn true_range(&self, close: f64) -> f64 {
+        self.high.max(close) - self.low.min(close)
+    }
+}
+
+/// What a candle came to.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Closed {
+    /// Too much is missing before it: what followed the bars begins anew, before it takes these.
+    pub hole: bool,
+    /// The bars that are complete now, the oldest first.
+    pub bars: ArrayVec<Bar, 2>,
+}
+
+/// Puts minutes together to bars of so many of them, aligned to the clock (UTC).
+///
+/// A candle that was told before counts once. A bar begins at its first minute only, so that the first one is whole; a minute
+/// without a candle had no trade, and a bar that lost its last minute closes with the next candle.
+///
+/// # Bounds
+/// One unfinished bar.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Bars {
+    span_ms: u64,
+    /// Start of the last candle taken.
+    last: Option<Time>,
+    /// Start of the unfinished bar, and what it is so far.
+    open: Option<(u64, Bar)>,
+    /// A bar has begun with its first minute, and nothing was missing since.
+    whole: bool,
+}
+
+impl Bars {
+    /// Makes one for bars of 1 minute to a day.
+    pub fn new(span: Duration) -> Self {
+        let minutes = u64::try_from(span.as_millis()).unwrap_or(u64::MAX) / MINUTE_MS;
+        Self { span_ms: minutes.clamp(1, 1_440) * MINUTE_MS, last: None, open: None, whole: false }
+    }
+
+    /// Length of a bar.
+    pub const fn span(&self) -> Duration {
+        Duration::from_millis(self.span_ms)
+    }
+
+    /// Takes a closed candle of a minute.
+    pub fn push(&mut self, candle: &Candle, instrument: &Instrument) -> Closed {
+        let mut closed = Closed::default();
+        let at = candle.open_time.millis();
+        let last = match self.last {
+            Some(last) if candle.open_time <= last => return closed,
+            last => last.map(Time::millis),
+        };
+        self.last = Some(candle.open_time);
+        let begins = at / self.span_ms * self.span_ms;
+        if last.is_some_and(|last| at - last > self.span_ms * HOLE_BARS + MINUTE_MS) {
+            closed.hole = true;
+            (self.open, self.whole) = (None, false);
+        }
+        let bar = Bar::of(candle, instrument);
+        match &mut self.open {
+            Some((began, open)) if *began == begins => {
+                open.high = open.high.max(bar.high);
+                open.low = open.low.min(bar.low);
+                open.close = bar.close;
+                open.volume += bar.volume;
+            }
+            open => {
+                if let Some((_, late)) = open.take() {
+                    closed.bars.push(late);
+                }
+                self.whole |= at == begins;
+                if self.whole {
+                    *open = Some((begins, bar));
+                }
+            }
+        }
+        if at + MINUTE_MS >= begins + self.span_ms
+            && let Some((_, done)) = self.open.take()
+        {
+            closed.bars.push(done);
+        }
+        closed
+    }
+}

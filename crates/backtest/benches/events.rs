@@ -135,7 +135,7 @@ fn setup(candle_secs: u32, interval: &str) -> Setup {
                 series: 0,
                 placed_before: 0,
                 recv_window_ms: 5_000,
-                compare_every: PositionConfig::COMPARE_EVERY,
+                compare_every: Duration::from_secs(86_400),
                 accept_position: true,
             },
             gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
@@ -216,9 +216,9 @@ fn main() {
         println!("decoding alone               {:>6.2} M/cpu s  ({sum:x})", count as f64 / (cpu() - begin).as_secs_f64() / 1e6);
     }
     for _ in 0..3 {
-        play(&l2, setup(0, "5"), "grid on levels and trades");
+        play(&l2, setup(0, "0.5"), "grid on levels and trades");
     }
     for _ in 0..3 {
-        play(&bars, setup(60, "100"), "grid on candles");
+        play(&bars, setup(60, "400"), "grid on candles");
     }
 }

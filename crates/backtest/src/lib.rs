@@ -1,5 +1,6 @@
 //! History through the engine that trades.
 
+pub mod import;
 mod latency;
 pub mod limits;
 mod run;

@@ -145,6 +145,8 @@ pub struct Run<O: Observer> {
     /// The earliest of all that is to be done next.
     due: Time,
     wake: Option<Time>,
+    /// What the books alone wait for.
+    books_at: Option<Time>,
     account_at: Time,
     figures_at: Time,
     sample_at: Time,
@@ -154,6 +156,8 @@ pub struct Run<O: Observer> {
     lent: Option<Lease>,
     /// Version of a state that was just put on disk.
     committed: Option<u64>,
+    /// Candles since the account was told its figures.
+    quiet: u32,
     events: u64,
     begun: bool,
     funded: bool,
@@ -175,6 +179,8 @@ struct Course {
     bar: Option<(Time, Bar)>,
 }
 
+/// So many candles may pass between two looks at the account of somebody who holds nothing.
+const QUIET_CANDLES: u32 = 16;
 const NEVER: Time = Time::from_nanos(u64::MAX);
 
 fn ring<T>(name: &str, capacity: usize) -> Ring<T> {
@@ -267,6 +273,7 @@ impl<O: Observer> Run<O> {
             now: Time::ZERO,
             due: Time::ZERO,
             wake: None,
+            books_at: None,
             account_at: Time::ZERO,
             figures_at: Time::ZERO,
             sample_at: Time::ZERO,
@@ -275,6 +282,7 @@ impl<O: Observer> Run<O> {
             builder: CandleBuilder::new(Duration::from_secs(60)),
             lent: None,
             committed: None,
+            quiet: QUIET_CANDLES,
             events: 0,
             begun: false,
             funded: false,
@@ -427,7 +435,12 @@ impl<O: Observer> Run<O> {
         course.points.extend([(time + last, bar.close), (time + third * 2, second), (time + third, first), (time, bar.open)]);
         course.volume = if bar.volume.is_zero() { Qty::from_units(i64::MAX as u64) } else { bar.volume };
         course.bar = Some((time, bar));
-        self.lend_for_candles();
+        // A flat account's worth stands still; it is asked now and then for what time alone changes.
+        self.quiet = if self.solo.holding().is_flat() { self.quiet + 1 } else { QUIET_CANDLES };
+        if self.quiet >= QUIET_CANDLES {
+            self.quiet = 0;
+            self.figures();
+        }
         self.walk(time);
     }
 
@@ -579,10 +592,6 @@ impl<O: Observer> Run<O> {
         self.tell(&Event::Lease(lease));
     }
 
-    fn lend_for_candles(&mut self) {
-        self.figures();
-    }
-
     fn sample(&mut self) {
         let solo = &self.solo;
         let (wallet, holding) = (solo.wallet(), solo.holding().units());
@@ -599,7 +608,7 @@ impl<O: Observer> Run<O> {
             let (unrealized, notional) = solo.worth();
             sample.equity += unrealized;
             sample.notional = notional;
-            sample.liquidation = solo.liquidation_price();
+            sample.liquidation = solo.near_liquidation();
         }
         if let Some(at) = self.wires.liquidated.take() {
             self.watched.liquidated(at);
@@ -702,7 +711,9 @@ impl<O: Observer> Shell for Run<O> {
     fn step(&mut self, event: &Event) {
         let Self { engine, actions, wires, watched, now, .. } = self;
         engine.on_event(*now, event, actions);
-        if !actions.is_empty() {
+        let of_market = matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_) | Event::Candle(_));
+        let acted = !actions.is_empty();
+        if acted {
             for action in actions.drain() {
                 watched.asked(*now, &action);
                 match action {
@@ -715,7 +726,10 @@ impl<O: Observer> Shell for Run<O> {
                 }
             }
         }
-        self.wake = self.engine.wake_at();
+        if acted || !of_market {
+            self.books_at = self.engine.position().wake_at();
+        }
+        self.wake = Time::earliest(self.books_at, self.engine.wake_beside_books());
         self.plan();
     }
 

@@ -140,6 +140,12 @@ pub struct Solo {
     dirty: bool,
     /// What a level offered at a price-only market, for tops.
     shown: Qty,
+    /// What turns units of a notional and of a price into money and reference prices, and what a whole quantity is.
+    scales: money::Scales,
+    /// What the position cost, units of 1e-8.
+    cost_money: i128,
+    /// Where it would be liquidated, by the bracket that it was in when it last changed.
+    ruin: RefPrice,
     /// Valuations beyond these are looked at exactly.
     watch: (i64, i64),
     warned: bool,
@@ -176,6 +182,9 @@ impl Solo {
             learned: None,
             dirty: false,
             shown: Qty::ZERO,
+            scales: money::Scales::new(&config.instrument),
+            cost_money: 0,
+            ruin: RefPrice::ZERO,
             watch: (i64::MIN, i64::MAX),
             warned: false,
             liquidations: 0,

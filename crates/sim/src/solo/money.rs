@@ -2,12 +2,46 @@
 
 use super::{Solo, Told};
 use crate::venue::Bracket;
+use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    Amount, Bps, FundingPayment, Notional, Price, Qty, RefPrice, Reject, Round, Side, Time, rescale,
+    Amount, Bps, FundingPayment, Instrument, Notional, Price, Qty, RefPrice, Reject, Round, Side, Time, rescale,
 };
 
 /// Parts per million in one.
 const PPM: i128 = 1_000_000;
+
+/// The powers of ten of a contract, so that valuing a position costs a multiplication and a division.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scales {
+    /// A notional's unit in money, when it is at least one.
+    money: Option<i128>,
+    /// A price's unit as a reference price, when it is at least one.
+    reference: Option<i64>,
+    qty: i128,
+}
+
+impl Scales {
+    pub(super) fn new(instrument: &Instrument) -> Self {
+        let up = |scale: u8| MONEY_SCALE.checked_sub(scale).map(|digits| 10_i128.pow(u32::from(digits)));
+        Self {
+            money: up(instrument.price_scale + instrument.qty_scale),
+            reference: up(instrument.price_scale).and_then(|one| i64::try_from(one).ok()),
+            qty: 10_i128.pow(u32::from(instrument.qty_scale)),
+        }
+    }
+}
+
+/// A quotient rounded to the nearest, halves away from zero.
+#[inline]
+fn nearest(product: i128, by: i128) -> i128 {
+    let half = by / 2;
+    let sum = if product < 0 { product - half } else { product + half };
+    match (i64::try_from(sum), i64::try_from(by)) {
+        // Dividing 128 bits costs ten times as much.
+        (Ok(sum), Ok(by)) => i128::from(sum / by),
+        _ => sum / by,
+    }
+}
 
 /// What happened to the account's money, units of 1e-8 of the quote asset: the wallet is their sum.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -75,12 +109,15 @@ impl Solo {
             return self.mark;
         }
         let price = if self.last.is_zero() { self.told.map_or(Price::ZERO, |top| top.mid()) } else { self.last };
-        self.instrument.ref_price(price)
+        match self.scales.reference {
+            Some(unit) => RefPrice::from_units(price.units().saturating_mul(unit)),
+            None => self.instrument.ref_price(price),
+        }
     }
 
     /// Unrealised profit and signed value of the position at the valuation, units of 1e-8.
     pub fn worth(&self) -> (i128, i128) {
-        let cost = self.money_of(self.cost);
+        let cost = self.cost_money;
         let notional = match self.valuation() {
             RefPrice::ZERO => cost,
             mark => self.value_at(mark),
@@ -126,12 +163,14 @@ impl Solo {
     }
 
     fn money_of(&self, notional: Notional) -> i128 {
-        self.instrument.amount(notional, Round::Nearest).map_or(0, |a| a.units)
+        match self.scales.money {
+            Some(unit) => notional.units() * unit,
+            None => self.instrument.amount(notional, Round::Nearest).map_or(0, |a| a.units),
+        }
     }
 
     fn value_at(&self, price: RefPrice) -> i128 {
-        let product = i128::from(price.units()) * i128::from(self.holding.units());
-        rescale(product, self.instrument.qty_scale, 0, Round::Nearest).unwrap_or(0)
+        nearest(i128::from(price.units()) * i128::from(self.holding.units()), self.scales.qty)
     }
 
     /// Whether the account may bind the margin of one more order.
@@ -204,6 +243,8 @@ impl Solo {
     /// Floating point only decides when to look; what is then decided is decided in integers.
     fn watch_anew(&mut self) {
         self.watch = (i64::MIN, i64::MAX);
+        self.cost_money = self.money_of(self.cost);
+        self.ruin = self.liquidation_price();
         let units = self.holding.units();
         if units == 0 {
             self.warned = false;
@@ -253,6 +294,12 @@ impl Solo {
             out(Told::MarginCall);
         }
         self.warned = short && !self.holding.is_flat();
+    }
+
+    /// [`Solo::liquidation_price`] as it was when the position or the wallet last changed: what a price has done to the bracket since
+    /// then is not in it.
+    pub const fn near_liquidation(&self) -> RefPrice {
+        self.ruin
     }
 
     /// The price at which the account would be liquidated, 1e-8; zero when there is none.

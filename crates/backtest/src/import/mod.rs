@@ -164,4 +164,5 @@ impl Take for Sink {
     }
 }
 
+pub(crate) use stamp::date;
 pub use stamp::show as show_time;

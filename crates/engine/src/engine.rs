@@ -290,8 +290,14 @@ impl Engine {
 
     /// When [`Event::Wake`] must come if nothing else does.
     pub fn wake_at(&self) -> Option<Time> {
+        Time::earliest(self.position.wake_at(), self.wake_beside_books())
+    }
+
+    /// [`Engine::wake_at`] without what the books wait for: that only changes with actions and with events that are not of the
+    /// market, so that whoever tells millions of tops remembers it.
+    pub fn wake_beside_books(&self) -> Option<Time> {
         let arm = (self.phase == Phase::Trading && self.wants_arming()).then_some(self.arm_at);
-        Time::earliest(Time::earliest(Time::earliest(self.position.wake_at(), self.gate.wake_at()), self.retry_at), arm)
+        Time::earliest(Time::earliest(self.gate.wake_at(), self.retry_at), arm)
     }
 
     /// Takes an event and adds what must be done to `out`, which must be empty.

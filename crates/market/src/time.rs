@@ -40,6 +40,7 @@ impl Time {
     }
 
     /// The earlier of two optional deadlines.
+    #[inline]
     pub fn earliest(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         match (a, b) {
             (Some(a), Some(b)) => Some(a.min(b)),

@@ -55,6 +55,7 @@ pub mod generator;
 pub mod limits;
 pub mod replay;
 pub mod rows;
+pub mod solo;
 mod source;
 pub mod venue;
 

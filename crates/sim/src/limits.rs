@@ -125,3 +125,13 @@ pub const PAGE_MAX: usize = 1_500;
 
 /// The beat of timers: batched depth, open candles, countdowns, good-till-dates.
 pub const TICK_MS: u64 = 100;
+
+/// Orders that the account of a [`crate::solo::Solo`] may have open; further ones are refused.
+///
+/// Binance's `MAX_NUM_ORDERS`, far above what an engine keeps (64). Worst case 200 × 160 B = 32 KiB.
+pub const SOLO_ORDERS_MAX: usize = 200;
+
+/// Price levels a side that a [`crate::solo::Solo`] keeps of the recorded book; the farthest are dropped.
+///
+/// As many as a replayed market keeps: 2 × 8,192 × 16 B = 256 KiB.
+pub const SOLO_LEVELS_MAX: usize = REPLAYED_LEVELS_MAX;

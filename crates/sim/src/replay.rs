@@ -246,6 +246,74 @@ impl Replay {
     }
 }
 
+/// What a line of a recording says, with its book kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recorded {
+    /// A level has this quantity now; zero deletes it.
+    Level {
+        /// Its side.
+        side: Side,
+        /// Its price.
+        price: Price,
+        /// Its quantity.
+        qty: Qty,
+    },
+    /// A trade.
+    Trade {
+        /// Side of the order that took.
+        taker: Side,
+        /// Price.
+        price: Price,
+        /// Quantity.
+        qty: Qty,
+    },
+    /// A mark price.
+    Mark(RefPrice),
+}
+
+/// A recording read for its own sake, at the times it was made: what changed, in the order of its lines.
+///
+/// # Bounds
+/// One book of [`crate::limits::REPLAYED_LEVELS_MAX`] levels a side, and one line.
+pub struct Recording {
+    replay: Replay,
+    book: Book,
+    events: Vec<SourceEvent>, // tidy: bounded by one step of a source: twice the levels of its book
+}
+
+impl Recording {
+    /// Reads the lines of a contract.
+    pub fn new(lines: Lines, instrument: &Instrument) -> Self {
+        let mut replay = Replay::new(ReplaySpec { lines, speed_milli: 1_000 }, instrument, Time::ZERO);
+        replay.start = Time::from_nanos(replay.origin);
+        Self { replay, book: Book::new(crate::limits::REPLAYED_LEVELS_MAX), events: Vec::new() }
+    }
+
+    /// Takes the next line that says something and calls `each` with what it says; returns when it was recorded, `None` at the end.
+    pub fn step(&mut self, mut each: impl FnMut(Recorded)) -> Option<Time> {
+        let at = self.replay.next_at()?;
+        self.replay.step(&self.book, &mut self.events);
+        for event in self.events.drain(..) {
+            match event {
+                SourceEvent::Level { side, price, qty } => {
+                    self.book.set(plimsoll_market::LevelChange { side, level: plimsoll_market::Level { price, qty } });
+                    each(Recorded::Level { side, price, qty });
+                }
+                SourceEvent::Trade { price, qty, taker } => each(Recorded::Trade { taker, price, qty }),
+                SourceEvent::Mark { mark, .. } => each(Recorded::Mark(mark)),
+                // A recording has trades, no takers of its own.
+                SourceEvent::Take { .. } => {}
+            }
+        }
+        Some(at)
+    }
+
+    /// What was wrong with it so far.
+    pub fn faults(&self) -> Faults {
+        self.replay.faults()
+    }
+}
+
 /// Lets the top be as the ticker says: nothing better than it, and its quantities. `pending` are changes of the same step,
 /// which are not in the book yet.
 fn overlay(ticker: Ticker, book: &Book, pending: &[(Side, Price, Qty)], events: &mut Vec<SourceEvent>) {

@@ -43,6 +43,15 @@ enum Role {
     Filler,
 }
 
+/// What is known of the writer's connection to a server, so that it need not be asked.
+#[derive(Debug, Default)]
+struct Session {
+    /// The last transaction ended as it should: the connection answers.
+    ended: AtomicBool,
+    /// It holds the database's lock, which lasts as long as it does.
+    locked: AtomicBool,
+}
+
 /// One of the driver's pools, the books of all connections, and what to call the database in messages.
 ///
 /// Once the store is open, connections are taken by [`Db::begin`], [`Db::read`] and [`Db::run`] only, which name the holder.
@@ -53,17 +62,16 @@ pub(crate) struct Db {
     pool: Arc<Pool>,
     /// Whether this is the writer's: nobody else waits for its connection.
     writes: bool,
-    /// Whether the writer's last transaction ended as it should, so that its connection is known to answer.
-    ended: Arc<AtomicBool>,
+    session: Arc<Session>,
 }
 
 impl Db {
     /// Opens the only connection that writes. SQLite creates the file if there is none.
     pub(crate) async fn writer(config: &StoreConfig, pool: &Arc<Pool>) -> Result<Self, StoreError> {
-        let ended = Arc::new(AtomicBool::new(false));
-        let mut options = options(config, Role::Writer, &ended);
+        let session = Arc::default();
+        let mut options = options(config, Role::Writer, &session);
         options.max_connections(1).min_connections(1);
-        Ok(Self { writes: true, ended, ..Self::connect(config, options, pool).await? })
+        Ok(Self { writes: true, session, ..Self::connect(config, options, pool).await? })
     }
 
     /// Opens the connections that only read.
@@ -97,7 +105,7 @@ impl Db {
     async fn connect(config: &StoreConfig, options: ConnectOptions, pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let name = config.display();
         match Database::connect(options).await {
-            Ok(connection) => Ok(Self { connection, name, pool: Arc::clone(pool), writes: false, ended: Arc::default() }),
+            Ok(connection) => Ok(Self { connection, name, pool: Arc::clone(pool), writes: false, session: Arc::default() }),
             // The driver tries a server that refuses until the time is over, and then says no more than that.
             Err(error) => match (config.target(), StoreError::of(&name, error.clone())) {
                 (Target::Postgres(_), StoreError::Busy { database, .. }) => {
@@ -177,7 +185,7 @@ impl Db {
         self.pool.acquire(holder, begun).await
     }
 
-    /// Begins to write. A server is asked first whether we still hold the database: a lost connection loses the lock.
+    /// Begins to write. On a new connection to a server it is asked first whether we hold the database: a lost one has lost the lock.
     pub(crate) async fn begin(&self, holder: &'static str) -> Result<Held<DatabaseTransaction>, StoreError> {
         let mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
@@ -191,8 +199,8 @@ impl Db {
             .map_err(|error| self.untaken(error))
         };
         let transaction = self.pool.acquire(holder, begun).await?;
-        self.ended.store(false, Relaxed);
-        if !self.is_sqlite() {
+        self.session.ended.store(false, Relaxed);
+        if !self.is_sqlite() && !self.session.locked.load(Relaxed) {
             // Of the session, not of the transaction: a connection that could not have it when it was made keeps it from now on.
             let sql = format!("SELECT pg_try_advisory_lock({LOCK_KEY})");
             let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
@@ -200,6 +208,7 @@ impl Db {
             if !ours.map_err(|error| self.error(error))? {
                 return Err(StoreError::InUse { database: self.name.clone(), holder: lock_holder(&transaction).await });
             }
+            self.session.locked.store(true, Relaxed);
         }
         Ok(transaction)
     }
@@ -209,7 +218,7 @@ impl Db {
         let (seat, transaction) = transaction.into_parts();
         let done = transaction.commit().await.map_err(|error| self.error(error));
         // The connection may be given back before this is seen; then it is asked, which costs no more than time.
-        self.ended.store(done.is_ok(), Relaxed);
+        self.session.ended.store(done.is_ok(), Relaxed);
         drop(seat);
         done
     }
@@ -232,7 +241,7 @@ async fn lock_holder(from: &DatabaseTransaction) -> Holder {
     name.map_or(Holder::Unknown, Holder::Session)
 }
 
-fn options(config: &StoreConfig, role: Role, ended: &Arc<AtomicBool>) -> ConnectOptions {
+fn options(config: &StoreConfig, role: Role, session: &Arc<Session>) -> ConnectOptions {
     let mut options = match config.target() {
         // The real path is given below as a path: as part of an url, it would have to be escaped.
         Target::Sqlite(_) => ConnectOptions::new("sqlite:plimsoll.db"),
@@ -262,15 +271,21 @@ fn options(config: &StoreConfig, role: Role, ended: &Arc<AtomicBool>) -> Connect
             options.map_sqlx_postgres_opts(|options| {
                 options.application_name(&format!("plimsoll, process {}", std::process::id())).statement_cache_capacity(STATEMENTS_KEPT)
             });
-            let ended = Arc::clone(ended);
+            let session = Arc::clone(session);
             options.map_sqlx_postgres_pool_opts(move |pool| {
-                let ended = Arc::clone(&ended);
+                let released = Arc::clone(&session);
                 let pool = pool.after_release(move |connection, _| {
-                    let known = ended.load(Relaxed);
+                    let known = released.ended.load(Relaxed);
                     Box::pin(async move { if known { Ok(true) } else { answers(connection).await } })
                 });
                 match role {
-                    Role::Writer => pool.after_connect(|connection, _| Box::pin(take_lock(connection))),
+                    Role::Writer => {
+                        let session = Arc::clone(&session);
+                        pool.after_connect(move |connection, _| {
+                            session.locked.store(false, Relaxed);
+                            Box::pin(take_lock(connection))
+                        })
+                    }
                     Role::Reader => pool.after_connect(|connection, _| Box::pin(limit_session(connection))),
                     Role::Tool | Role::Frozen | Role::Filler => pool,
                 }

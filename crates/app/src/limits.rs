@@ -34,6 +34,16 @@ pub const EDGE_TASKS: usize = 64;
 /// Of these, what lives from start to stop beside workers, channels, connections and the local exchange.
 pub const EDGE_TASKS_FIXED: usize = 15;
 
+/// Tasks that follow a real market: books, tape, snapshots.
+pub const PAPER_TASKS: usize = 3;
+
+/// Messages of a followed market that may wait for the exchange inside the process: a tenth of a second of a wild one. What finds no
+/// room is made good by a snapshot.
+pub const PAPER_LINES: usize = 128;
+
+/// Bytes of such a message; a snapshot of 500 levels a side takes 35 KB.
+pub const PAPER_LINE_BYTES: usize = 64 << 10;
+
 /// Tasks of the local exchange: its engine, its servers, and two connections each of which has a task.
 pub const TESTNET_TASKS: usize = 16;
 

@@ -3,6 +3,8 @@
 use crate::config::Config;
 use anyhow::Context;
 use plimsoll_bounded::{Grants, Tasks};
+use plimsoll_market::Symbol;
+use plimsoll_sim::replay::Lines;
 use plimsoll_testnet::{AccountConfig, Listing, Testnet, TestnetConfig, TestnetHandle};
 use std::time::Duration;
 
@@ -38,7 +40,36 @@ pub fn testnet(config: &Config, fresh: bool) -> anyhow::Result<TestnetConfig> {
     Ok(testnet)
 }
 
+/// What the exchange inside the process is to be that mirrors a real market.
+///
+/// # Errors
+/// As [`testnet`].
+pub fn mirror(config: &Config, fresh: bool, listings: Vec<Listing>) -> anyhow::Result<TestnetConfig> {
+    let account = AccountConfig::new(KEY.to_owned(), SECRET.to_owned(), config.local.balance)?;
+    let mut testnet = TestnetConfig::new(config.local.seed, vec![account]);
+    testnet.state_dir = Some(config.data_dir.join("paper-exchange"));
+    (testnet.fresh, testnet.connections, testnet.listings) = (fresh, CONNECTIONS, listings);
+    Ok(testnet)
+}
+
 impl Local {
+    /// Starts one that mirrors the market of `lines`.
+    ///
+    /// # Errors
+    /// As [`Local::start`].
+    pub async fn start_mirror(
+        config: &Config,
+        fresh: bool,
+        listings: Vec<Listing>,
+        lines: Vec<(Symbol, Lines)>,
+        grants: Grants,
+        tasks: &Tasks,
+    ) -> anyhow::Result<Self> {
+        let testnet = mirror(config, fresh, listings)?;
+        let handle = Testnet::start_mirror(testnet, lines, grants, tasks).await.context("cannot start the exchange inside the process")?;
+        Ok(Self { handle })
+    }
+
     /// Starts it on a free loopback port; its state is kept in the data folder.
     ///
     /// # Errors

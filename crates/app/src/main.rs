@@ -16,6 +16,7 @@ mod local;
 mod log;
 mod memory;
 mod metrics;
+mod paper;
 mod ports;
 mod preflight;
 mod profiles;

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::journal::{Buffer, Chunk};
 use crate::limits::{
-    EDGE_TASKS, EDGE_TASKS_FIXED, EQUITY_LANE, FUTURE_BYTES, JOURNAL_BUFFERS, JOURNAL_CHUNK_BYTES, KEEPER_LANE, TESTNET_TASKS,
+    EDGE_TASKS, EDGE_TASKS_FIXED, EQUITY_LANE, FUTURE_BYTES, JOURNAL_BUFFERS, JOURNAL_CHUNK_BYTES, KEEPER_LANE, PAPER_TASKS, TESTNET_TASKS,
     TRADING_TASKS, WORKER_JOB_BYTES, WORKER_JOBS, WORKERS,
 };
 use crate::metrics::Seen;
@@ -111,7 +111,11 @@ const HIGH_MEMORY_DEFAULT: u64 = 500 << 20;
 
 /// Tasks that may live at once by plan: what the start, the symbols, the channels and the web server spawn.
 pub fn planned_tasks(config: &Config, alerts: &plimsoll_notify::Config) -> usize {
-    let local = if config.exchange == crate::config::Exchange::Local { TESTNET_TASKS } else { 0 };
+    let local = match config.exchange {
+        crate::config::Exchange::Local => TESTNET_TASKS,
+        crate::config::Exchange::Paper => TESTNET_TASKS + PAPER_TASKS,
+        crate::config::Exchange::Binance => 0,
+    };
     // The web server has sets of its own, each with its own limit.
     let web = plimsoll_web::limits::CONNECTIONS_DEFAULT + plimsoll_web::limits::SUBSCRIBERS_DEFAULT + plimsoll_web::limits::LOG_VIEWERS_MAX;
     let web = if config.web_listen.is_some() { web } else { 0 };
@@ -132,6 +136,8 @@ pub struct Memory {
     pub exporter: ExporterGrants,
     /// The local exchange's lines, when it runs inside.
     pub local: Option<Grants>,
+    /// The followed market's lines.
+    pub paper: Option<Grants>,
     /// A leak on purpose.
     #[cfg(feature = "leak")]
     pub leak: Option<Grant>,
@@ -161,10 +167,17 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
     if config.pprof {
         ledger.external("process.profiler", PROFILER_BYTES)?;
     }
-    let local = if config.exchange == crate::config::Exchange::Local {
-        Some(ledger.admit(&Testnet::plan(&crate::local::testnet(config, false)?)?)?)
-    } else {
-        None
+    let local = match config.exchange {
+        crate::config::Exchange::Local => Some(ledger.admit(&Testnet::plan(&crate::local::testnet(config, false)?)?)?),
+        crate::config::Exchange::Paper => {
+            let testnet = crate::local::mirror(config, false, crate::paper::placeholders(config))?;
+            Some(ledger.admit(&Testnet::plan(&testnet)?)?)
+        }
+        crate::config::Exchange::Binance => None,
+    };
+    let paper = match config.exchange {
+        crate::config::Exchange::Paper => Some(ledger.admit(&crate::paper::plan(config)?)?),
+        crate::config::Exchange::Local | crate::config::Exchange::Binance => None,
     };
     let store = StoreGrants::take(&ledger, store)?;
     let edge_tasks = ledger.grant(Tasks::line("app.tasks.edge", EDGE_TASKS + Notifier::tasks(alerts), FUTURE_BYTES))?;
@@ -213,6 +226,7 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
         trading_tasks,
         exporter,
         local,
+        paper,
         logs,
         notify,
         gateway,
@@ -249,6 +263,7 @@ fn symbol_plan(owner: &str, journal: bool) -> Result<Plan, Refused> {
 pub fn exchange_name(config: &Config) -> &'static str {
     match config.exchange {
         crate::config::Exchange::Local => "local",
+        crate::config::Exchange::Paper => "paper",
         crate::config::Exchange::Binance => "binance",
     }
 }

@@ -120,6 +120,9 @@ impl Source for NowSource {
         if now.mode == Mode::Local {
             hints.push("this is the local exchange: its market is made up and its money is play money".to_owned());
         }
+        if now.mode == Mode::Paper {
+            hints.push("this is paper: the market is real, the orders and the money are not".to_owned());
+        }
         System {
             version: env!("CARGO_PKG_VERSION"),
             exchange: now.exchange.clone(),

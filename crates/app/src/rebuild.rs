@@ -79,13 +79,13 @@ async fn rebuild(config: &Config, args: &RebuildArgs) -> anyhow::Result<ExitCode
     let clock = Clock::start();
     let store_config = store_config(config)?;
     let alerts = config.alerts.resolve(&format!("{}:{}", exchange_name(config), config.account))?;
-    let Memory { ledger, store, edge_tasks, trading_tasks, local, mut gateway, .. } = plan(config, &store_config, &alerts)?;
+    let Memory { ledger, store, edge_tasks, trading_tasks, local, paper, mut gateway, .. } = plan(config, &store_config, &alerts)?;
     let _ledger = seal(ledger, config)?;
     let (edge_tasks, trading_tasks) = (Tasks::new(edge_tasks), Tasks::new(trading_tasks));
     // Takes the instance lock: a bot that runs is not rebuilt under its feet.
     let store = Store::open(store_config, store, &edge_tasks).await?;
     let run = store.next_run(clock.now()).await?;
-    let (venue, local) = venue(config, false, local, &edge_tasks).await?;
+    let (venue, local) = venue(config, false, local, paper, clock, &edge_tasks).await?;
     let tag = tag(exchange_name(config), &config.account);
     let mut begins = Vec::with_capacity(config.symbols.len());
     for symbol in &config.symbols {

@@ -90,7 +90,7 @@ pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
 pub fn main(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
     screen::start().context("cannot start threads")?;
     crate::log::begin(&config.log.level);
-    if fresh && config.exchange != Exchange::Local {
+    if fresh && config.exchange == Exchange::Binance {
         bail!("--fresh starts the local exchange anew; with exchange: binance there is nothing to start anew");
     }
     // Two providers could be linked in; the first one installed decides, and a second start in one process keeps it.
@@ -208,6 +208,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         trading_tasks,
         exporter,
         local,
+        paper,
         mut logs,
         mut notify,
         mut gateway,
@@ -234,7 +235,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     #[cfg(feature = "leak")]
     leak_on_purpose(leak, &edge_tasks)?;
     // 3. The exchange.
-    let (venue, local) = venue(&config, fresh, local, &edge_tasks).await?;
+    let (venue, local) = venue(&config, fresh, local, paper, clock, &edge_tasks).await?;
     let exchange = exchange_name(&config);
     let tag = tag(exchange, &config.account);
     let trading = Trading::start().context("cannot start the trading thread")?;
@@ -500,7 +501,11 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     };
     let now = Arc::new(Now {
         exchange: exchange.to_owned(),
-        mode: if local.is_some() { Mode::Local } else { Mode::Live },
+        mode: match config.exchange {
+            Exchange::Local => Mode::Local,
+            Exchange::Paper => Mode::Paper,
+            Exchange::Binance => Mode::Live,
+        },
         account: config.account,
         started: clock.now(),
         clock,

@@ -8,7 +8,7 @@ use anyhow::Context;
 use plimsoll_bounded::{Grants, Tasks};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Routing, SessionConfig};
-use plimsoll_gateway::{GatewayConfig, GatewayHandle};
+use plimsoll_gateway::{Clock, GatewayConfig, GatewayHandle};
 use plimsoll_market::{Asset, Name, Symbol, Tag, Time};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -39,11 +39,25 @@ pub struct Venue {
 ///
 /// # Errors
 /// Missing keys, or a local exchange that does not start.
-pub async fn venue(config: &Config, fresh: bool, grants: Option<Grants>, tasks: &Tasks) -> anyhow::Result<(Venue, Option<Local>)> {
+pub async fn venue(
+    config: &Config,
+    fresh: bool,
+    grants: Option<Grants>,
+    paper: Option<Grants>,
+    clock: Clock,
+    tasks: &Tasks,
+) -> anyhow::Result<(Venue, Option<Local>)> {
     match config.exchange {
-        Exchange::Local => {
+        Exchange::Local | Exchange::Paper => {
             let grants = grants.context("the local exchange was not planned")?;
-            let local = Local::start(config, fresh, grants, tasks).await?;
+            let local = match paper {
+                None => Local::start(config, fresh, grants, tasks).await?,
+                Some(paper) => {
+                    let listings = crate::paper::rules(config).await?;
+                    let lines = crate::paper::follow(config, paper, clock, tasks)?;
+                    Local::start_mirror(config, fresh, listings, lines, grants, tasks).await?
+                }
+            };
             crate::log::hide(local.key());
             crate::log::hide(local.secret());
             let venue = Venue {

@@ -24,9 +24,11 @@ mod http;
 pub mod limits;
 mod once;
 mod sockets;
+mod tap;
 mod work;
 
 pub use clock::Clock;
 pub use config::{ConfigError, Endpoint, GatewayConfig};
 pub use gateway::{Gateway, GatewayError, GatewayHandle, GatewayStats, OrderRefused, OrderSender, Report, Sink};
 pub use once::{AskError, ask_once};
+pub use tap::{TapError, Tapped, tap};

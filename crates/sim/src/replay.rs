@@ -7,6 +7,9 @@
 //!
 //! Time stamps become those of now: the first line happens when the venue starts, the others as much later as recorded,
 //! divided by the speed.
+//!
+//! A live market is played the same way, each line as soon as it is there: [`RESTART`] says that lines are missing before the next,
+//! and that a snapshot follows.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +23,13 @@ use crate::source::SourceEvent;
 
 /// Lines of a recording, in order; files of consecutive days are chained by the caller.
 pub type Lines = Box<dyn Iterator<Item = String> + Send>;
+
+/// The line of a live market after which the book is made anew: what is kept of it stands until the next snapshot, which takes the
+/// diffs since this line into account.
+pub const RESTART: &str = "0 restart";
+
+/// How often a live market that is quiet is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How a recording is to be played.
 pub struct ReplaySpec {
@@ -63,6 +73,8 @@ pub(crate) struct Replay {
     crossed: u64,
     last_update: Option<u64>,
     marks: bool,
+    /// When a live market is looked at next; `None` for a recording.
+    due: Option<Time>,
 }
 
 /// Whether the snapshot has come.
@@ -80,6 +92,7 @@ enum Record {
     Ticker(Ticker),
     Trade { price: Price, qty: Qty, taker: Side },
     Mark { mark: RefPrice, index: RefPrice, funding: Bps },
+    Restart,
 }
 
 struct Depth {
@@ -98,6 +111,10 @@ struct Ticker {
 
 impl Replay {
     pub(crate) fn new(spec: ReplaySpec, instrument: &Instrument, start: Time) -> Self {
+        Self::begin(spec, instrument, start, None)
+    }
+
+    fn begin(spec: ReplaySpec, instrument: &Instrument, start: Time, due: Option<Time>) -> Self {
         let mut new = Self {
             lines: spec.lines,
             speed_milli: spec.speed_milli,
@@ -114,10 +131,21 @@ impl Replay {
             crossed: 0,
             last_update: None,
             marks: false,
+            due,
         };
         new.read();
         new.origin = new.next.as_ref().map_or(0, |(at, _)| *at);
         new
+    }
+
+    /// A market whose lines come as they happen: `None` of `lines` means that there is none yet.
+    pub(crate) fn live(lines: Lines, instrument: &Instrument, start: Time) -> Self {
+        Self::begin(ReplaySpec { lines, speed_milli: 1_000 }, instrument, start, Some(start))
+    }
+
+    /// Whether its lines come as they happen.
+    pub(crate) const fn is_live(&self) -> bool {
+        self.due.is_some()
     }
 
     /// Lets recordings of the same time begin together.
@@ -130,6 +158,9 @@ impl Replay {
     }
 
     pub(crate) fn next_at(&self) -> Option<Time> {
+        if self.due.is_some() {
+            return self.due;
+        }
         let (at, _) = self.next.as_ref()?;
         let recorded = u128::from(at.saturating_sub(self.origin));
         let nanos = recorded * 1_000 / u128::from(self.speed_milli.max(1));
@@ -137,6 +168,10 @@ impl Replay {
     }
 
     pub(crate) fn skip_to(&mut self, now: Time) {
+        if let Some(due) = &mut self.due {
+            *due = now.max(*due);
+            return;
+        }
         if let Some((at, _)) = &self.next
             && self.next_at().is_some_and(|due| due < now)
         {
@@ -150,8 +185,15 @@ impl Replay {
     }
 
     pub(crate) fn step(&mut self, book: &Book, events: &mut Vec<SourceEvent>) {
-        let Some((_, record)) = self.next.take() else { return };
+        if self.next.is_none() && self.due.is_some() {
+            self.read();
+        }
+        let Some((_, record)) = self.next.take() else {
+            self.due = self.due.map(|due| due + LOOK_EVERY);
+            return;
+        };
         match record {
+            Record::Restart => (self.waiting, self.last_update, self.ticker) = (Waiting::For(Vec::new()), None, None),
             Record::Depth(depth) => self.depth(depth, book, events),
             Record::Snapshot { last_update, levels } => self.snapshot(last_update, levels, book, events),
             Record::Ticker(ticker) => {
@@ -185,7 +227,10 @@ impl Replay {
         }
         if let Waiting::For(kept) = &mut self.waiting {
             kept.push(depth);
-            if kept.len() >= REPLAY_BUFFER_MAX {
+            if kept.len() >= REPLAY_BUFFER_MAX && self.due.is_some() {
+                // Its snapshot comes late: what is older than it will not be missed.
+                kept.remove(0);
+            } else if kept.len() >= REPLAY_BUFFER_MAX {
                 // A recording that continues an earlier one has no snapshot; diffs alone fill its book.
                 self.waiting = Waiting::Over;
             }
@@ -219,7 +264,9 @@ impl Replay {
     fn read(&mut self) {
         self.next = None;
         for line in self.lines.by_ref() {
-            match parse(&line, &self.instrument, &self.prefix) {
+            // A recording has every trade; live streams tell those of one order together.
+            let trades = if self.due.is_some() { "aggTrade" } else { "trade" };
+            match parse(&line, &self.instrument, &self.prefix, trades) {
                 Ok(Some((at, record))) => {
                     // Recorders' clocks step back now and then; the market's does not.
                     self.clock = self.clock.max(at);
@@ -401,13 +448,16 @@ struct RawMark<'a> {
 }
 
 /// Reads a line; `None` for one that is well but says nothing here.
-fn parse(line: &str, instrument: &Instrument, prefix: &str) -> Result<Option<(u64, Record)>, Malformed> {
+fn parse(line: &str, instrument: &Instrument, prefix: &str, trades: &str) -> Result<Option<(u64, Record)>, Malformed> {
     if line.len() > REPLAY_LINE_MAX {
         return Err(Malformed);
     }
     let line = line.trim_end();
     if line.is_empty() {
         return Ok(None);
+    }
+    if line == RESTART {
+        return Ok(Some((0, Record::Restart)));
     }
     let (stamp, json) = line.split_once(' ').ok_or(Malformed)?;
     let at: u64 = stamp.parse().map_err(|_| Malformed)?;
@@ -428,7 +478,7 @@ fn parse(line: &str, instrument: &Instrument, prefix: &str) -> Result<Option<(u6
         let raw: RawTicker = read(data)?;
         let bid = (price(raw.b, instrument)?, qty(raw.bid_qty, instrument)?);
         Record::Ticker(Ticker { update: raw.u, bid, ask: (price(raw.a, instrument)?, qty(raw.ask_qty, instrument)?) })
-    } else if kind == "trade" {
+    } else if kind == trades {
         let raw: RawTrade = read(data)?;
         let (price, qty) = (price(raw.p, instrument)?, qty(raw.q, instrument)?);
         if raw.kind != "MARKET" || price.is_zero() || qty.is_zero() {
@@ -474,8 +524,8 @@ mod tests {
         #[test]
         fn any_line_is_read_or_refused(line in "\\PC{0,200}", stamp in 0_u64.., body in "\\PC{0,80}") {
             let btc = Instrument::example_btcusdt();
-            let _outcome = parse(&line, &btc, "btcusdt@");
-            let _outcome = parse(&format!("{stamp} {{\"stream\":\"btcusdt@trade\",\"data\":{body}}}"), &btc, "btcusdt@");
+            let _outcome = parse(&line, &btc, "btcusdt@", "trade");
+            let _outcome = parse(&format!("{stamp} {{\"stream\":\"btcusdt@trade\",\"data\":{body}}}"), &btc, "btcusdt@", "trade");
         }
     }
 
@@ -484,7 +534,7 @@ mod tests {
         let btc = Instrument::example_btcusdt();
         let trade = |stamp: &str, kind: &str| {
             let line = format!(r#"{stamp} {{"stream":"btcusdt@trade","data":{{"p":"100.10","q":"0.002","X":"{kind}","m":true}}}}"#);
-            parse(&line, &btc, "btcusdt@").ok().flatten().map(|(at, _)| at)
+            parse(&line, &btc, "btcusdt@", "trade").ok().flatten().map(|(at, _)| at)
         };
         assert_eq!(trade("1680652700441533", "MARKET"), Some(1_680_652_700_441_533_000));
         assert_eq!(trade("1723161255088176367", "MARKET"), Some(1_723_161_255_088_176_367));

@@ -5,9 +5,9 @@ use plimsoll_bounded::{
     Class, ExitStatus, Grants, LedgerError, Line, List, NoReply, Plan, Sender, TaskHandle, TaskSpec, Tasks, Unresponsive, WhenFull,
     channel, reply,
 };
-use plimsoll_market::{Name, Time};
+use plimsoll_market::{Name, Symbol, Time};
 use plimsoll_sim::generator::GeneratorSpec;
-use plimsoll_sim::replay::ReplaySpec;
+use plimsoll_sim::replay::{Lines, ReplaySpec};
 use plimsoll_sim::venue::{AccountSpec, Journal as Rows, MarketSpec, SourceSpec, Venue, VenueConfig};
 use tokio::net::TcpListener;
 use tracing::info;
@@ -76,14 +76,34 @@ impl Testnet {
     ///
     /// # Cancel safety
     /// Given up, nothing runs but what was spawned already, which ends with its task set.
-    pub async fn start(config: TestnetConfig, mut grants: Grants, tasks: &Tasks) -> Result<TestnetHandle, StartError> {
+    pub async fn start(config: TestnetConfig, grants: Grants, tasks: &Tasks) -> Result<TestnetHandle, StartError> {
+        Self::start_mirror(config, Vec::new(), grants, tasks).await
+    }
+
+    /// Starts an exchange some of whose markets are those of another exchange: their lines come as they happen. The orders are its
+    /// own, and meet what is told of the other's book and trades.
+    ///
+    /// # Errors
+    /// As [`Testnet::start`].
+    ///
+    /// # Bounds
+    /// As [`Testnet::start`]; `lines` are as bounded as their caller makes them.
+    ///
+    /// # Cancel safety
+    /// As [`Testnet::start`].
+    pub async fn start_mirror(
+        config: TestnetConfig,
+        lines: Vec<(Symbol, Lines)>,
+        mut grants: Grants,
+        tasks: &Tasks,
+    ) -> Result<TestnetHandle, StartError> {
         check(&config)?;
         let listen = config.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Bind { listen, source })?;
         let addr = listener.local_addr().map_err(|source| StartError::Bind { listen, source })?;
 
         let clock = Clock::new();
-        let mut venue = Venue::new(venue_config(&config, clock.now())?)?;
+        let mut venue = Venue::new(venue_config(&config, lines, clock.now())?)?;
         let journal = match &config.state_dir {
             Some(folder) => Journal::open(folder, config.fresh, &mut venue)?,
             None => Journal::none(),
@@ -244,14 +264,18 @@ pub(crate) fn check(config: &TestnetConfig) -> Result<(), StartError> {
     Ok(())
 }
 
-fn venue_config(config: &TestnetConfig, start: Time) -> Result<VenueConfig, StartError> {
+fn venue_config(config: &TestnetConfig, mut lines: Vec<(Symbol, Lines)>, start: Time) -> Result<VenueConfig, StartError> {
     let mut recordings = recording::group(&config.replay)?;
     let markets = config.listings.iter().enumerate().map(|(at, listing)| {
+        if let Some(live) = lines.iter().position(|(symbol, _)| *symbol == listing.instrument.symbol) {
+            let source = SourceSpec::Live(lines.swap_remove(live).1);
+            return MarketSpec { instrument: listing.instrument, brackets: Vec::new(), source };
+        }
         let found = recordings.iter().position(|(symbol, _)| *symbol == listing.instrument.symbol);
         market(config, at, listing, found.map(|found| recordings.swap_remove(found).1))
     });
     let markets = markets.collect();
-    if let Some((symbol, _)) = recordings.first() {
+    if let Some(symbol) = recordings.first().map(|(symbol, _)| symbol).or(lines.first().map(|(symbol, _)| symbol)) {
         return Err(StartError::NotListed(*symbol));
     }
     Ok(VenueConfig {

@@ -78,9 +78,9 @@ const DAY_MS: u64 = 86_400_000;
 pub const KEYS: &[Key] = &[
     key(
         "exchange",
-        Kind::Choice(&["local", "binance"]),
+        Kind::Choice(&["local", "paper", "binance"]),
         None,
-        "Where to trade: the local exchange inside the process, or Binance USDⓈ-M futures.",
+        "Where to trade: the local exchange inside the process, on paper (the real market of binance.*, orders inside the process), or Binance USDⓈ-M futures.",
     ),
     key("account", Kind::Text { max: 24 }, Some("main"), "A name for the account, in metrics, log and storage."),
     key("data_dir", Kind::Text { max: 1_000 }, Some("./data"), "Folder of database, local exchange and admin token."),

@@ -34,6 +34,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 pub enum Exchange {
     /// The local exchange inside the process.
     Local,
+    /// The real market of Binance USDⓈ-M futures, traded on the exchange inside the process.
+    Paper,
     /// Binance USDⓈ-M futures.
     Binance,
 }
@@ -474,7 +476,11 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
     };
     let per_million = |units: i128| u64::try_from(units / 100).unwrap_or(0);
     Some(Config {
-        exchange: if text(values, "exchange") == "binance" { Exchange::Binance } else { Exchange::Local },
+        exchange: match text(values, "exchange").as_str() {
+            "binance" => Exchange::Binance,
+            "paper" => Exchange::Paper,
+            _ => Exchange::Local,
+        },
         account,
         data_dir: PathBuf::from(text(values, "data_dir")),
         on_stop: match text(values, "on_stop").as_str() {

@@ -130,7 +130,7 @@ impl Venue {
             markets.push(Market::new(spec, start)?);
         }
         Replay::align(markets.iter_mut().filter_map(|m| match &mut m.source {
-            MarketSource::Replay(replay) => Some(&mut **replay),
+            MarketSource::Replay(replay) => (!replay.is_live()).then_some(&mut **replay),
             MarketSource::Generator(_) | MarketSource::Empty => None,
         }));
         let mut accounts: Vec<Account> = Vec::with_capacity(owners.len());
@@ -289,7 +289,7 @@ impl Market {
         }
         let levels = match &source {
             SourceSpec::Generator(_) | SourceSpec::Empty => GENERATED_LEVELS_MAX,
-            SourceSpec::Replay(_) => REPLAYED_LEVELS_MAX,
+            SourceSpec::Replay(_) | SourceSpec::Live(_) => REPLAYED_LEVELS_MAX,
         };
         let source = match source {
             SourceSpec::Generator(spec) => {
@@ -304,6 +304,7 @@ impl Market {
                 check_speed(spec.speed_milli)?;
                 MarketSource::Replay(Box::new(Replay::new(spec, &instrument, start)))
             }
+            SourceSpec::Live(lines) => MarketSource::Replay(Box::new(Replay::live(lines, &instrument, start))),
             SourceSpec::Empty => MarketSource::Empty,
         };
         let mark = MarkPrice { mark: RefPrice::ZERO, index: RefPrice::ZERO, funding: None, next_funding: Time::ZERO, time: start };

@@ -56,6 +56,8 @@ pub enum SourceSpec {
     Generator(GeneratorSpec),
     /// Played from a recording.
     Replay(ReplaySpec),
+    /// A real market, line by line in the same form as it happens; `None` of an iterator that goes on means: nothing yet.
+    Live(crate::replay::Lines),
     /// Only the orders of the accounts: for tests.
     Empty,
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::world::{Heard, USDT, World, btc, config, market, order};
 use plimsoll_market::{Instrument, Price, Side};
-use plimsoll_sim::replay::{Lines, ReplaySpec};
+use plimsoll_sim::replay::{Lines, RESTART, ReplaySpec};
 use plimsoll_sim::venue::{AccountId, Interval, Page, SourceSpec, Tif};
 
 fn replay(lines: Lines, speed_milli: u32) -> World {
@@ -252,4 +252,59 @@ fn minutes_of_a_recorded_day_are_the_expected_ones() {
         assert_eq!(u64::from(candle.trades), row[6].as_u64().unwrap(), "{row}");
     }
     assert!(rows.len() >= 6 && candles.len() >= rows.len());
+}
+
+/// The lines of a market that happens now: what the other end has put in.
+fn live() -> (std::sync::mpsc::Sender<String>, World) {
+    let (put, take) = std::sync::mpsc::channel::<String>();
+    let mut world = World::of(config(vec![market(btc(), SourceSpec::Live(Box::new(std::iter::from_fn(move || take.try_recv().ok()))))], 100_000 * USDT));
+    go(&mut world, 50);
+    (put, world)
+}
+
+fn go(world: &mut World, millis: u64) {
+    world.advance(Duration::from_millis(millis));
+}
+
+fn book(world: &World) -> Vec<String> {
+    let depth = world.venue.depth(btc().symbol, 10).unwrap();
+    let side = |name: &str, levels: &[plimsoll_market::Level]| -> Vec<String> {
+        levels.iter().map(|l| format!("{name} {}x{}", l.price.units(), l.qty.units())).collect()
+    };
+    [side("Buy", &depth.bids), side("Sell", &depth.asks)].concat()
+}
+
+#[test]
+fn a_live_market_is_played_as_it_comes_and_made_anew_after_a_gap() {
+    let diff = |first: u64, last: u64, bids: &str, asks: &str| {
+        let before = first - 1;
+        format!(
+            r#"1 {{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","U":{first},"u":{last},"pu":{before},"b":[{bids}],"a":[{asks}]}}}}"#
+        )
+    };
+    let snapshot = |last: u64, bids: &str, asks: &str| format!(r#"1 {{"lastUpdateId":{last},"bids":[{bids}],"asks":[{asks}]}}"#);
+    let (put, mut world) = live();
+    assert_eq!(book(&world), [] as [String; 0], "nothing has come");
+    // A diff before the snapshot counts on top of it.
+    for line in [RESTART.to_owned(), diff(11, 12, r#"["60000.00","2"]"#, ""), snapshot(11, r#"["60000.00","1"],["59990.00","3"]"#, r#"["60010.00","1"]"#)] {
+        put.send(line).unwrap();
+    }
+    go(&mut world, 20);
+    let whole = ["Buy 6000000x2000", "Buy 5999000x3000", "Sell 6001000x1000"];
+    assert_eq!(book(&world), whole);
+    // An order of ours is filled by a trade that goes through it, told as live streams tell trades.
+    world.place(0, order(Side::Buy, Tif::Gtx, 10, 59_995, "x")).unwrap();
+    put.send(r#"1 {"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1,"s":"BTCUSDT","p":"59994.00","q":"1.000","m":true}}"#.to_owned()).unwrap();
+    go(&mut world, 20);
+    assert_eq!(world.venue.position(AccountId(0), btc().symbol).unwrap().holding.units(), 10);
+    // Lines are missing: the book stands until the snapshot, which is older than a diff that came meanwhile, and takes it.
+    for line in [RESTART.to_owned(), diff(51, 52, r#"["59980.00","4"]"#, r#"["60010.00","0"],["60020.00","5"]"#)] {
+        put.send(line).unwrap();
+    }
+    go(&mut world, 20);
+    put.send(snapshot(50, r#"["59970.00","1"]"#, r#"["60010.00","1"]"#)).unwrap();
+    go(&mut world, 20);
+    assert_eq!(book(&world), ["Buy 5998000x4000", "Buy 5997000x1000", "Sell 6002000x5000"]);
+    assert!(!world.venue.finished(), "a live market has no end");
+    world.check();
 }

@@ -226,7 +226,8 @@ async fn write(
     let baseline = stored.state.and_then(|s| s.baseline).unwrap_or(TradeId(0));
     if stored.state.is_none_or(|state| state.baseline.is_none() || state.anchor.is_none()) {
         let interval = told.interval;
-        if told.anchor.is_none() && told.totals.fills > 0 {
+        let is_grid = config.symbols.iter().any(|symbol| symbol.symbol == name && symbol.strategy.is_none());
+        if is_grid && told.anchor.is_none() && told.totals.fills > 0 {
             screen::say(&format!("{name}: no buy of ours is in the history: where the grid lay cannot be known; it begins anew"));
         }
         let old = stored.state;

@@ -420,8 +420,16 @@ fn a_restart_keeps_the_position_and_its_stop() {
 
 #[test]
 fn mean_reversion_enters_beyond_the_band_and_leaves_near_the_mean() {
-    let plan =
-        || MeanReversionPlan::new(MeanReversionConfig { amount: 1_000 * USDT, period: 5, enter_milli: 1_500, leave_milli: 500 }).unwrap();
+    let plan = || {
+        MeanReversionPlan::new(MeanReversionConfig {
+            amount: 1_000 * USDT,
+            period: 5,
+            enter_milli: 1_500,
+            leave_milli: 500,
+            take_profit: 0,
+        })
+        .unwrap()
+    };
     for sign in [1, -1] {
         let mut d = Desk::new(plan(), common(|c| c.slippage = 0));
         let at = |away: i64| 6_000_000 + sign * away;
@@ -724,7 +732,7 @@ proptest! {
             mirrored(log)
         }
         both(crossing(), &moves)?;
-        both(MeanReversionPlan::new(MeanReversionConfig { amount: 1_000 * USDT, period: 5, enter_milli: 1_200, leave_milli: 300 }).unwrap(), &moves)?;
+        both(MeanReversionPlan::new(MeanReversionConfig { amount: 1_000 * USDT, period: 5, enter_milli: 1_200, leave_milli: 300, take_profit: 0 }).unwrap(), &moves)?;
         both(momentum(0), &moves)?;
     }
 

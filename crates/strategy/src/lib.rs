@@ -23,6 +23,7 @@
 mod dca_enhanced;
 mod grid;
 pub mod indicators;
+mod kind;
 pub mod limits;
 mod martingale;
 mod mean_reversion;
@@ -35,6 +36,7 @@ mod trend_following;
 
 pub use dca_enhanced::{Cascade, DcaConfig, DcaEnhanced, DcaPlan};
 pub use grid::{Grid, GridConfig, GridError};
+pub use kind::{StrategyConfig, StrategyError};
 pub use martingale::{Martingale, MartingaleConfig, MartingalePlan};
 pub use mean_reversion::{MeanReversion, MeanReversionConfig, MeanReversionPlan};
 pub use momentum::{Momentum, MomentumConfig, MomentumPlan};

@@ -5,6 +5,8 @@ pub mod keys;
 mod reader;
 mod risk;
 mod schema;
+mod strategy;
+mod symbol_keys;
 
 pub use alerts::AlertsConfig;
 pub use reader::Mistake;
@@ -12,14 +14,16 @@ pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
 
 use crate::limits::JOURNAL_SYMBOL_MIN;
-use keys::{KEYS, SYMBOL_KEYS};
+use keys::KEYS;
 use plimsoll_market::{LogLevel, Name, StopMode, Symbol};
 use plimsoll_storage::Keep;
+use plimsoll_strategy::StrategyConfig;
 use reader::{Checked, Values, read};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use symbol_keys::SYMBOL_KEYS;
 use thiserror::Error;
 
 /// Symbols the configuration may list.
@@ -38,14 +42,16 @@ pub enum Exchange {
     Binance,
 }
 
-/// A symbol to trade, with a grid.
+/// A symbol to trade.
 #[derive(Clone, Debug)]
 pub struct SymbolConfig {
     /// The exchange's name.
     pub symbol: Symbol,
-    /// Distance of two levels, units of 1e-8 of the quote asset.
+    /// What trades it, if it is no grid.
+    pub strategy: Option<StrategyConfig>,
+    /// Distance of two levels of a grid, units of 1e-8 of the quote asset; zero for other strategies.
     pub interval: i128,
-    /// What each buy may cost, units of 1e-8 of the quote asset.
+    /// What each buy of a grid, or an entry of another strategy, may cost, units of 1e-8 of the quote asset.
     pub order_quote: i128,
     /// Buy levels.
     pub buy_window: u8,
@@ -365,6 +371,7 @@ fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake
         }
         symbols.push(SymbolConfig {
             symbol,
+            strategy: strategy::read_strategy(map, &values, &prefix, mistakes),
             interval: units(&values, "price_interval"),
             order_quote: units(&values, "order_quantity"),
             buy_window: u8::try_from(buy).unwrap_or(0),

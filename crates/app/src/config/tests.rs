@@ -1,4 +1,6 @@
+use super::symbol_keys::SYMBOL_KEYS;
 use super::*;
+use plimsoll_strategy::{Average, Cascade, Direction, Entry};
 
 const GOOD: &str = "
 exchange: local
@@ -178,4 +180,87 @@ fn alerts_are_read_and_their_mistakes_told() {
     }
     let unknown = mistakes(&format!("{GOOD}alerts: {{ rules: [{{ codes: [nonsense], channels: [] }}] }}\n"));
     assert!(unknown[0].contains("\"nonsense\" is no code of an alert") && unknown[0].contains("memory_leak"), "{unknown:?}");
+}
+
+/// A symbol with a strategy and whatever else.
+fn strategy(rest: &str) -> String {
+    format!("exchange: local\ntrading:\n  symbols:\n    - {{ symbol: BTCUSDT, order_quantity: 200, {rest} }}\n")
+}
+
+#[test]
+fn strategies_are_read_with_what_their_users_know() {
+    let read = |rest: &str| Config::parse(&strategy(rest), Path::new("test.yaml")).unwrap().symbols[0].strategy.unwrap();
+    let StrategyConfig::Martingale(trade, plan) = read("strategy: martingale, trade: { direction: short, bar: 5m }") else { panic!() };
+    assert_eq!((plan.multiplier, plan.layers, plan.step, plan.decay, plan.multiplier_min), (2_000_000, 6, 20_000, 900_000, 1_200_000));
+    assert_eq!((plan.direction, plan.amount, plan.take_profit, plan.trend), (Direction::Short, 200 * 100_000_000, 30_000, 20));
+    assert_eq!((trade.bar, trade.stop_loss, trade.slippage, trade.entry), (Duration::from_secs(300), 150_000, 1_000, Entry::Taker));
+    let StrategyConfig::DcaEnhanced(trade, plan) = read("strategy: dca_enhanced") else { panic!() };
+    assert_eq!((plan.safety_amount, plan.safety_orders, plan.atr_multiplier), (200 * 100_000_000, 50, 1_500_000));
+    assert_eq!((plan.step_min, plan.step_max, plan.amount_scale, plan.step_scale), (10_000, 50_000, 1_050_000, 1_000_000));
+    assert_eq!((plan.take_first, plan.take_last, plan.take_total, trade.stop_loss), (10_000, 5_000, 20_000, 100_000));
+    assert_eq!(plan.cascade, Some(Cascade { drop: 50_000, bars: 10, pause: 5 }));
+    let StrategyConfig::TrendFollowing(trade, plan) = read("strategy: trend_following, trade: { stop_loss_percent: 0 }") else { panic!() };
+    assert_eq!((plan.short, plan.long, plan.average, plan.take_profit, trade.stop_loss), (10, 30, Average::Exponential, 50_000, 0));
+    let StrategyConfig::Momentum(_, plan) = read("strategy: momentum, momentum: { oversold: 25.5 }") else { panic!() };
+    assert_eq!((plan.period, plan.oversold, plan.overbought, plan.take_profit), (14, 255_000, 700_000, 0));
+    let StrategyConfig::MeanReversion(_, plan) = read("strategy: mean_reversion") else { panic!() };
+    assert_eq!((plan.period, plan.enter_milli, plan.leave_milli), (20, 2_000, 500));
+}
+
+#[test]
+fn what_does_not_go_with_a_strategy_is_refused() {
+    let told = |rest: &str| mistakes(&strategy(rest));
+    assert_eq!(told("strategy: grid"), ["trading.symbols[0].price_interval: is missing; allowed: a number, 0.00000001 to 1000000000"]);
+    assert_eq!(
+        told("strategy: momentum, price_interval: 3, martingale: { max_levels: 3 }"),
+        [
+            "trading.symbols[0].martingale: does not go with strategy: momentum",
+            "trading.symbols[0].price_interval: does not go with strategy: momentum"
+        ]
+    );
+    assert_eq!(told("price_interval: 60, trade: { bar: 5m }"), ["trading.symbols[0].trade: does not go with strategy: grid"]);
+    assert_eq!(
+        told("strategy: momentum, momentum: { oversold: 80 }"),
+        [
+            "trading.symbols[0].momentum: oversold and overbought is 800000 and 700000; allowed: above 0, the first below the second, below 1,000,000"
+        ]
+    );
+    assert_eq!(
+        told("strategy: momentum, trade: { bar: 90s }"),
+        ["trading.symbols[0].momentum: bar is 90 s; allowed: whole minutes, 1 to 1,440"]
+    );
+    assert_eq!(
+        told("strategy: trend_following, trend_following: { short_period: 30 }"),
+        ["trading.symbols[0].trend_following: short and long: a short period of 30 is not below the long one of 30"]
+    );
+    assert_eq!(
+        told("strategy: momentum, momentum: { preiod: 3 }"),
+        ["trading.symbols[0].momentum.preiod: is no known key; did you mean momentum.period?"]
+    );
+}
+
+#[test]
+fn the_strategies_of_the_shipped_file_are_right_when_they_are_taken_out_of_their_comments() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/plimsoll.yaml")).unwrap();
+    let from = text.find("    # - symbol: SOLUSDT").unwrap();
+    let block: String =
+        text[from..text.find("\nrisk_control:").unwrap()].lines().map(|line| format!("{}\n", line.replacen("# ", "", 1))).collect();
+    for name in ["momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced"] {
+        // A symbol keeps the section of its own strategy only.
+        let mut keep = true;
+        let own: String = block
+            .lines()
+            .filter(|line| {
+                let section = line.strip_prefix("      ").filter(|rest| !rest.starts_with(' ') && rest.ends_with(':'));
+                if let Some(section) = section {
+                    keep = section == "trade:" || section == format!("{name}:");
+                }
+                keep
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let own = own.replacen("strategy: momentum", &format!("strategy: {name}"), 1);
+        let config = Config::parse(&format!("{GOOD}{own}"), Path::new("test.yaml")).unwrap_or_else(|error| panic!("{error}\n{own}"));
+        assert_eq!(config.symbols[1].strategy.unwrap().name(), name);
+    }
 }

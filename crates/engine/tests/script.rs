@@ -6,6 +6,8 @@ mod shared;
 use plimsoll_engine::Boot;
 use plimsoll_market::*;
 use plimsoll_position::Restored;
+use plimsoll_safety::GuardConfig;
+use plimsoll_strategy::{Grid, GridConfig};
 use shared::{World, usdt};
 use std::time::Duration;
 
@@ -331,4 +333,57 @@ fn a_position_read_before_an_execution_does_not_replace_books_that_have_it() {
     w.feed(fill);
     assert_eq!(read(&mut w, "0.012"), 6, "it was read before the second execution");
     assert_eq!([read(&mut w, "0.015"), read(&mut w, "0.015"), read(&mut w, "0.015")], [6, 6, 15]);
+}
+
+#[test]
+fn a_short_grid_sells_above_and_buys_back_one_interval_below() {
+    let btc = Instrument::example_btcusdt();
+    let interval = btc.parse_price("100", Round::Exact).unwrap();
+    let cfg = GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 3, sell_window: 3 };
+    let mut w = World::of(&Boot::default(), Box::new(Grid::short(cfg, 0)), interval, GuardConfig::OFF, None);
+    w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync -"]);
+    w.feed(w.page(vec![], Some(1_000)));
+    w.feed(w.snapshot("0", vec![]));
+    w.feed(w.lease());
+    w.feed(w.top("60000.0", "60000.1"));
+    w.feed(w.top("59999.9", "60000.0"));
+    // Level 0 is the anchor; the lower index lies higher.
+    let placed = ["alert started", "place 32:S+0#1 0.003 60000.00", "place 32:S-1#2 0.003 60100.00", "place 32:S-2#3 0.003 60200.00"];
+    w.check(Event::Committed { version: 1 }, &placed);
+    let id = |leg: i32, side, generation| ClientId::new(Tag(7), 100, Leg::new(Leg::SHORT, leg).unwrap(), side, generation);
+    for (leg, price) in [(0, "60000"), (-1, "60100"), (-2, "60200")] {
+        let ack = w.report(id(leg, Side::Sell, u64::from(leg.unsigned_abs()) + 1), price, "0.003", "0", OrderStatus::New, Source::Stream);
+        w.check(Event::Order(Box::new(ack)), &[]);
+    }
+    let filled = |w: &mut World, id: ClientId, price: &str| {
+        let mut report = w.report(id, price, "0.003", "0.003", OrderStatus::Filled, Source::Stream);
+        w.next_trade += 1;
+        report.fill = Some(Fill {
+            trade_id: TradeId(w.next_trade),
+            order_id: report.order_id,
+            id: Some(id),
+            side: id.side(),
+            price: report.price,
+            qty: report.filled,
+            fee: usdt(0),
+            realized: usdt(0),
+            maker: true,
+            time: w.now,
+        });
+        Event::Order(Box::new(report))
+    };
+    let sold = filled(&mut w, id(0, Side::Sell, 1), "60000");
+    w.check(sold, &["place 32:B+0#4 0.003 59900.00"]);
+    let status = w.engine.status(w.now);
+    let prices: Vec<_> = status.slots.iter().map(|slot| (slot.leg.index(), slot.price.units())).collect();
+    assert_eq!(status.holding.units(), -3);
+    assert!(prices.contains(&(0, 6_000_000)) && prices.contains(&(-2, 6_020_000)), "{prices:?}");
+    let ack = w.report(id(0, Side::Buy, 4), "59900", "0.003", "0", OrderStatus::New, Source::Stream);
+    w.check(Event::Order(Box::new(ack)), &[]);
+    // Half an interval of patience, upwards for a short grid.
+    w.check(w.top("59849.9", "59850.0"), &["cancel 32:S-2#3", "place 32:S+1#5 0.003 59900.00"]);
+    let bought = filled(&mut w, id(0, Side::Buy, 4), "59900");
+    let done = w.feed(bought);
+    assert!(done.contains(&"place 32:S+0#6 0.003 60000.00".to_owned()), "{done:?}");
+    assert_eq!(w.engine.status(w.now).pnl.round_trips, 30_000_000);
 }

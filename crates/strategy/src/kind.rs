@@ -10,8 +10,10 @@ use thiserror::Error;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StrategyConfig {
-    /// A grid.
+    /// A long grid.
     Grid(GridConfig),
+    /// A short grid.
+    ShortGrid(GridConfig),
     /// Momentum.
     Momentum(TradeConfig, MomentumConfig),
     /// Mean reversion.
@@ -60,7 +62,7 @@ impl StrategyConfig {
     /// The configured word.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Grid(_) => "grid",
+            Self::Grid(_) | Self::ShortGrid(_) => "grid",
             Self::Momentum(..) => MomentumPlan::NAME,
             Self::MeanReversion(..) => MeanReversionPlan::NAME,
             Self::TrendFollowing(..) => TrendFollowingPlan::NAME,
@@ -80,11 +82,20 @@ impl StrategyConfig {
         }
         match *self {
             Self::Grid(cfg) => Ok(Box::new(Grid::new(cfg, GRID_NUMBER))),
+            Self::ShortGrid(cfg) => Ok(Box::new(Grid::short(cfg, GRID_NUMBER))),
             Self::Momentum(cfg, plan) => trader(cfg, MomentumPlan::new(plan)?),
             Self::MeanReversion(cfg, plan) => trader(cfg, MeanReversionPlan::new(plan)?),
             Self::TrendFollowing(cfg, plan) => trader(cfg, TrendFollowingPlan::new(plan)?),
             Self::Martingale(cfg, plan) => trader(cfg, MartingalePlan::new(plan)?),
             Self::DcaEnhanced(cfg, plan) => trader(cfg, DcaPlan::new(plan)?),
+        }
+    }
+
+    /// Distance of two levels; `None` for what has layers instead.
+    pub const fn interval(&self) -> Option<Price> {
+        match self {
+            Self::Grid(cfg) | Self::ShortGrid(cfg) => Some(cfg.interval),
+            Self::Momentum(..) | Self::MeanReversion(..) | Self::TrendFollowing(..) | Self::Martingale(..) | Self::DcaEnhanced(..) => None,
         }
     }
 
@@ -95,6 +106,12 @@ impl StrategyConfig {
     pub fn check(&self, instrument: &Instrument, price: Price) -> Result<(), StrategyError> {
         match *self {
             Self::Grid(cfg) => cfg.check(instrument, price)?,
+            Self::ShortGrid(cfg) => {
+                // Its highest level is worth the least after rounding.
+                let highest = cfg.interval.units().saturating_mul(i64::from(cfg.buy_window));
+                cfg.check(instrument, price.offset(highest).unwrap_or(price))?;
+                cfg.check(instrument, price)?;
+            }
             Self::Momentum(cfg, plan) => cfg.check_layers(&MomentumPlan::new(plan)?, instrument, price)?,
             Self::MeanReversion(cfg, plan) => cfg.check_layers(&MeanReversionPlan::new(plan)?, instrument, price)?,
             Self::TrendFollowing(cfg, plan) => cfg.check_layers(&TrendFollowingPlan::new(plan)?, instrument, price)?,

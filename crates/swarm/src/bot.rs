@@ -173,7 +173,8 @@ pub(crate) fn engine(
 ) -> anyhow::Result<Engine> {
     let interval = ground.interval(instrument.symbol);
     let (buy_window, sell_window) = options.windows;
-    let grid = Grid::new(GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window }, 0);
+    let grid = GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window };
+    let grid = if options.short { Grid::short(grid, 0) } else { Grid::new(grid, 0) };
     let recv_window_ms = RECV_WINDOW.as_millis() as u64;
     let config = EngineConfig {
         position: PositionConfig {

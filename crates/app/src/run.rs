@@ -34,7 +34,7 @@ use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::GateConfig;
 use plimsoll_storage::{Key, Store, StoreConfig, StoredScales};
-use plimsoll_strategy::{GridConfig, StrategyConfig};
+use plimsoll_strategy::{GridConfig, GridOptions, StrategyConfig};
 use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -310,12 +310,18 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         {
             findings.push(error.to_string());
         }
-        let strategy = settings.strategy.unwrap_or(StrategyConfig::Grid(GridConfig {
+        let options = settings.grid.options(&symbol.instrument, |units| price(units, symbol)).unwrap_or_else(|error| {
+            findings.push(error);
+            GridOptions::LONG
+        });
+        let grid = GridConfig {
             interval: wanted.unwrap_or(symbol.instrument.tick),
             order_quote: settings.order_quote,
             buy_window: settings.buy_window,
             sell_window: settings.sell_window,
-        }));
+        };
+        let grid = if options == GridOptions::LONG { StrategyConfig::Grid(grid) } else { StrategyConfig::GridWith(grid, options) };
+        let strategy = settings.strategy.unwrap_or(grid);
         let owner = strategy.build()?;
         if let Err(error) = Engine::check_owner(&symbol.instrument, owner.as_ref(), &boot(&stored)) {
             findings.push(error.to_string());
@@ -357,6 +363,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
             },
             strategy: match strategy {
                 StrategyConfig::Grid(grid) => StrategyConfig::Grid(GridConfig { interval, ..grid }),
+                StrategyConfig::GridWith(grid, options) => StrategyConfig::GridWith(GridConfig { interval, ..grid }, options),
                 other => other,
             },
             prospect: Prospects {

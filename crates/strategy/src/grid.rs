@@ -1,5 +1,6 @@
 use crate::limits::GRID_WINDOWS_MAX;
-use crate::{Intent, Quote, Quotes, Strategy, Style};
+use crate::trader::close_at_market;
+use crate::{GridOptions, Intent, Quote, Quotes, Strategy, Style};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{Event, FilterError, Instrument, Leg, Notional, Price, Qty, Round, Side, format_units};
 use plimsoll_position::{Changes, Seat, Slot, View, limits::SLOTS};
@@ -172,6 +173,8 @@ pub struct Grid {
     cfg: GridConfig,
     strategy: u8,
     opening: Side,
+    options: GridOptions,
+    zone: Zone,
     /// Level 0, mirrored for a short grid.
     anchor: Option<i64>,
     centre: i32,
@@ -185,23 +188,54 @@ pub struct Grid {
     qtys: [(i32, Qty); QTYS],
 }
 
+/// What the price allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum Zone {
+    /// Its trigger was not reached yet: whether the price was above it at first.
+    Waiting(Option<bool>),
+    Trading,
+    /// Beyond the stop.
+    Stopped,
+    /// Beyond the target.
+    Taken,
+}
+
 /// Levels whose quantity is remembered: a power of two, twice the largest window.
 const QTYS: usize = 128;
 
 impl Grid {
     /// Makes a long grid; `strategy` is its number on the symbol, 0 to 31.
     pub const fn new(cfg: GridConfig, strategy: u8) -> Self {
-        Self::of(cfg, strategy, Side::Buy)
+        Self::with(cfg, strategy, GridOptions::LONG)
     }
 
     /// Makes a short grid; its legs have the number of the long one's and [`Leg::SHORT`] more.
     pub const fn short(cfg: GridConfig, strategy: u8) -> Self {
-        Self::of(cfg, strategy + Leg::SHORT, Side::Sell)
+        Self::with(cfg, strategy, GridOptions::SHORT)
     }
 
-    const fn of(cfg: GridConfig, strategy: u8, opening: Side) -> Self {
-        let (low, high) = (i64::MAX, i64::MIN);
-        Self { cfg, strategy, opening, anchor: None, centre: 0, low, high, behind: false, qtys: [(i32::MAX, Qty::ZERO); QTYS] }
+    /// Makes a grid with options.
+    pub const fn with(cfg: GridConfig, strategy: u8, options: GridOptions) -> Self {
+        let (low, high, opening) = (i64::MAX, i64::MIN, options.opening);
+        let strategy = match opening {
+            Side::Buy => strategy,
+            Side::Sell => strategy + Leg::SHORT,
+        };
+        let zone = if options.trigger.is_some() { Zone::Waiting(None) } else { Zone::Trading };
+        Self {
+            cfg,
+            strategy,
+            opening,
+            options,
+            zone,
+            anchor: None,
+            centre: 0,
+            low,
+            high,
+            behind: false,
+            qtys: [(i32::MAX, Qty::ZERO); QTYS],
+        }
     }
 
     /// A price as the grid sees it.
@@ -237,11 +271,23 @@ impl Grid {
 
     fn write(&mut self, anchor: i64, view: &View<'_>, bid: i64, ask: i64, want: &mut Quotes) {
         want.clear();
-        self.want_exits(anchor, view, bid, want);
+        match self.zone {
+            Zone::Trading => self.want_exits(anchor, view, bid, want),
+            Zone::Waiting(_) => return,
+            Zone::Stopped | Zone::Taken => {
+                for slot in view.slots.holding().filter(|s| s.leg.strategy() == self.strategy && s.held >= view.instrument.qty_min) {
+                    want.push(close_at_market(slot, view));
+                }
+                return;
+            }
+        }
         for i in 0..i32::from(self.cfg.buy_window) {
             let level = self.centre - i;
             let (Some(leg), Some(seen)) = (Leg::new(self.strategy, level), self.level(anchor, level)) else { break };
             let Some(price) = self.price(seen) else { break };
+            if self.options.lower.is_some_and(|lower| price < lower) || self.options.upper.is_some_and(|upper| price > upper) {
+                continue;
+            }
             // An opening order at or above the ask would take; one that already rests stays until it fills.
             let rests = match view.slots.seat(leg) {
                 Seat::Own(slot) if slot.exiting => continue,
@@ -258,6 +304,32 @@ impl Grid {
             }
             want.push(Quote { leg, side: self.opening, style: Style::PostOnly, reduce_only: false, price, qty });
         }
+    }
+
+    /// Looks where the price is; tells whether that changed anything.
+    fn look(&mut self, view: &View<'_>, bid: i64) -> bool {
+        let interval = self.cfg.interval.units();
+        let seen = |price: Option<Price>| price.map(|price| self.seen(price));
+        let (trigger, stop, target) = (seen(self.options.trigger), seen(self.options.stop), seen(self.options.take_profit));
+        let beyond_stop = |margin: i64| stop.is_some_and(|stop| bid <= stop.saturating_add(margin));
+        let beyond_target = |margin: i64| target.is_some_and(|target| bid >= target.saturating_sub(margin));
+        let before = self.zone;
+        if let (Zone::Waiting(above), Some(trigger)) = (self.zone, trigger) {
+            let is_above = bid >= trigger;
+            let reached = bid == trigger || above.is_some_and(|above| above != is_above);
+            let held = view.slots.holding().any(|slot| slot.leg.strategy() == self.strategy);
+            self.zone = if reached || held { Zone::Trading } else { Zone::Waiting(Some(is_above)) };
+        }
+        // One interval short of coming back, a price that dances on it does not open and close.
+        self.zone = match self.zone {
+            Zone::Waiting(above) => Zone::Waiting(above),
+            Zone::Stopped if beyond_stop(interval - 1) => Zone::Stopped,
+            Zone::Taken if beyond_target(interval - 1) => Zone::Taken,
+            _ if beyond_stop(0) => Zone::Stopped,
+            _ if beyond_target(0) => Zone::Taken,
+            Zone::Trading | Zone::Stopped | Zone::Taken => Zone::Trading,
+        };
+        self.zone != before
     }
 
     fn qty_at(&mut self, level: i32, price: Price, instrument: &Instrument) -> Qty {
@@ -341,7 +413,8 @@ impl Strategy for Grid {
             Side::Buy => (top.bid.units(), top.ask.units()),
             Side::Sell => (-top.ask.units(), -top.bid.units()),
         };
-        let moved = bid < self.low || bid >= self.high;
+        let crossed = self.options.watches() && self.look(view, bid);
+        let moved = crossed || bid < self.low || bid >= self.high;
         if !moved && !changed && !self.behind {
             return Intent::Keep;
         }

@@ -1,6 +1,6 @@
 use crate::limits::GRID_NUMBER;
 use crate::{
-    DcaConfig, DcaPlan, Grid, GridConfig, GridError, MartingaleConfig, MartingalePlan, MeanReversionConfig, MeanReversionPlan,
+    DcaConfig, DcaPlan, Grid, GridConfig, GridError, GridOptions, MartingaleConfig, MartingalePlan, MeanReversionConfig, MeanReversionPlan,
     MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig, Trader, TrendFollowingConfig, TrendFollowingPlan,
 };
 use plimsoll_market::{Instrument, Price};
@@ -12,8 +12,8 @@ use thiserror::Error;
 pub enum StrategyConfig {
     /// A long grid.
     Grid(GridConfig),
-    /// A short grid.
-    ShortGrid(GridConfig),
+    /// A grid with options, or a short one.
+    GridWith(GridConfig, GridOptions),
     /// Momentum.
     Momentum(TradeConfig, MomentumConfig),
     /// Mean reversion.
@@ -62,7 +62,7 @@ impl StrategyConfig {
     /// The configured word.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Grid(_) | Self::ShortGrid(_) => "grid",
+            Self::Grid(_) | Self::GridWith(..) => "grid",
             Self::Momentum(..) => MomentumPlan::NAME,
             Self::MeanReversion(..) => MeanReversionPlan::NAME,
             Self::TrendFollowing(..) => TrendFollowingPlan::NAME,
@@ -82,7 +82,7 @@ impl StrategyConfig {
         }
         match *self {
             Self::Grid(cfg) => Ok(Box::new(Grid::new(cfg, GRID_NUMBER))),
-            Self::ShortGrid(cfg) => Ok(Box::new(Grid::short(cfg, GRID_NUMBER))),
+            Self::GridWith(cfg, options) => Ok(Box::new(Grid::with(cfg, GRID_NUMBER, options))),
             Self::Momentum(cfg, plan) => trader(cfg, MomentumPlan::new(plan)?),
             Self::MeanReversion(cfg, plan) => trader(cfg, MeanReversionPlan::new(plan)?),
             Self::TrendFollowing(cfg, plan) => trader(cfg, TrendFollowingPlan::new(plan)?),
@@ -94,7 +94,7 @@ impl StrategyConfig {
     /// Distance of two levels; `None` for what has layers instead.
     pub const fn interval(&self) -> Option<Price> {
         match self {
-            Self::Grid(cfg) | Self::ShortGrid(cfg) => Some(cfg.interval),
+            Self::Grid(cfg) | Self::GridWith(cfg, _) => Some(cfg.interval),
             Self::Momentum(..) | Self::MeanReversion(..) | Self::TrendFollowing(..) | Self::Martingale(..) | Self::DcaEnhanced(..) => None,
         }
     }
@@ -106,8 +106,9 @@ impl StrategyConfig {
     pub fn check(&self, instrument: &Instrument, price: Price) -> Result<(), StrategyError> {
         match *self {
             Self::Grid(cfg) => cfg.check(instrument, price)?,
-            Self::ShortGrid(cfg) => {
-                // Its highest level is worth the least after rounding.
+            Self::GridWith(cfg, options) => {
+                options.check(instrument)?;
+                // Of a short one the highest level is worth the least after rounding.
                 let highest = cfg.interval.units().saturating_mul(i64::from(cfg.buy_window));
                 cfg.check(instrument, price.offset(highest).unwrap_or(price))?;
                 cfg.check(instrument, price)?;

@@ -22,6 +22,7 @@
 
 mod dca_enhanced;
 mod grid;
+mod grid_options;
 pub mod indicators;
 mod kind;
 pub mod limits;
@@ -36,6 +37,7 @@ mod trend_following;
 
 pub use dca_enhanced::{Cascade, DcaConfig, DcaEnhanced, DcaPlan};
 pub use grid::{Grid, GridConfig, GridError};
+pub use grid_options::GridOptions;
 pub use kind::{StrategyConfig, StrategyError};
 pub use martingale::{Martingale, MartingaleConfig, MartingalePlan};
 pub use mean_reversion::{MeanReversion, MeanReversionConfig, MeanReversionPlan};

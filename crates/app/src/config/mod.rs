@@ -12,6 +12,7 @@ pub use alerts::AlertsConfig;
 pub use reader::Mistake;
 pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
+pub use strategy::GridSettings;
 
 use crate::limits::JOURNAL_SYMBOL_MIN;
 use keys::KEYS;
@@ -49,6 +50,8 @@ pub struct SymbolConfig {
     pub symbol: Symbol,
     /// What trades it, if it is no grid.
     pub strategy: Option<StrategyConfig>,
+    /// What a grid has beside its levels.
+    pub grid: GridSettings,
     /// Distance of two levels of a grid, units of 1e-8 of the quote asset; zero for other strategies.
     pub interval: i128,
     /// What each buy of a grid, or an entry of another strategy, may cost, units of 1e-8 of the quote asset.
@@ -372,6 +375,7 @@ fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake
         symbols.push(SymbolConfig {
             symbol,
             strategy: strategy::read_strategy(map, &values, &prefix, mistakes),
+            grid: GridSettings::read(&values),
             interval: units(&values, "price_interval"),
             order_quote: units(&values, "order_quantity"),
             buy_window: u8::try_from(buy).unwrap_or(0),

@@ -2,16 +2,17 @@
 
 use super::reader::{Checked, Mistake, Values};
 use super::{duration, int, text, units};
+use plimsoll_market::{Instrument, Price, Side};
 use plimsoll_strategy::{
-    Average, Cascade, DcaConfig, Direction, Entry, MartingaleConfig, MeanReversionConfig, MomentumConfig, StrategyConfig, TradeConfig,
-    TrendFollowingConfig,
+    Average, Cascade, DcaConfig, Direction, Entry, GridOptions, MartingaleConfig, MeanReversionConfig, MomentumConfig, StrategyConfig,
+    TradeConfig, TrendFollowingConfig,
 };
 use serde_json::{Map, Value};
 
 /// Keys that only a grid has.
 const GRID_ONLY: [&str; 3] = ["price_interval", "buy_window_size", "sell_window_size"];
 /// Sections, and the strategies that have them; `trade` is of all but the grid.
-const SECTIONS: [&str; 6] = ["trade", "momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced"];
+const SECTIONS: [&str; 7] = ["grid", "trade", "momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced"];
 
 /// Stop-loss and take-profit in percent where none are written: what the original's users know.
 const fn exits(strategy: &str) -> (u32, u32) {
@@ -23,12 +24,49 @@ const fn exits(strategy: &str) -> (u32, u32) {
     }
 }
 
+/// What a grid may have beside its levels; prices are units of 1e-8 of the quote asset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GridSettings {
+    opening: Side,
+    /// Trigger, stop, take-profit, lower and upper price.
+    prices: [Option<i128>; 5],
+}
+
+/// The keys of [`GridSettings`]' prices.
+const PRICES: [&str; 5] = ["grid.trigger_price", "grid.stop_price", "grid.take_profit_price", "grid.lower_price", "grid.upper_price"];
+
+impl GridSettings {
+    pub(super) fn read(values: &Values) -> Self {
+        let written = |key: &str| match values.get(key) {
+            Some(Checked::Units(units)) => Some(*units),
+            _ => None,
+        };
+        Self { opening: if text(values, "grid.direction") == "short" { Side::Sell } else { Side::Buy }, prices: PRICES.map(written) }
+    }
+
+    /// The options of a symbol's grid.
+    ///
+    /// # Errors
+    /// What stands against them.
+    pub fn options(&self, instrument: &Instrument, price: impl Fn(i128) -> Option<Price>) -> Result<GridOptions, String> {
+        let mut prices = [None; 5];
+        for ((to, units), key) in prices.iter_mut().zip(self.prices).zip(PRICES) {
+            let Some(units) = units else { continue };
+            *to = Some(price(units).ok_or_else(|| format!("{}: {key} has more digits than the symbol's prices", instrument.symbol))?);
+        }
+        let [trigger, stop, take_profit, lower, upper] = prices;
+        let options = GridOptions { opening: self.opening, trigger, stop, take_profit, lower, upper };
+        options.check(instrument).map_err(|error| format!("{}: {error}", instrument.symbol))?;
+        Ok(options)
+    }
+}
+
 /// Reads what trades a symbol; `None` for a grid, whose interval is known only with the symbol's digits.
 pub fn read_strategy(map: &Map<String, Value>, values: &Values, prefix: &str, mistakes: &mut Vec<Mistake>) -> Option<StrategyConfig> {
     let name = text(values, "strategy");
     let mut mistake = |key: &str, what: String| mistakes.push(Mistake { key: format!("{prefix}{key}"), what });
     for section in SECTIONS.iter().filter(|section| map.get(**section).is_some_and(|value| !value.is_null())) {
-        if name == "grid" || *section != "trade" && *section != name {
+        if *section != name && (name == "grid" || *section != "trade") {
             mistake(section, format!("does not go with strategy: {name}"));
         }
     }

@@ -35,6 +35,32 @@ pub const SYMBOL_KEYS: &[Key] = &[
     key("trailing_percent", Kind::Decimal { min: "0", max: "100" }, Some(""), "Instead of risk_control.trailing_percent."),
     key("max_layers", Kind::Int { min: 0, max: 256 }, Some(""), "Instead of risk_control.max_layers."),
     key(
+        "grid.direction",
+        Kind::Choice(&["long", "short"]),
+        Some("long"),
+        "A long grid buys below the price and sells above; a short one sells above and buys back below.",
+    ),
+    key(
+        "grid.trigger_price",
+        Kind::Decimal { min: "0.00000001", max: "1000000000" },
+        Some(""),
+        "Nothing opens before the price was here, from either side.",
+    ),
+    key(
+        "grid.stop_price",
+        Kind::Decimal { min: "0.00000001", max: "1000000000" },
+        Some(""),
+        "At this price or worse everything is closed at market and nothing opens, until the price is one interval better.",
+    ),
+    key(
+        "grid.take_profit_price",
+        Kind::Decimal { min: "0.00000001", max: "1000000000" },
+        Some(""),
+        "At this price or better everything is closed at market and nothing opens, until the price is one interval back.",
+    ),
+    key("grid.lower_price", Kind::Decimal { min: "0.00000001", max: "1000000000" }, Some(""), "Levels below it open nothing."),
+    key("grid.upper_price", Kind::Decimal { min: "0.00000001", max: "1000000000" }, Some(""), "Levels above it open nothing."),
+    key(
         "trade.direction",
         Kind::Choice(&["long", "short", "both"]),
         Some("long"),

@@ -240,6 +240,27 @@ fn what_does_not_go_with_a_strategy_is_refused() {
 }
 
 #[test]
+fn options_of_a_grid_are_prices_of_its_symbol() {
+    let read = |grid: &str| {
+        Config::parse(&strategy(&format!("price_interval: 60, grid: {grid}")), Path::new("test.yaml")).unwrap().symbols[0].grid
+    };
+    let btc = plimsoll_market::Instrument::example_btcusdt();
+    let price =
+        |units: i128| i64::try_from(units / 1_000_000).ok().filter(|_| units % 1_000_000 == 0).map(plimsoll_market::Price::from_units);
+    assert_eq!(read("{ direction: long }").options(&btc, price), Ok(plimsoll_strategy::GridOptions::LONG));
+    let options = read("{ direction: short, stop_price: 70000, lower_price: 50000.5 }").options(&btc, price).unwrap();
+    assert_eq!((options.stop.unwrap().units(), options.lower.unwrap().units(), options.upper), (7_000_000, 5_000_050, None));
+    let told = read("{ stop_price: 0.001 }").options(&btc, price).unwrap_err();
+    assert_eq!(told, "BTCUSDT: grid.stop_price has more digits than the symbol's prices");
+    let told = read("{ stop_price: 70000, upper_price: 60000, take_profit_price: 50000 }").options(&btc, price).unwrap_err();
+    assert!(told.starts_with("BTCUSDT: stop_price is 70000.00; allowed: on the other side"), "{told}");
+    assert_eq!(
+        mistakes(&strategy("strategy: momentum, grid: { direction: short }")),
+        ["trading.symbols[0].grid: does not go with strategy: momentum"]
+    );
+}
+
+#[test]
 fn the_strategies_of_the_shipped_file_are_right_when_they_are_taken_out_of_their_comments() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/plimsoll.yaml")).unwrap();
     let from = text.find("    # - symbol: SOLUSDT").unwrap();

@@ -12,8 +12,8 @@ use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError, She
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Source, StopMode,
-    Time, Top,
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Side, Source,
+    StopMode, Time, Top,
 };
 use plimsoll_monitor::SymbolMetrics;
 use plimsoll_position::Restored;
@@ -272,7 +272,13 @@ impl SymbolLoop {
             if let Err(error) = self.parts.strategy.check(&self.parts.instrument, top.bid) {
                 against.push(error.to_string());
             }
-            if let StrategyConfig::Grid(grid) = &self.parts.strategy {
+            // A short grid is not liquidated by a fall: its worst case has no end above, and the exposure is its limit.
+            let long = match &self.parts.strategy {
+                StrategyConfig::Grid(grid) => Some(grid),
+                StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some(grid),
+                _ => None,
+            };
+            if let Some(grid) = long {
                 let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, grid, *top);
                 tracing::info!(symbol = %self.parts.instrument.symbol, "{outlook}");
                 against.extend(objections);

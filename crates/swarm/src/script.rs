@@ -155,6 +155,7 @@ impl Script {
             countdown: Duration::ZERO,
             burn_from: Duration::ZERO,
             short: false,
+            layered: false,
             rates: [0; Fault::ALL.len()],
         };
         let listing = Listing { instrument: setup.instrument, start: setup.bid, ..Listing::btcusdt() };

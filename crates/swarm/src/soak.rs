@@ -64,6 +64,7 @@ pub fn soak(span: Duration, every: Duration, mut look: impl FnMut(&Sizes)) -> an
         countdown: Duration::ZERO,
         burn_from: Duration::ZERO,
         short: false,
+        layered: false,
         rates: [0; Fault::ALL.len()],
     };
     let mut world = World::on(&options, Ground::drawn(&options), false)?;

@@ -1,7 +1,8 @@
 use crate::limits::GRID_NUMBER;
 use crate::{
-    DcaConfig, DcaPlan, Grid, GridConfig, GridError, GridOptions, MartingaleConfig, MartingalePlan, MeanReversionConfig, MeanReversionPlan,
-    MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig, Trader, TrendFollowingConfig, TrendFollowingPlan,
+    DcaConfig, DcaPlan, Grid, GridConfig, GridError, GridOptions, MarketMaker, MarketMakerConfig, MartingaleConfig, MartingalePlan,
+    MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig, Trader,
+    TrendFollowingConfig, TrendFollowingPlan,
 };
 use plimsoll_market::{Instrument, Price};
 use thiserror::Error;
@@ -24,6 +25,8 @@ pub enum StrategyConfig {
     Martingale(TradeConfig, MartingaleConfig),
     /// Enhanced DCA.
     DcaEnhanced(TradeConfig, DcaConfig),
+    /// A market maker.
+    MarketMaker(MarketMakerConfig),
 }
 
 /// Why a strategy cannot run on a symbol.
@@ -47,6 +50,7 @@ impl StrategyConfig {
             size_of::<Trader<TrendFollowingPlan>>(),
             size_of::<Trader<MartingalePlan>>(),
             size_of::<Trader<DcaPlan>>(),
+            size_of::<MarketMaker>(),
         ];
         let (mut most, mut at) = (0, 0);
         // Ends with the list.
@@ -68,6 +72,7 @@ impl StrategyConfig {
             Self::TrendFollowing(..) => TrendFollowingPlan::NAME,
             Self::Martingale(..) => MartingalePlan::NAME,
             Self::DcaEnhanced(..) => DcaPlan::NAME,
+            Self::MarketMaker(_) => "market_maker",
         }
     }
 
@@ -88,6 +93,7 @@ impl StrategyConfig {
             Self::TrendFollowing(cfg, plan) => trader(cfg, TrendFollowingPlan::new(plan)?),
             Self::Martingale(cfg, plan) => trader(cfg, MartingalePlan::new(plan)?),
             Self::DcaEnhanced(cfg, plan) => trader(cfg, DcaPlan::new(plan)?),
+            Self::MarketMaker(cfg) => Ok(Box::new(MarketMaker::new(cfg)?)),
         }
     }
 
@@ -95,7 +101,12 @@ impl StrategyConfig {
     pub const fn interval(&self) -> Option<Price> {
         match self {
             Self::Grid(cfg) | Self::GridWith(cfg, _) => Some(cfg.interval),
-            Self::Momentum(..) | Self::MeanReversion(..) | Self::TrendFollowing(..) | Self::Martingale(..) | Self::DcaEnhanced(..) => None,
+            Self::Momentum(..)
+            | Self::MeanReversion(..)
+            | Self::TrendFollowing(..)
+            | Self::Martingale(..)
+            | Self::DcaEnhanced(..)
+            | Self::MarketMaker(_) => None,
         }
     }
 
@@ -118,6 +129,7 @@ impl StrategyConfig {
             Self::TrendFollowing(cfg, plan) => cfg.check_layers(&TrendFollowingPlan::new(plan)?, instrument, price)?,
             Self::Martingale(cfg, plan) => cfg.check_layers(&MartingalePlan::new(plan)?, instrument, price)?,
             Self::DcaEnhanced(cfg, plan) => cfg.check_layers(&DcaPlan::new(plan)?, instrument, price)?,
+            Self::MarketMaker(cfg) => cfg.check_at(instrument, price)?,
         }
         Ok(())
     }

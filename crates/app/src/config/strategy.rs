@@ -4,15 +4,16 @@ use super::reader::{Checked, Mistake, Values};
 use super::{duration, int, text, units};
 use plimsoll_market::{Instrument, Price, Side};
 use plimsoll_strategy::{
-    Average, Cascade, DcaConfig, Direction, Entry, GridOptions, MartingaleConfig, MeanReversionConfig, MomentumConfig, StrategyConfig,
-    TradeConfig, TrendFollowingConfig,
+    Average, Cascade, DcaConfig, Direction, Entry, GridOptions, MarketMakerConfig, MartingaleConfig, MeanReversionConfig, MomentumConfig,
+    StrategyConfig, TradeConfig, TrendFollowingConfig,
 };
 use serde_json::{Map, Value};
 
 /// Keys that only a grid has.
 const GRID_ONLY: [&str; 3] = ["price_interval", "buy_window_size", "sell_window_size"];
-/// Sections, and the strategies that have them; `trade` is of all but the grid.
-const SECTIONS: [&str; 7] = ["grid", "trade", "momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced"];
+/// Sections, and the strategies that have them; `trade` is of those that hold one position at a time.
+const SECTIONS: [&str; 8] =
+    ["grid", "market_maker", "trade", "momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced"];
 
 /// Stop-loss and take-profit in percent where none are written: what the original's users know.
 const fn exits(strategy: &str) -> (u32, u32) {
@@ -66,7 +67,7 @@ pub fn read_strategy(map: &Map<String, Value>, values: &Values, prefix: &str, mi
     let name = text(values, "strategy");
     let mut mistake = |key: &str, what: String| mistakes.push(Mistake { key: format!("{prefix}{key}"), what });
     for section in SECTIONS.iter().filter(|section| map.get(**section).is_some_and(|value| !value.is_null())) {
-        if *section != name && (name == "grid" || *section != "trade") {
+        if *section != name && (matches!(name.as_str(), "grid" | "market_maker") || *section != "trade") {
             mistake(section, format!("does not go with strategy: {name}"));
         }
     }
@@ -113,6 +114,15 @@ fn of(name: &str, values: &Values) -> StrategyConfig {
         cooldown: duration(values, "trade.cooldown"),
     };
     match name {
+        "market_maker" => StrategyConfig::MarketMaker(MarketMakerConfig {
+            amount,
+            layers: count("market_maker.max_layers"),
+            half_spread: share("market_maker.half_spread_percent"),
+            risk: milli("market_maker.risk"),
+            volatility: period("market_maker.volatility_period"),
+            bar: duration(values, "market_maker.bar"),
+            requote: share("market_maker.requote_percent"),
+        }),
         "mean_reversion" => {
             let plan = MeanReversionConfig {
                 amount,

@@ -7,7 +7,7 @@ pub const SYMBOL_KEYS: &[Key] = &[
     key("symbol", Kind::Text { max: 32 }, None, "The exchange's name of the contract, as BTCUSDT."),
     key(
         "strategy",
-        Kind::Choice(&["grid", "momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced"]),
+        Kind::Choice(&["grid", "momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced", "market_maker"]),
         Some("grid"),
         "What trades it.",
     ),
@@ -204,5 +204,26 @@ pub const SYMBOL_KEYS: &[Key] = &[
         Kind::Int { min: 0, max: 128 },
         Some("20"),
         "Bars of the trend filter's short exponential mean, the long one has twice as many; it enters with the trend only. 0 turns it off.",
+    ),
+    key("market_maker.max_layers", Kind::Int { min: 1, max: 30 }, Some("5"), "Quotes' worth that it may hold each way."),
+    key(
+        "market_maker.half_spread_percent",
+        Kind::Decimal { min: "0.0001", max: "10" },
+        Some("0.1"),
+        "Distance of both quotes from the middle in a market that does not move; above the maker's fee.",
+    ),
+    key(
+        "market_maker.risk",
+        Kind::Decimal { min: "0", max: "10" },
+        Some("1"),
+        "Deviations of a bar's return by which the quotes shift for each layer held; half of it widens both.",
+    ),
+    key("market_maker.volatility_period", Kind::Int { min: 2, max: 256 }, Some("20"), "Bars of the deviation."),
+    key("market_maker.bar", Kind::Duration { min_ms: 60_000, max_ms: DAY_MS }, Some("1m"), "Length of a bar: whole minutes."),
+    key(
+        "market_maker.requote_percent",
+        Kind::Decimal { min: "0", max: "10" },
+        Some("0.02"),
+        "How far the middle may move before the quotes follow; below half_spread_percent.",
     ),
 ];

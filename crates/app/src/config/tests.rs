@@ -203,6 +203,9 @@ fn strategies_are_read_with_what_their_users_know() {
     assert_eq!((plan.short, plan.long, plan.average, plan.take_profit, trade.stop_loss), (10, 30, Average::Exponential, 50_000, 0));
     let StrategyConfig::Momentum(_, plan) = read("strategy: momentum, momentum: { oversold: 25.5 }") else { panic!() };
     assert_eq!((plan.period, plan.oversold, plan.overbought, plan.take_profit), (14, 255_000, 700_000, 0));
+    let StrategyConfig::MarketMaker(maker) = read("strategy: market_maker, market_maker: { risk: 0.5, bar: 5m }") else { panic!() };
+    assert_eq!((maker.layers, maker.half_spread, maker.risk, maker.requote, maker.volatility), (5, 1_000, 500, 200, 20));
+    assert_eq!(mistakes(&strategy("strategy: market_maker, trade: { bar: 5m }")).len(), 1);
     let StrategyConfig::MeanReversion(_, plan) = read("strategy: mean_reversion") else { panic!() };
     assert_eq!((plan.period, plan.enter_milli, plan.leave_milli), (20, 2_000, 500));
 }
@@ -266,7 +269,7 @@ fn the_strategies_of_the_shipped_file_are_right_when_they_are_taken_out_of_their
     let from = text.find("    # - symbol: SOLUSDT").unwrap();
     let block: String =
         text[from..text.find("\nrisk_control:").unwrap()].lines().map(|line| format!("{}\n", line.replacen("# ", "", 1))).collect();
-    for name in ["momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced"] {
+    for name in ["momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced", "market_maker"] {
         // A symbol keeps the section of its own strategy only.
         let mut keep = true;
         let own: String = block
@@ -274,7 +277,7 @@ fn the_strategies_of_the_shipped_file_are_right_when_they_are_taken_out_of_their
             .filter(|line| {
                 let section = line.strip_prefix("      ").filter(|rest| !rest.starts_with(' ') && rest.ends_with(':'));
                 if let Some(section) = section {
-                    keep = section == "trade:" || section == format!("{name}:");
+                    keep = section == "trade:" && name != "market_maker" || section == format!("{name}:");
                 }
                 keep
             })

@@ -21,7 +21,7 @@ use plimsoll_position::Position;
 use plimsoll_position::limits::{SLOTS, WORKING_MAX};
 use plimsoll_safety::RiskMonitor;
 use plimsoll_storage::{StoreConfig, StoreGrants};
-use plimsoll_strategy::Grid;
+use plimsoll_strategy::StrategyConfig;
 use plimsoll_testnet::Testnet;
 use plimsoll_web::{AdminToken, FillTape, SymbolNow, WebConfig};
 use std::process::ExitCode;
@@ -240,7 +240,7 @@ fn symbol_plan(owner: &str, journal: bool) -> Result<Plan, Refused> {
     plan_inbox(&mut plan, owner)?;
     // With it the actions of one event and the echoes they cause.
     let turn = ACTIONS_MAX * (size_of::<Action>() + size_of::<Event>());
-    let engine = size_of::<Engine>() + Position::BYTES + size_of::<Grid>() + turn;
+    let engine = size_of::<Engine>() + Position::BYTES + StrategyConfig::BYTES_MAX + turn;
     let name = |template: &str| format!("{template}/{owner}");
     let fixed = |name, item_bytes| Line { name, capacity: 1, item_bytes, policy: WhenFull::Conflate, class: Class::MustKeep };
     plan.add(fixed(&name("engine.state"), engine))?;

@@ -34,6 +34,9 @@ pub fn findings(config: &Config, settings: &SymbolConfig, symbol: &SymbolReport,
     };
     let limits = preflight::Limits { max_leverage: config.risk.max_leverage, layers_min: config.risk.layers_min };
     let mut findings: Vec<String> = preflight::check(&facts, &limits).iter().map(ToString::to_string).collect();
+    if settings.strategy.is_some() {
+        return findings;
+    }
     match price(settings.interval, symbol) {
         None => findings.push(format!("{}: price_interval has more digits than the symbol's prices", instrument.symbol)),
         Some(interval) if interval.units() % instrument.tick.units().max(1) != 0 => findings.push(format!(

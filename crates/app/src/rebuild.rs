@@ -18,10 +18,12 @@ use plimsoll_exchange::session::{BootFailure, BootReport, Session};
 use plimsoll_gateway::{Clock, Gateway, OrderSender, Sink};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    AccountEvent, Action, Actions, Event, Holding, Instrument, Price, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId, format_units,
+    AccountEvent, Action, Actions, Event, Holding, Instrument, Leg, Price, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId,
+    format_units,
 };
 use plimsoll_position::{Position, PositionConfig, Restored};
 use plimsoll_storage::{Key, Store};
+use plimsoll_strategy::limits::GRID_NUMBER;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -226,7 +228,8 @@ async fn write(
     let baseline = stored.state.and_then(|s| s.baseline).unwrap_or(TradeId(0));
     if stored.state.is_none_or(|state| state.baseline.is_none() || state.anchor.is_none()) {
         let interval = told.interval;
-        if told.anchor.is_none() && told.totals.fills > 0 {
+        let is_grid = config.symbols.iter().any(|symbol| symbol.symbol == name && symbol.strategy.is_none());
+        if is_grid && told.anchor.is_none() && told.totals.fills > 0 {
             screen::say(&format!("{name}: no buy of ours is in the history: where the grid lay cannot be known; it begins anew"));
         }
         let old = stored.state;
@@ -283,13 +286,15 @@ impl Sink for Collector {
         let Some(told) = found.get_mut(symbol.usize()) else { return };
         match &event {
             Event::Fills(page) => {
-                // A resting buy fills at its level's price, and its id tells the level: together they tell where the grid lies.
-                let mut buys = page.fills.iter().filter(|fill| fill.maker && fill.side == Side::Buy).filter_map(|fill| {
+                // A resting order that opens fills at its level's price, and its id tells the level: together they tell where the grid
+                // lies. A short one counts its levels downwards.
+                let mut buys = page.fills.iter().filter(|fill| fill.maker).filter_map(|fill| {
                     let leg = fill.id.filter(|id| id.tag() == self.cfg.0)?.leg();
-                    Some((leg, fill.price)).filter(|(leg, _)| leg.strategy() == 0)
+                    let is_grid = leg.strategy() % Leg::SHORT == GRID_NUMBER && leg.opens(fill.side);
+                    Some((if fill.side == Side::Buy { leg.index() } else { -leg.index() }, fill.price)).filter(|_| is_grid)
                 });
-                if let (Some((leg, price)), Some((interval, anchor))) = (buys.next_back(), self.grids.get_mut(symbol.usize())) {
-                    let offset = interval.units().checked_mul(-i64::from(leg.index()));
+                if let (Some((level, price)), Some((interval, anchor))) = (buys.next_back(), self.grids.get_mut(symbol.usize())) {
+                    let offset = interval.units().checked_mul(-i64::from(level));
                     *anchor = offset.and_then(|offset| price.offset(offset)).or(*anchor);
                 }
             }

@@ -34,7 +34,7 @@ use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::GateConfig;
 use plimsoll_storage::{Key, Store, StoreConfig, StoredScales};
-use plimsoll_strategy::GridConfig;
+use plimsoll_strategy::{GridConfig, GridOptions, StrategyConfig};
 use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -304,10 +304,27 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                 key.symbol, before.price_scale, before.qty_scale
             ));
         }
-        let wanted = price(settings.interval, symbol);
+        // Levels are a grid's; a strategy of another kind has layers, which need no distance.
+        let wanted = if settings.strategy.is_some() { Some(symbol.instrument.tick) } else { price(settings.interval, symbol) };
         if let Some(interval) = wanted
             && let Err(error) = Engine::check_boot(&symbol.instrument, interval, &boot(&stored))
         {
+            findings.push(error.to_string());
+        }
+        let options = settings.grid.options(&symbol.instrument, |units| price(units, symbol)).unwrap_or_else(|error| {
+            findings.push(error);
+            GridOptions::LONG
+        });
+        let grid = GridConfig {
+            interval: wanted.unwrap_or(symbol.instrument.tick),
+            order_quote: settings.order_quote,
+            buy_window: settings.buy_window,
+            sell_window: settings.sell_window,
+        };
+        let grid = if options == GridOptions::LONG { StrategyConfig::Grid(grid) } else { StrategyConfig::GridWith(grid, options) };
+        let strategy = settings.strategy.unwrap_or(grid);
+        let owner = strategy.build()?;
+        if let Err(error) = Engine::check_owner(&symbol.instrument, owner.as_ref(), &boot(&stored)) {
             findings.push(error.to_string());
         }
         // A refused symbol still has a loop: what it has at the exchange can be seen, closed and withdrawn, on the grid it was
@@ -345,11 +362,10 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                 interval,
                 countdown: config.risk.countdown,
             },
-            grid: GridConfig {
-                interval,
-                order_quote: settings.order_quote,
-                buy_window: settings.buy_window,
-                sell_window: settings.sell_window,
+            strategy: match strategy {
+                StrategyConfig::Grid(grid) => StrategyConfig::Grid(GridConfig { interval, ..grid }),
+                StrategyConfig::GridWith(grid, options) => StrategyConfig::GridWith(GridConfig { interval, ..grid }, options),
+                other => other,
             },
             prospect: Prospects {
                 exposure_max: config.risk.max_exposure / config.symbols.len().max(1) as i128,

@@ -7,6 +7,7 @@ use crate::{screen, secret};
 use anyhow::Context;
 use plimsoll_bounded::{Grants, Tasks};
 use plimsoll_exchange::binance::sign::{Secret, Signer};
+use plimsoll_exchange::session::limits::CANDLES_MAX;
 use plimsoll_exchange::session::{Routing, SessionConfig};
 use plimsoll_gateway::{Clock, GatewayConfig, GatewayHandle};
 use plimsoll_market::{Asset, Name, Symbol, Tag, Time};
@@ -123,7 +124,9 @@ pub fn session_config(config: &Config, venue: &Venue, tag: Tag, earlier: Earlier
     let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
     let symbols = config.symbols.iter().map(|s| s.symbol).collect();
     let (routing, recv_window) = (venue.routing, venue.recv_window);
-    let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
+    // Strategies that go by bars are warmed up by as many as there are.
+    let bars = if config.symbols.iter().any(|symbol| symbol.strategy.is_some()) { CANDLES_MAX } else { 0 };
+    let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0)).max(bars);
     Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles, rates, funded_to })
 }
 

@@ -6,7 +6,9 @@ use plimsoll_engine::{Boot, Engine, EngineConfig};
 use plimsoll_market::*;
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig};
-use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_strategy::{
+    Cascade, DcaConfig, DcaPlan, Direction, Entry, Grid, GridConfig, MeanReversionConfig, MeanReversionPlan, Strategy, TradeConfig, Trader,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;
@@ -39,11 +41,68 @@ fn top(btc: &Instrument, ticks: i64, now: Time) -> Event {
     Event::Top(Top { bid, bid_qty: qty, ask: bid.offset(btc.tick.units()).unwrap(), ask_qty: qty, time: now })
 }
 
+fn candle(minute: u64, close: i64) -> Event {
+    let (price, now) = (Price::from_units, 1_700_000_040_000);
+    Event::Candle(Box::new(Candle {
+        open_time: Time::from_millis(now + minute * 60_000),
+        open: price(close),
+        high: price(close + 500),
+        low: price(close - 500),
+        close: price(close),
+        volume: Qty::from_units(1_000),
+        turnover: Notional::ZERO,
+        taker_buy: Qty::ZERO,
+        trades: 1,
+    }))
+}
+
 #[test]
 fn market_event_to_order_allocates_nothing() {
     let btc = Instrument::example_btcusdt();
     let interval = btc.parse_price("20", Round::Exact).unwrap();
-    let grid = Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 20, sell_window: 20 }, 0);
+    let cfg = GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 20, sell_window: 20 };
+    check(Box::new(Grid::new(cfg, 0)), interval, 500);
+    check(Box::new(Grid::short(cfg, 0)), interval, 500);
+}
+
+#[test]
+fn a_candle_to_an_order_allocates_nothing_either() {
+    let trade = TradeConfig {
+        direction: Direction::Long,
+        bar: Duration::from_secs(60),
+        entry: Entry::Taker,
+        slippage: 0,
+        stop_loss: 10_000,
+        trailing_from: 0,
+        trailing: 0,
+        cooldown: Duration::ZERO,
+    };
+    let dca = DcaConfig {
+        direction: Direction::Long,
+        amount: 300 * 100_000_000,
+        safety_amount: 300 * 100_000_000,
+        safety_orders: 5,
+        atr: 14,
+        atr_multiplier: 1_500_000,
+        step_min: 1_000,
+        step_max: 50_000,
+        amount_scale: 1_050_000,
+        step_scale: 1_000_000,
+        take_first: 10_000,
+        take_last: 5_000,
+        take_total: 20_000,
+        cascade: Some(Cascade { drop: 50_000, bars: 10, pause: 2 }),
+        trend: 0,
+    };
+    check(Box::new(Trader::new(DcaPlan::new(dca).unwrap(), trade)), Price::from_units(10), 100);
+    let bands = MeanReversionConfig { amount: 300 * 100_000_000, period: 5, enter_milli: 500, leave_milli: 100, take_profit: 0 };
+    let both = TradeConfig { direction: Direction::Both, ..trade };
+    check(Box::new(Trader::new(MeanReversionPlan::new(bands).unwrap(), both)), Price::from_units(10), 20);
+}
+
+/// Feeds prices and candles; at least so many orders must be placed and withdrawn meanwhile.
+fn check(strategy: Box<dyn Strategy>, interval: Price, least: u32) {
+    let btc = Instrument::example_btcusdt();
     let cfg = EngineConfig {
         position: PositionConfig {
             tag: Tag(7),
@@ -58,7 +117,7 @@ fn market_event_to_order_allocates_nothing() {
         interval,
         countdown: None,
     };
-    let mut engine = Engine::new(btc, cfg, Box::new(grid), &Boot::default()).unwrap();
+    let mut engine = Engine::new(btc, cfg, strategy, &Boot::default()).unwrap();
     let mut out = Actions::new();
     let mut now = Time::from_millis(1_700_000_000_000);
     let position = PositionReport {
@@ -92,12 +151,17 @@ fn market_event_to_order_allocates_nothing() {
         // Wanders over many levels and back.
         let ticks = (step * 7) % 4_000 - 2_000;
         let event = top(&btc, if step / 4_000 % 2 == 0 { ticks } else { -ticks }, now);
+        // A candle with every hundredth price.
+        let event = if step % 100 == 99 { candle(step as u64 / 100, 6_000_000 + (step * step) % 20_000) } else { event };
         let before = ALLOCATIONS.with(Cell::get);
         engine.on_event(now, &event, &mut out);
         allocations += ALLOCATIONS.with(Cell::get) - before;
         answers.clear();
         answers.extend(out.drain());
-        for action in &answers {
+        // What an answer causes is answered, too.
+        let mut at = 0;
+        while let Some(action) = answers.get(at) {
+            at += 1;
             let (id, status) = match action {
                 Action::Place(place) => {
                     placed += 1;
@@ -131,9 +195,9 @@ fn market_event_to_order_allocates_nothing() {
                 source: Source::Stream,
             };
             engine.on_event(now, &Event::Order(Box::new(report)), &mut out);
-            out.drain().for_each(drop);
+            answers.extend(out.drain());
         }
     }
-    assert!(placed > 500 && canceled > 500, "the market moved nothing: {placed} placed, {canceled} canceled");
+    assert!(placed > least && canceled > least, "the market moved nothing: {placed} placed, {canceled} canceled");
     assert_eq!(allocations, 0);
 }

@@ -6,6 +6,8 @@ mod shared;
 use plimsoll_engine::Boot;
 use plimsoll_market::*;
 use plimsoll_position::Restored;
+use plimsoll_safety::GuardConfig;
+use plimsoll_strategy::{Grid, GridConfig, GridOptions};
 use shared::{World, usdt};
 use std::time::Duration;
 
@@ -331,4 +333,128 @@ fn a_position_read_before_an_execution_does_not_replace_books_that_have_it() {
     w.feed(fill);
     assert_eq!(read(&mut w, "0.012"), 6, "it was read before the second execution");
     assert_eq!([read(&mut w, "0.015"), read(&mut w, "0.015"), read(&mut w, "0.015")], [6, 6, 15]);
+}
+
+#[test]
+fn a_short_grid_sells_above_and_buys_back_one_interval_below() {
+    let btc = Instrument::example_btcusdt();
+    let interval = btc.parse_price("100", Round::Exact).unwrap();
+    let cfg = GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 3, sell_window: 3 };
+    let mut w = World::of(&Boot::default(), Box::new(Grid::short(cfg, 0)), interval, GuardConfig::OFF, None);
+    w.check(Event::Link(Link { feed: Feed::Account, up: true }), &["resync -"]);
+    w.feed(w.page(vec![], Some(1_000)));
+    w.feed(w.snapshot("0", vec![]));
+    w.feed(w.lease());
+    w.feed(w.top("60000.0", "60000.1"));
+    w.feed(w.top("59999.9", "60000.0"));
+    // Level 0 is the anchor; the lower index lies higher.
+    let placed = ["alert started", "place 32:S+0#1 0.003 60000.00", "place 32:S-1#2 0.003 60100.00", "place 32:S-2#3 0.003 60200.00"];
+    w.check(Event::Committed { version: 1 }, &placed);
+    let id = |leg: i32, side, generation| ClientId::new(Tag(7), 100, Leg::new(Leg::SHORT, leg).unwrap(), side, generation);
+    for (leg, price) in [(0, "60000"), (-1, "60100"), (-2, "60200")] {
+        let ack = w.report(id(leg, Side::Sell, u64::from(leg.unsigned_abs()) + 1), price, "0.003", "0", OrderStatus::New, Source::Stream);
+        w.check(Event::Order(Box::new(ack)), &[]);
+    }
+    let filled = |w: &mut World, id: ClientId, price: &str| {
+        let mut report = w.report(id, price, "0.003", "0.003", OrderStatus::Filled, Source::Stream);
+        w.next_trade += 1;
+        report.fill = Some(Fill {
+            trade_id: TradeId(w.next_trade),
+            order_id: report.order_id,
+            id: Some(id),
+            side: id.side(),
+            price: report.price,
+            qty: report.filled,
+            fee: usdt(0),
+            realized: usdt(0),
+            maker: true,
+            time: w.now,
+        });
+        Event::Order(Box::new(report))
+    };
+    let sold = filled(&mut w, id(0, Side::Sell, 1), "60000");
+    w.check(sold, &["place 32:B+0#4 0.003 59900.00"]);
+    let status = w.engine.status(w.now);
+    let prices: Vec<_> = status.slots.iter().map(|slot| (slot.leg.index(), slot.price.units())).collect();
+    assert_eq!(status.holding.units(), -3);
+    assert!(prices.contains(&(0, 6_000_000)) && prices.contains(&(-2, 6_020_000)), "{prices:?}");
+    let ack = w.report(id(0, Side::Buy, 4), "59900", "0.003", "0", OrderStatus::New, Source::Stream);
+    w.check(Event::Order(Box::new(ack)), &[]);
+    // Half an interval of patience, upwards for a short grid.
+    w.check(w.top("59849.9", "59850.0"), &["cancel 32:S-2#3", "place 32:S+1#5 0.003 59900.00"]);
+    let bought = filled(&mut w, id(0, Side::Buy, 4), "59900");
+    let done = w.feed(bought);
+    assert!(done.contains(&"place 32:S+0#6 0.003 60000.00".to_owned()), "{done:?}");
+    assert_eq!(w.engine.status(w.now).pnl.round_trips, 30_000_000);
+}
+
+/// A world of a grid with options, at 60,000, in which what is placed is acknowledged.
+fn with_options(options: GridOptions) -> World {
+    let btc = Instrument::example_btcusdt();
+    let interval = btc.parse_price("100", Round::Exact).unwrap();
+    let cfg = GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 2, sell_window: 2 };
+    options.check(&btc).unwrap();
+    let mut w = World::of(&Boot::default(), Box::new(Grid::with(cfg, 0, options)), interval, GuardConfig::OFF, None);
+    for event in [Event::Link(Link { feed: Feed::Account, up: true }), w.page(vec![], Some(1_000)), w.snapshot("0", vec![]), w.lease()] {
+        w.feed(event);
+    }
+    w.feed(w.top("60000.0", "60000.1"));
+    w.check(w.top("60000.0", "60000.2"), &[]);
+    w
+}
+
+#[test]
+fn a_grid_opens_nothing_before_its_trigger_and_nothing_outside_its_bounds() {
+    let price = |units| Some(Price::from_units(units));
+    let mut w = with_options(GridOptions { trigger: price(5_995_000), lower: price(5_985_000), ..GridOptions::LONG });
+    w.check(Event::Committed { version: 1 }, &["alert started"]);
+    w.check(w.top("59950.1", "59950.2"), &[]);
+    // The level at 59,800 is below its bound.
+    w.check(w.top("59949.9", "59950.0"), &["place 0:B-1#1 0.003 59900.00"]);
+    w.check(w.top("60060.0", "60060.1"), &["place 0:B+0#2 0.003 60000.00"]);
+}
+
+#[test]
+fn beyond_its_stop_or_target_a_grid_holds_nothing_and_opens_nothing() {
+    let price = |units| Some(Price::from_units(units));
+    let mut w = with_options(GridOptions { stop: price(5_970_000), take_profit: price(6_030_000), ..GridOptions::LONG });
+    w.check(Event::Committed { version: 1 }, &["alert started", "place 0:B+0#1 0.003 60000.00", "place 0:B-1#2 0.003 59900.00"]);
+    for (leg, price) in [(0, "60000"), (-1, "59900")] {
+        let ack = w.ack(leg, Side::Buy, u64::from(leg.unsigned_abs()) + 1, price, "0.003");
+        w.feed(ack);
+    }
+    let bought = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled);
+    w.check(bought, &["place 0:S+0#3 0.003 60100.00"]);
+    let ack = w.ack(0, Side::Sell, 3, "60100", "0.003");
+    w.feed(ack);
+    w.check(w.top("59700.0", "59700.1"), &["cancel 0:S+0#3", "cancel 0:B-1#2"]);
+    let gone = w.report(World::id(-1, Side::Buy, 2), "59900", "0.003", "0", OrderStatus::Canceled, Source::Stream);
+    w.check(Event::Order(Box::new(gone)), &[]);
+    let gone = w.report(World::id(0, Side::Sell, 3), "60100", "0.003", "0", OrderStatus::Canceled, Source::Stream);
+    w.check(Event::Order(Box::new(gone)), &["place 0:S+0#4 0.003 0.00"]);
+    let mut sold = w.fill(0, Side::Sell, 4, "59700", "0.003", "0.003", OrderStatus::Filled);
+    if let Event::Order(report) = &mut sold {
+        report.price = Price::ZERO;
+    }
+    w.check(sold, &[]);
+    assert!(w.engine.status(w.now).holding.is_flat());
+    // One interval back it opens again, and not before.
+    w.check(w.top("59799.9", "59800.0"), &[]);
+    let placed = w.feed(w.top("59800.0", "59800.1"));
+    assert_eq!(placed.len(), 2, "{placed:?}");
+    let placed = w.feed(w.top("60300.0", "60300.1"));
+    assert!(placed.iter().all(|action| !action.starts_with("place")), "beyond the target: {placed:?}");
+}
+
+#[test]
+fn options_of_a_grid_stand_in_their_order() {
+    let (btc, price) = (Instrument::example_btcusdt(), |units| Some(Price::from_units(units)));
+    let bad = |options: GridOptions| options.check(&btc).is_err();
+    let (low, mid, high) = (price(5_000_000), price(6_000_000), price(7_000_000));
+    assert!(!bad(GridOptions { stop: low, lower: mid, upper: high, take_profit: price(7_100_000), ..GridOptions::LONG }));
+    assert!(bad(GridOptions { stop: high, take_profit: mid, ..GridOptions::LONG }));
+    assert!(!bad(GridOptions { stop: high, take_profit: mid, ..GridOptions::SHORT }));
+    assert!(bad(GridOptions { lower: mid, upper: mid, ..GridOptions::LONG }));
+    assert!(bad(GridOptions { stop: mid, lower: mid, ..GridOptions::LONG }));
+    assert!(bad(GridOptions { stop: mid, upper: mid, ..GridOptions::SHORT }));
 }

@@ -9,7 +9,8 @@ use plimsoll_position::Restored;
 use plimsoll_position::invariants::{books, slots_are_covered};
 use plimsoll_safety::GuardConfig;
 use plimsoll_strategy::*;
-use proptest::prelude::*;
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+use proptest::test_runner::TestCaseError;
 use shared::{World, usdt};
 use std::time::Duration;
 
@@ -48,9 +49,13 @@ impl Desk {
     }
 
     fn boot<P: Plan>(plan: P, cfg: TradeConfig, boot: &Boot, holding: i64) -> Self {
+        cfg.check_layers(&plan, &Instrument::example_btcusdt(), Price::from_units(6_000_000)).unwrap();
+        Self::of(Box::new(Trader::new(plan, cfg)), boot, holding)
+    }
+
+    fn of(strategy: Box<dyn Strategy>, boot: &Boot, holding: i64) -> Self {
         let btc = Instrument::example_btcusdt();
-        cfg.check_layers(&plan, &btc, Price::from_units(6_000_000)).unwrap();
-        let w = World::of(boot, Box::new(Trader::new(plan, cfg)), btc.tick, GuardConfig::OFF, None);
+        let w = World::of(boot, strategy, btc.tick, GuardConfig::OFF, None);
         let mut desk = Self { w, open: Vec::new(), bid: 6_000_000, minute: 0, log: Vec::new() };
         desk.w.now = Time::from_millis(1_700_000_040_000);
         desk.feed(Event::Link(Link { feed: Feed::Account, up: true }));
@@ -420,8 +425,16 @@ fn a_restart_keeps_the_position_and_its_stop() {
 
 #[test]
 fn mean_reversion_enters_beyond_the_band_and_leaves_near_the_mean() {
-    let plan =
-        || MeanReversionPlan::new(MeanReversionConfig { amount: 1_000 * USDT, period: 5, enter_milli: 1_500, leave_milli: 500 }).unwrap();
+    let plan = || {
+        MeanReversionPlan::new(MeanReversionConfig {
+            amount: 1_000 * USDT,
+            period: 5,
+            enter_milli: 1_500,
+            leave_milli: 500,
+            take_profit: 0,
+        })
+        .unwrap()
+    };
     for sign in [1, -1] {
         let mut d = Desk::new(plan(), common(|c| c.slippage = 0));
         let at = |away: i64| 6_000_000 + sign * away;
@@ -724,7 +737,7 @@ proptest! {
             mirrored(log)
         }
         both(crossing(), &moves)?;
-        both(MeanReversionPlan::new(MeanReversionConfig { amount: 1_000 * USDT, period: 5, enter_milli: 1_200, leave_milli: 300 }).unwrap(), &moves)?;
+        both(MeanReversionPlan::new(MeanReversionConfig { amount: 1_000 * USDT, period: 5, enter_milli: 1_200, leave_milli: 300, take_profit: 0 }).unwrap(), &moves)?;
         both(momentum(0), &moves)?;
     }
 
@@ -759,4 +772,94 @@ fn the_engine_refuses_what_another_strategy_holds() {
     assert!(Engine::check_owner(&btc, &Trader::new(momentum(0), cfg), &boot).is_ok());
     let error = Engine::check_owner(&btc, &Trader::new(crossing(), cfg), &boot).unwrap_err().to_string();
     assert!(error.contains("trend_following") && error.contains("strategy 1"), "{error}");
+}
+
+fn maker() -> MarketMakerConfig {
+    MarketMakerConfig {
+        amount: 1_000 * USDT,
+        layers: 2,
+        half_spread: 1_000,
+        risk: 1_000,
+        volatility: 2,
+        bar: Duration::from_secs(60),
+        requote: 200,
+    }
+}
+
+#[test]
+fn a_market_maker_quotes_both_sides_and_leans_against_what_it_holds() {
+    maker().check_at(&Instrument::example_btcusdt(), Price::from_units(6_000_000)).unwrap();
+    let mut d = Desk::of(StrategyConfig::MarketMaker(maker()).build().unwrap(), &Boot::default(), 0);
+    // Two returns make a deviation: of a market that does not move it is none.
+    d.minute(6_000_000);
+    d.minute(6_000_000);
+    d.check(&[]);
+    d.minute(6_000_000);
+    d.check(&["rest long 0 buy maker 0.016 59940.00", "rest short 0 sell maker 0.016 60060.10"]);
+    // Within a fiftieth of a per cent the quotes stay, beyond it they follow.
+    d.price(6_001_000);
+    d.check(&[]);
+    d.price(6_001_300);
+    assert_eq!(d.open.iter().map(show).collect::<Vec<_>>(), ["long 0 buy maker 0.016 59953.00", "short 0 sell maker 0.016 60073.10"]);
+    d.log.clear();
+    // What the bid has bought the ask closes, and the next bid is another layer, once its refusal by an older price is over.
+    let wait = |d: &mut Desk| {
+        d.w.now = d.w.now + Duration::from_secs(2);
+        d.feed(Event::Wake);
+    };
+    d.price(5_995_000);
+    wait(&mut d);
+    let open = |d: &Desk| d.open.iter().map(show).collect::<Vec<_>>();
+    assert_eq!(d.holding(), 16);
+    assert_eq!(open(&d), ["long 0 sell maker 0.016 60010.10 reduces", "long 1 buy maker 0.016 59890.00"]);
+    // With both layers held nothing more is bought.
+    d.price(5_988_000);
+    wait(&mut d);
+    assert_eq!((d.holding(), open(&d).len()), (32, 1));
+    // Bars that move widen the quotes, and two layers shift them downwards.
+    d.minute(5_958_060);
+    let quotes = open(&d);
+    assert_eq!(quotes.len(), 1);
+    let ask: f64 = quotes[0].split(' ').nth(5).unwrap().parse().unwrap();
+    assert!(ask < 59_580.65 * 1.001, "half a spread and less: {ask}");
+    assert!(quotes[0].starts_with("long 1 sell"), "the last layer first");
+    d.price(6_100_000);
+    assert!(d.holding() <= 16, "{}", d.holding());
+}
+
+#[test]
+fn a_market_maker_is_restored_and_checked() {
+    let mut d = Desk::of(Box::new(MarketMaker::new(maker()).unwrap()), &Boot::default(), 0);
+    for _ in 0..3 {
+        d.minute(6_000_000);
+    }
+    d.price(5_990_000);
+    let (boot, holding) = d.stored();
+    assert_eq!(holding, 16);
+    // Nothing is known of the market's movement yet: it closes and opens nothing.
+    let d = Desk::of(Box::new(MarketMaker::new(maker()).unwrap()), &boot, holding);
+    assert_eq!(d.open.iter().map(show).collect::<Vec<_>>(), ["long 0 sell maker 0.016 60060.10 reduces"]);
+    let bad = |change: &dyn Fn(&mut MarketMakerConfig)| {
+        let mut cfg = maker();
+        change(&mut cfg);
+        cfg.check().is_err()
+    };
+    assert!(bad(&|c| c.layers = 31) && bad(&|c| c.layers = 0) && bad(&|c| c.requote = 1_000) && bad(&|c| c.volatility = 1));
+    let narrow = MarketMakerConfig { half_spread: 200, requote: 100, ..maker() };
+    assert!(narrow.check_at(&Instrument::example_btcusdt(), Price::from_units(6_000_000)).is_err(), "it earns its fees only");
+}
+
+proptest! {
+    /// Whatever the market does, a maker holds no more than its layers, and its books add up (the desk looks at every step).
+    #[test]
+    fn a_market_maker_stays_within_its_layers(moves in proptest::collection::vec(-12_000..12_000_i64, 10..80)) {
+        let mut d = Desk::of(Box::new(MarketMaker::new(maker()).unwrap()), &Boot::default(), 0);
+        let mut bid = 6_000_000;
+        for step in moves {
+            bid += step / 10 * 10;
+            d.minute(bid);
+            prop_assert!(d.holding().abs() <= 2 * 17, "{}", d.holding());
+            prop_assert!(d.open.len() <= 2);
+        }
+    }
 }

@@ -3,11 +3,11 @@
 use crate::limits::FRAME_MAX;
 use plimsoll_engine::EngineConfig;
 use plimsoll_market::{Action, Event, Instrument, Name, Time};
-use plimsoll_strategy::GridConfig;
+use plimsoll_strategy::StrategyConfig;
 use serde::{Deserialize, Serialize};
 
 /// The first bytes of every file; the last of them is the format's number.
-pub const MAGIC: [u8; 8] = *b"plimjrn\x01";
+pub const MAGIC: [u8; 8] = *b"plimjrn\x02";
 /// Bytes before the payload of a frame.
 pub const FRAME_HEAD: usize = 12;
 /// Bytes of payload that a frame holds at most.
@@ -37,7 +37,7 @@ pub struct Head {
     /// The engine's settings.
     pub engine: Settings,
     /// The strategy's settings.
-    pub grid: GridConfig,
+    pub strategy: StrategyConfig,
 }
 
 /// Settings that compare by what is written of them.

@@ -26,7 +26,7 @@ pub const MISMATCH_READINGS: u8 = 3;
 /// The strategy number of orders that close a position at an operator's word.
 ///
 /// The last of the 64 that fit the client id, so that it never meets a configured strategy. Its fills reduce the slots,
-/// of long ones the highest level first, of short ones the lowest.
+/// highest index first.
 pub const CLOSING_STRATEGY: u8 = plimsoll_market::Leg::CLOSING;
 
 /// How late an execution may come by the stream after one with a higher trade id, and still be told from one that was missed.

@@ -239,15 +239,10 @@ impl Slots {
         Holding::from_units(self.held_by(Side::Buy).signed(Side::Buy).units() + self.held_by(Side::Sell).signed(Side::Sell).units())
     }
 
-    /// The slot that gives way first when a closing takes from those that this side opens: of long ones the highest level, of short
-    /// ones the lowest.
+    /// The slot that gives way first when a closing takes from those that this side opens: the one with the highest index. A short
+    /// grid counts its levels downwards, so that it is the one farthest behind the price in either direction.
     pub(crate) fn first_to_close(&self, opening: Side) -> Option<Leg> {
-        let legs = self.holding().map(|s| s.leg).filter(|leg| leg.opens(opening));
-        match opening {
-            Side::Buy => legs.max_by_key(|leg| leg.index()),
-            // The last of equal ones in either case: mirrored levels give way in mirrored order.
-            Side::Sell => legs.max_by_key(|leg| -leg.index()),
-        }
+        self.holding().map(|s| s.leg).filter(|leg| leg.opens(opening)).max_by_key(|leg| leg.index())
     }
 
     /// Drops slots that hold nothing and have no order; returns how many.
@@ -339,7 +334,7 @@ mod tests {
         }
         assert!(slots.holds(Side::Buy) && slots.holds(Side::Sell));
         assert_eq!((slots.net().units(), slots.held_by(Side::Buy).units(), slots.held_by(Side::Sell).units()), (-4, 7, 11));
-        assert_eq!((slots.first_to_close(Side::Buy), slots.first_to_close(Side::Sell)), (Some(leg(5)), Some(short(-2))));
+        assert_eq!((slots.first_to_close(Side::Buy), slots.first_to_close(Side::Sell)), (Some(leg(5)), Some(short(7))));
         for leg in [leg(1), leg(5)] {
             slots.get_mut(leg).unwrap().held = Qty::ZERO;
             slots.note_held(leg);

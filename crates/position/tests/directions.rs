@@ -141,9 +141,9 @@ fn a_closing_takes_from_the_side_that_it_closes_and_from_its_far_end() {
     for (level, price) in [(1, 6_010_000), (2, 6_020_000)] {
         b.trade(short(level), Side::Sell, price, 2);
     }
-    assert_eq!(b.trade(closing, Side::Buy, 6_000_000, 3), (20_000 + 20_000) * 1_000);
-    assert_eq!(b.slots(), [(short(2), 1, -6_020_000)]);
-    assert_eq!(b.trade(closing, Side::Buy, 6_000_000, 1), 20_000 * 1_000);
+    assert_eq!(b.trade(closing, Side::Buy, 6_000_000, 3), (40_000 + 10_000) * 1_000);
+    assert_eq!(b.slots(), [(short(1), 1, -6_010_000)]);
+    assert_eq!(b.trade(closing, Side::Buy, 6_000_000, 1), 10_000 * 1_000);
     assert!(b.slots().is_empty());
 }
 
@@ -184,12 +184,12 @@ fn short_slots_come_back_and_give_way_to_what_the_account_holds() {
     let done = b.snapshot(-5, vec![]);
     assert!(done.iter().all(|action| !matches!(action, Action::Alert(_))), "{done:?}");
     assert_eq!(slots_are_covered(&b.position.view(b.now)), Ok(()));
-    // Somebody bought four back: the lowest level gives way first.
+    // Somebody bought four back: the highest index gives way first.
     for _ in 0..3 {
         b.page(vec![]);
         b.snapshot(-1, vec![]);
     }
-    assert_eq!(b.slots(), [(short(4), 1, -6_000_000)]);
+    assert_eq!(b.slots(), [(short(1), 1, -6_000_000)]);
     assert_eq!(slots_are_covered(&b.position.view(b.now)), Ok(()));
 }
 

@@ -1,21 +1,23 @@
 use crate::limits::GRID_WINDOWS_MAX;
-use crate::{Intent, Quote, Quotes, Strategy, Style};
+use crate::trader::close_at_market;
+use crate::{GridOptions, Intent, Quote, Quotes, Strategy, Style};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{Event, FilterError, Instrument, Leg, Notional, Price, Qty, Round, Side, format_units};
 use plimsoll_position::{Changes, Seat, Slot, View, limits::SLOTS};
 use thiserror::Error;
 
-/// A long grid: buys one interval apart below the price, and sells each purchase one interval above its own level.
+/// A grid: buys one interval apart below the price, and sells each purchase one interval above its own level. A short one sells above
+/// the price and buys back one interval below.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GridConfig {
     /// Distance of two levels; a multiple of the tick.
     pub interval: Price,
-    /// What each buy may cost, units of 1e-8 of the quote asset.
+    /// What each opening order may cost, units of 1e-8 of the quote asset.
     pub order_quote: i128,
-    /// Buy levels kept below the price, 1 to 64.
+    /// Opening levels kept, 1 to 64: below the price, of a short grid above it.
     pub buy_window: u8,
-    /// Sell orders kept, nearest to the price first, 1 to 64; both windows together at most 64.
+    /// Closing orders kept, nearest to the price first, 1 to 64; both windows together at most 64.
     pub sell_window: u8,
 }
 
@@ -157,71 +159,177 @@ impl GridConfig {
     }
 }
 
-/// The grid of one symbol.
+/// The grid of one symbol, long or short.
 ///
-/// Level `i` lies at `anchor + i × interval`. The centre is the highest level not above the bid; it moves only when the
-/// bid leaves its band by half an interval, so that a price dancing on a level does not churn orders.
+/// Level `i` of a long grid lies at `anchor + i × interval`; a short one is its mirror: level `i` lies at `anchor − i × interval`, is
+/// sold, and bought back one interval below. Inside, prices of a short grid are negative, so that both are the same: it opens at its
+/// level, closes one level above, and the bid is what closing brings.
+///
+/// The centre is the highest level not above the bid; it moves only when the bid leaves its band by half an interval, so that a price
+/// dancing on a level does not churn orders.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Grid {
     cfg: GridConfig,
     strategy: u8,
-    anchor: Option<Price>,
+    opening: Side,
+    options: GridOptions,
+    zone: Zone,
+    /// Level 0, mirrored for a short grid.
+    anchor: Option<i64>,
     centre: i32,
     /// The centre stands while the bid is within `[low, high)`.
     low: i64,
     high: i64,
     /// Something changed while there was no price: what is wanted must be written anew with the next one.
     behind: bool,
-    /// Quantity of a level's buy, remembered: a division of 128 bits each is what a recentre would cost most.
+    /// Quantity of a level's opening order, remembered: a division of 128 bits each is what a recentre would cost most.
     #[cfg_attr(feature = "serde", serde(with = "plimsoll_bounded::array"))]
     qtys: [(i32, Qty); QTYS],
+}
+
+/// What the price allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum Zone {
+    /// Its trigger was not reached yet: whether the price was above it at first.
+    Waiting(Option<bool>),
+    Trading,
+    /// Beyond the stop.
+    Stopped,
+    /// Beyond the target.
+    Taken,
 }
 
 /// Levels whose quantity is remembered: a power of two, twice the largest window.
 const QTYS: usize = 128;
 
 impl Grid {
-    /// Makes a grid; `strategy` is its number on the symbol, 0 to 62.
+    /// Makes a long grid; `strategy` is its number on the symbol, 0 to 31.
     pub const fn new(cfg: GridConfig, strategy: u8) -> Self {
-        Self { cfg, strategy, anchor: None, centre: 0, low: i64::MAX, high: i64::MIN, behind: false, qtys: [(i32::MAX, Qty::ZERO); QTYS] }
+        Self::with(cfg, strategy, GridOptions::LONG)
     }
 
-    fn price_of(&self, anchor: Price, level: i32) -> Option<Price> {
-        anchor.offset(self.cfg.interval.units().checked_mul(i64::from(level))?).filter(|p| !p.is_zero())
+    /// Makes a short grid; its legs have the number of the long one's and [`Leg::SHORT`] more.
+    pub const fn short(cfg: GridConfig, strategy: u8) -> Self {
+        Self::with(cfg, strategy, GridOptions::SHORT)
     }
 
-    fn recentre(&mut self, anchor: Price, bid: Price) {
+    /// Makes a grid with options.
+    pub const fn with(cfg: GridConfig, strategy: u8, options: GridOptions) -> Self {
+        let (low, high, opening) = (i64::MAX, i64::MIN, options.opening);
+        let strategy = match opening {
+            Side::Buy => strategy,
+            Side::Sell => strategy + Leg::SHORT,
+        };
+        let zone = if options.trigger.is_some() { Zone::Waiting(None) } else { Zone::Trading };
+        Self {
+            cfg,
+            strategy,
+            opening,
+            options,
+            zone,
+            anchor: None,
+            centre: 0,
+            low,
+            high,
+            behind: false,
+            qtys: [(i32::MAX, Qty::ZERO); QTYS],
+        }
+    }
+
+    /// A price as the grid sees it.
+    #[inline]
+    const fn seen(&self, price: Price) -> i64 {
+        match self.opening {
+            Side::Buy => price.units(),
+            Side::Sell => -price.units(),
+        }
+    }
+
+    /// The price that the grid sees as this; `None` when there is none above zero.
+    #[inline]
+    fn price(&self, seen: i64) -> Option<Price> {
+        let units = if self.opening == Side::Buy { seen } else { -seen };
+        (units > 0).then(|| Price::from_units(units))
+    }
+
+    /// Where a level lies, as the grid sees it.
+    #[inline]
+    fn level(&self, anchor: i64, level: i32) -> Option<i64> {
+        anchor.checked_add(self.cfg.interval.units().checked_mul(i64::from(level))?)
+    }
+
+    fn recentre(&mut self, anchor: i64, bid: i64) {
         let interval = self.cfg.interval.units();
-        let level = bid.minus(anchor).div_euclid(interval);
+        let level = (bid - anchor).div_euclid(interval);
         self.centre = i32::try_from(level).unwrap_or(0).clamp(-Leg::INDEX_MAX + 256, Leg::INDEX_MAX - 256);
-        let base = anchor.units() + i64::from(self.centre) * interval;
+        let base = anchor + i64::from(self.centre) * interval;
         self.low = base - interval / 2;
         self.high = base + interval + interval / 2;
     }
 
-    fn write(&mut self, anchor: Price, view: &View<'_>, bid: Price, ask: Price, want: &mut Quotes) {
+    fn write(&mut self, anchor: i64, view: &View<'_>, bid: i64, ask: i64, want: &mut Quotes) {
         want.clear();
-        self.want_sells(anchor, view, bid, want);
+        match self.zone {
+            Zone::Trading => self.want_exits(anchor, view, bid, want),
+            Zone::Waiting(_) => return,
+            Zone::Stopped | Zone::Taken => {
+                for slot in view.slots.holding().filter(|s| s.leg.strategy() == self.strategy && s.held >= view.instrument.qty_min) {
+                    want.push(close_at_market(slot, view));
+                }
+                return;
+            }
+        }
         for i in 0..i32::from(self.cfg.buy_window) {
             let level = self.centre - i;
-            let (Some(leg), Some(price)) = (Leg::new(self.strategy, level), self.price_of(anchor, level)) else { break };
-            // A buy at or above the ask would take; one that already rests stays until it fills.
+            let (Some(leg), Some(seen)) = (Leg::new(self.strategy, level), self.level(anchor, level)) else { break };
+            let Some(price) = self.price(seen) else { break };
+            if self.options.lower.is_some_and(|lower| price < lower) || self.options.upper.is_some_and(|upper| price > upper) {
+                continue;
+            }
+            // An opening order at or above the ask would take; one that already rests stays until it fills.
             let rests = match view.slots.seat(leg) {
                 Seat::Own(slot) if slot.exiting => continue,
-                Seat::Own(slot) => slot.order.is_some() && slot.order_side == Side::Buy,
+                Seat::Own(slot) => slot.order.is_some() && slot.order_side == self.opening,
                 Seat::Free => false,
                 Seat::Taken => continue,
             };
-            if price >= ask && !rests {
+            if seen >= ask && !rests {
                 continue;
             }
             let qty = self.qty_at(level, price, view.instrument);
             if qty.is_zero() {
                 continue;
             }
-            want.push(Quote { leg, side: Side::Buy, style: Style::PostOnly, reduce_only: false, price, qty });
+            want.push(Quote { leg, side: self.opening, style: Style::PostOnly, reduce_only: false, price, qty });
         }
+    }
+
+    /// Looks where the price is; tells whether that changed anything.
+    fn look(&mut self, view: &View<'_>, bid: i64) -> bool {
+        let interval = self.cfg.interval.units();
+        let seen = |price: Option<Price>| price.map(|price| self.seen(price));
+        let (trigger, stop, target) = (seen(self.options.trigger), seen(self.options.stop), seen(self.options.take_profit));
+        let beyond_stop = |margin: i64| stop.is_some_and(|stop| bid <= stop.saturating_add(margin));
+        let beyond_target = |margin: i64| target.is_some_and(|target| bid >= target.saturating_sub(margin));
+        let before = self.zone;
+        if let (Zone::Waiting(above), Some(trigger)) = (self.zone, trigger) {
+            let is_above = bid >= trigger;
+            let reached = bid == trigger || above.is_some_and(|above| above != is_above);
+            let held = view.slots.holding().any(|slot| slot.leg.strategy() == self.strategy);
+            self.zone = if reached || held { Zone::Trading } else { Zone::Waiting(Some(is_above)) };
+        }
+        // One interval short of coming back, a price that dances on it does not open and close.
+        self.zone = match self.zone {
+            Zone::Waiting(above) => Zone::Waiting(above),
+            Zone::Stopped if beyond_stop(interval - 1) => Zone::Stopped,
+            Zone::Taken if beyond_target(interval - 1) => Zone::Taken,
+            _ if beyond_stop(0) => Zone::Stopped,
+            _ if beyond_target(0) => Zone::Taken,
+            Zone::Trading | Zone::Stopped | Zone::Taken => Zone::Trading,
+        };
+        self.zone != before
     }
 
     fn qty_at(&mut self, level: i32, price: Price, instrument: &Instrument) -> Qty {
@@ -236,8 +344,8 @@ impl Grid {
         self.qtys = [(i32::MAX, Qty::ZERO); QTYS];
     }
 
-    /// Wants the sells of the lowest levels: they are the nearest to the price, and first of all those it has passed.
-    fn want_sells(&self, anchor: Price, view: &View<'_>, bid: Price, want: &mut Quotes) {
+    /// Wants the exits of the lowest levels: they are the nearest to the price, and first of all those it has passed.
+    fn want_exits(&self, anchor: i64, view: &View<'_>, bid: i64, want: &mut Quotes) {
         let room = usize::from(self.cfg.sell_window);
         let highest = self.centre.saturating_add(i32::from(self.cfg.sell_window));
         let lowest = self.centre.saturating_sub(SLOTS as i32 / 2);
@@ -247,36 +355,38 @@ impl Grid {
             if want.as_slice().len() == room || slot.leg.index() > highest {
                 return;
             }
-            self.want_sell(anchor, slot, view, bid, want);
+            self.want_exit(anchor, slot, view, bid, want);
         }
         if seen == view.slots.holding_count() {
             return;
         }
-        // What lies farther below than half the ring was passed by a leap; it is sold too.
+        // What lies farther below than half the ring was passed by a leap; it is closed too.
         for slot in view.slots.holding().filter(|s| s.leg.strategy() == self.strategy && s.leg.index() < lowest) {
             if want.as_slice().len() == room {
                 return;
             }
-            self.want_sell(anchor, slot, view, bid, want);
+            self.want_exit(anchor, slot, view, bid, want);
         }
     }
 
     #[inline]
-    fn want_sell(&self, anchor: Price, slot: &Slot, view: &View<'_>, bid: Price, want: &mut Quotes) {
+    fn want_exit(&self, anchor: i64, slot: &Slot, view: &View<'_>, bid: i64, want: &mut Quotes) {
         if !slot.exiting {
             return;
         }
-        let Some(target) = self.price_of(anchor, slot.leg.index() + 1) else { return };
-        let resting = slot.order.and_then(|at| view.orders.get(at)).filter(|o| o.id.side() == Side::Sell).map(|o| o.price);
-        let price = match resting {
+        let side = self.opening.opposite();
+        let Some(target) = self.level(anchor, slot.leg.index().saturating_add(1)) else { return };
+        let resting = slot.order.and_then(|at| view.orders.get(at)).filter(|o| o.id.side() == side).map(|o| self.seen(o.price));
+        let seen = match resting {
             // It rests at its target or better: it stays.
-            Some(price) if price >= target => price,
+            Some(seen) if seen >= target => seen,
             // The market is beyond the target: rest just above the bid rather than take.
-            _ if target <= bid => bid.offset(view.instrument.tick.units()).unwrap_or(target),
+            _ if target <= bid => bid.saturating_add(view.instrument.tick.units()),
             _ => target,
         };
+        let Some(price) = self.price(seen) else { return };
         let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
-        want.push(Quote { leg: slot.leg, side: Side::Sell, style: Style::PostOnly, reduce_only: true, price, qty });
+        want.push(Quote { leg: slot.leg, side, style: Style::PostOnly, reduce_only: view.only_reduces(slot.leg), price, qty });
     }
 }
 
@@ -286,7 +396,7 @@ impl Strategy for Grid {
     }
 
     fn anchored(&mut self, anchor: Price) {
-        self.anchor = Some(anchor);
+        self.anchor = Some(self.seen(anchor));
         self.low = i64::MAX;
         self.high = i64::MIN;
         self.forget_qtys();
@@ -299,8 +409,12 @@ impl Strategy for Grid {
             self.behind |= changed;
             return Intent::Keep;
         };
-        let bid = top.bid.units();
-        let moved = bid < self.low || bid >= self.high;
+        let (bid, ask) = match self.opening {
+            Side::Buy => (top.bid.units(), top.ask.units()),
+            Side::Sell => (-top.ask.units(), -top.bid.units()),
+        };
+        let crossed = self.options.watches() && self.look(view, bid);
+        let moved = crossed || bid < self.low || bid >= self.high;
         if !moved && !changed && !self.behind {
             return Intent::Keep;
         }
@@ -309,9 +423,9 @@ impl Strategy for Grid {
             self.forget_qtys();
         }
         if moved {
-            self.recentre(anchor, top.bid);
+            self.recentre(anchor, bid);
         }
-        self.write(anchor, view, top.bid, top.ask, want);
+        self.write(anchor, view, bid, ask, want);
         Intent::Want
     }
 

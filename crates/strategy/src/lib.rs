@@ -22,8 +22,11 @@
 
 mod dca_enhanced;
 mod grid;
+mod grid_options;
 pub mod indicators;
+mod kind;
 pub mod limits;
+mod market_maker;
 mod martingale;
 mod mean_reversion;
 mod momentum;
@@ -35,6 +38,9 @@ mod trend_following;
 
 pub use dca_enhanced::{Cascade, DcaConfig, DcaEnhanced, DcaPlan};
 pub use grid::{Grid, GridConfig, GridError};
+pub use grid_options::GridOptions;
+pub use kind::{StrategyConfig, StrategyError};
+pub use market_maker::{MarketMaker, MarketMakerConfig};
 pub use martingale::{Martingale, MartingaleConfig, MartingalePlan};
 pub use mean_reversion::{MeanReversion, MeanReversionConfig, MeanReversionPlan};
 pub use momentum::{Momentum, MomentumConfig, MomentumPlan};

@@ -17,6 +17,8 @@ pub struct MeanReversionConfig {
     pub enter_milli: u32,
     /// Deviations from the mean within which it leaves, in thousandths, below the entry's; 500 is usual.
     pub leave_milli: u32,
+    /// Gain in millionths at which a resting order closes; zero for none.
+    pub take_profit: u32,
 }
 
 /// What [`MeanReversion`] goes by.
@@ -90,7 +92,7 @@ impl Plan for MeanReversionPlan {
     }
 
     fn target(&self, _held: &Held, _layer: u8) -> Option<Target> {
-        None
+        (self.cfg.take_profit != 0).then_some(Target::Mean(self.cfg.take_profit))
     }
 
     #[cfg(feature = "serde")]

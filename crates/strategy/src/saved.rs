@@ -1,6 +1,6 @@
 //! Strategies written down and read back, whichever they are: `#[serde(with = "plimsoll_strategy::saved")]`.
 
-use crate::{DcaEnhanced, Grid, Martingale, MeanReversion, Momentum, Strategy, TrendFollowing};
+use crate::{DcaEnhanced, Grid, MarketMaker, Martingale, MeanReversion, Momentum, Strategy, TrendFollowing};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -19,6 +19,8 @@ pub enum Saved {
     Martingale(Box<Martingale>),
     /// Enhanced DCA.
     DcaEnhanced(Box<DcaEnhanced>),
+    /// A market maker.
+    MarketMaker(Box<MarketMaker>),
 }
 
 impl Saved {
@@ -31,6 +33,7 @@ impl Saved {
             Self::TrendFollowing(trader) => trader,
             Self::Martingale(trader) => trader,
             Self::DcaEnhanced(trader) => trader,
+            Self::MarketMaker(maker) => maker,
         }
     }
 }

@@ -12,7 +12,7 @@ use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Sessi
 use plimsoll_market::{Action, Asset, Event, Instrument, Price, Symbol, Tag, Time};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig, LadderConfig};
-use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_strategy::{Direction, Entry, Grid, GridConfig, MartingaleConfig, Strategy, StrategyConfig, TradeConfig};
 use plimsoll_testnet::Listing;
 use plimsoll_testnet::counter::{Answer, CounterMarkets, Stream};
 use std::collections::VecDeque;
@@ -173,7 +173,12 @@ pub(crate) fn engine(
 ) -> anyhow::Result<Engine> {
     let interval = ground.interval(instrument.symbol);
     let (buy_window, sell_window) = options.windows;
-    let grid = Grid::new(GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window }, 0);
+    let grid = GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window };
+    let strategy: Box<dyn Strategy> = match (options.layered, options.short) {
+        (false, false) => Box::new(Grid::new(grid, 0)),
+        (false, true) => Box::new(Grid::short(grid, 0)),
+        (true, short) => layers(options, ground, short)?,
+    };
     let recv_window_ms = RECV_WINDOW.as_millis() as u64;
     let config = EngineConfig {
         position: PositionConfig {
@@ -193,5 +198,33 @@ pub(crate) fn engine(
             foreign: false,
         }),
     };
-    Ok(Engine::new(instrument, config, Box::new(grid), boot)?)
+    Ok(Engine::new(instrument, config, strategy, boot)?)
+}
+
+/// A position of layers as far apart as a grid's levels, with a stop that is often reached.
+fn layers(options: &Options, ground: &Ground, short: bool) -> anyhow::Result<Box<dyn Strategy>> {
+    let direction = if short { Direction::Short } else { Direction::Long };
+    let trade = TradeConfig {
+        direction,
+        bar: Duration::from_secs(60),
+        entry: if options.seed % 2 == 0 { Entry::Taker } else { Entry::Maker },
+        slippage: 1_000,
+        stop_loss: 4_000,
+        trailing_from: 0,
+        trailing: 0,
+        cooldown: Duration::ZERO,
+    };
+    let plan = MartingaleConfig {
+        direction,
+        amount: ground.order_quote,
+        multiplier: 1_000_000,
+        layers: 5,
+        step: 700,
+        decay: 1_000_000,
+        multiplier_min: 1_000_000,
+        take_profit: 700,
+        reverse: options.seed % 5 == 0,
+        trend: 0,
+    };
+    Ok(StrategyConfig::Martingale(trade, plan).build()?)
 }

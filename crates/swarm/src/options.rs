@@ -216,6 +216,10 @@ pub struct Options {
     pub countdown: Duration,
     /// When the account begins to pay its fees in the exchange's own coin; zero for never.
     pub burn_from: Duration,
+    /// Whether the strategies are short: grids sell above the price and buy back below.
+    pub short: bool,
+    /// Whether they hold one position of layers each instead of a grid: entered at the close of a minute, with orders that take.
+    pub layered: bool,
     /// Rates in millionths, by the number of the fault.
     pub rates: [u32; Fault::ALL.len()],
 }
@@ -251,8 +255,15 @@ impl Options {
             stop_loss: [0, 0, 1][up_to(2) as usize] * (3_000 + up_to(17_000) as u32),
             countdown: Duration::from_secs([0, 15][up_to(1) as usize]),
             burn_from: Duration::from_secs([0, 0, 1, 20][up_to(3) as usize]),
+            short: false,
+            layered: false,
             rates,
         };
+        // Of its own, so that the worlds of all seeds stay what they were but for this.
+        let kind = Pcg64Mcg::seed_from_u64(seed ^ 0x5407_0001).next_u64() % 12;
+        let (short, layered) = (kind % 3 == 0, kind > 8);
+        // Orders that a grid has left are of slots that no layered strategy would close: a start with them is refused.
+        let drawn = Self { short, layered, left_open: if layered { 0 } else { drawn.left_open }, ..drawn };
         // What the account cannot pay for is no order; exposure is worth some orders where it is short, and more where it is not.
         let order = if drawn.order * 10 > drawn.wallet * u32::from(drawn.leverage) { 250 } else { drawn.order };
         let exposure = if drawn.exposure < 100 { drawn.exposure * order } else { drawn.exposure.max(40 * order) };
@@ -295,6 +306,12 @@ impl fmt::Display for Options {
             windows.1,
         )?;
         let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, stop_loss, countdown, burn_from, .. } = self;
+        match (self.short, self.layered) {
+            (false, false) => {}
+            (true, false) => f.write_str("short grids, ")?,
+            (false, true) => f.write_str("long layers, ")?,
+            (true, true) => f.write_str("short layers, ")?,
+        }
         write!(
             f,
             "exposure {exposure}, orders of {order}, {left_open} orders of ours and {foreign} of others open before, killed at {} s, stop-loss {stop_loss} ppm, countdown {} s, fees in coin from {} s, funding every {} s, weight {weight}:",

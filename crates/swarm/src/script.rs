@@ -154,6 +154,8 @@ impl Script {
             stop_loss: 0,
             countdown: Duration::ZERO,
             burn_from: Duration::ZERO,
+            short: false,
+            layered: false,
             rates: [0; Fault::ALL.len()],
         };
         let listing = Listing { instrument: setup.instrument, start: setup.bid, ..Listing::btcusdt() };

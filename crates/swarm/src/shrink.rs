@@ -53,6 +53,12 @@ fn candidates(options: &Options) -> Vec<Options> {
     if options.countdown > Duration::ZERO {
         smaller.push(Options { countdown: Duration::ZERO, ..options.clone() });
     }
+    if options.layered {
+        smaller.push(Options { layered: false, ..options.clone() });
+    }
+    if options.short {
+        smaller.push(Options { short: false, ..options.clone() });
+    }
     if options.burn_from > Duration::ZERO {
         smaller.push(Options { burn_from: Duration::ZERO, ..options.clone() });
     }

@@ -63,6 +63,8 @@ pub fn soak(span: Duration, every: Duration, mut look: impl FnMut(&Sizes)) -> an
         stop_loss: 0,
         countdown: Duration::ZERO,
         burn_from: Duration::ZERO,
+        short: false,
+        layered: false,
         rates: [0; Fault::ALL.len()],
     };
     let mut world = World::on(&options, Ground::drawn(&options), false)?;

@@ -68,11 +68,12 @@ pub struct Key {
     pub doc: &'static str,
 }
 
-const fn key(path: &'static str, kind: Kind, default: Option<&'static str>, doc: &'static str) -> Key {
+pub(super) const fn key(path: &'static str, kind: Kind, default: Option<&'static str>, doc: &'static str) -> Key {
     Key { path, kind, default, doc }
 }
 
-const DAY_MS: u64 = 86_400_000;
+/// A day.
+pub(super) const DAY_MS: u64 = 86_400_000;
 
 /// The keys outside the list of symbols.
 pub const KEYS: &[Key] = &[
@@ -655,27 +656,3 @@ pub const RULE_KEYS: &[Key] = &[
 /// Names that the original had for keys, and ours.
 pub const ALIASES: &[(&str, &str)] =
     &[("memory.gc_interval", "memory.purge_interval"), ("memory.high_goroutine_threshold", "memory.high_task_threshold")];
-
-/// The keys of each entry of `trading.symbols`.
-pub const SYMBOL_KEYS: &[Key] = &[
-    key("symbol", Kind::Text { max: 32 }, None, "The exchange's name of the contract, as BTCUSDT."),
-    key("strategy", Kind::Choice(&["grid"]), Some("grid"), "What trades it."),
-    key(
-        "price_interval",
-        Kind::Decimal { min: "0.00000001", max: "1000000000" },
-        None,
-        "Distance of two grid levels, in the quote asset; a multiple of the tick.",
-    ),
-    key("order_quantity", Kind::Decimal { min: "0.00000001", max: "1000000000" }, None, "What each buy may cost, in the quote asset."),
-    key("buy_window_size", Kind::Int { min: 1, max: 63 }, Some("10"), "Buy levels kept below the price."),
-    key(
-        "sell_window_size",
-        Kind::Int { min: 1, max: 63 },
-        Some("10"),
-        "Sell orders kept, nearest to the price first; both windows together at most 64.",
-    ),
-    key("stop_loss_percent", Kind::Decimal { min: "0", max: "99" }, Some(""), "Instead of risk_control.stop_loss_percent."),
-    key("take_profit_percent", Kind::Decimal { min: "0", max: "1000" }, Some(""), "Instead of risk_control.take_profit_percent."),
-    key("trailing_percent", Kind::Decimal { min: "0", max: "100" }, Some(""), "Instead of risk_control.trailing_percent."),
-    key("max_layers", Kind::Int { min: 0, max: 256 }, Some(""), "Instead of risk_control.max_layers."),
-];

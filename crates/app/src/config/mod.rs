@@ -5,21 +5,26 @@ pub mod keys;
 mod reader;
 mod risk;
 mod schema;
+mod strategy;
+mod symbol_keys;
 
 pub use alerts::AlertsConfig;
 pub use reader::Mistake;
 pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
+pub use strategy::GridSettings;
 
 use crate::limits::JOURNAL_SYMBOL_MIN;
-use keys::{KEYS, SYMBOL_KEYS};
+use keys::KEYS;
 use plimsoll_market::{LogLevel, Name, StopMode, Symbol};
 use plimsoll_storage::Keep;
+use plimsoll_strategy::StrategyConfig;
 use reader::{Checked, Values, read};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use symbol_keys::SYMBOL_KEYS;
 use thiserror::Error;
 
 /// Symbols the configuration may list.
@@ -40,14 +45,18 @@ pub enum Exchange {
     Binance,
 }
 
-/// A symbol to trade, with a grid.
+/// A symbol to trade.
 #[derive(Clone, Debug)]
 pub struct SymbolConfig {
     /// The exchange's name.
     pub symbol: Symbol,
-    /// Distance of two levels, units of 1e-8 of the quote asset.
+    /// What trades it, if it is no grid.
+    pub strategy: Option<StrategyConfig>,
+    /// What a grid has beside its levels.
+    pub grid: GridSettings,
+    /// Distance of two levels of a grid, units of 1e-8 of the quote asset; zero for other strategies.
     pub interval: i128,
-    /// What each buy may cost, units of 1e-8 of the quote asset.
+    /// What each buy of a grid, or an entry of another strategy, may cost, units of 1e-8 of the quote asset.
     pub order_quote: i128,
     /// Buy levels.
     pub buy_window: u8,
@@ -367,6 +376,8 @@ fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake
         }
         symbols.push(SymbolConfig {
             symbol,
+            strategy: strategy::read_strategy(map, &values, &prefix, mistakes),
+            grid: GridSettings::read(&values),
             interval: units(&values, "price_interval"),
             order_quote: units(&values, "order_quantity"),
             buy_window: u8::try_from(buy).unwrap_or(0),

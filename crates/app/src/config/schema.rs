@@ -1,7 +1,8 @@
 //! The JSON schema of the configuration, made from the table of keys.
 
-use super::keys::{ALIASES, CHANNEL_KEYS, KEYS, Key, Kind, RULE_KEYS, SYMBOL_KEYS};
+use super::keys::{ALIASES, CHANNEL_KEYS, KEYS, Key, Kind, RULE_KEYS};
 use super::reader::allowed;
+use super::symbol_keys::SYMBOL_KEYS;
 use serde_json::{Map, Value, json};
 
 /// The JSON schema, for editors that check YAML while it is written.

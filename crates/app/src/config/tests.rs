@@ -1,4 +1,6 @@
+use super::symbol_keys::SYMBOL_KEYS;
 use super::*;
+use plimsoll_strategy::{Average, Cascade, Direction, Entry};
 
 const GOOD: &str = "
 exchange: local
@@ -178,4 +180,111 @@ fn alerts_are_read_and_their_mistakes_told() {
     }
     let unknown = mistakes(&format!("{GOOD}alerts: {{ rules: [{{ codes: [nonsense], channels: [] }}] }}\n"));
     assert!(unknown[0].contains("\"nonsense\" is no code of an alert") && unknown[0].contains("memory_leak"), "{unknown:?}");
+}
+
+/// A symbol with a strategy and whatever else.
+fn strategy(rest: &str) -> String {
+    format!("exchange: local\ntrading:\n  symbols:\n    - {{ symbol: BTCUSDT, order_quantity: 200, {rest} }}\n")
+}
+
+#[test]
+fn strategies_are_read_with_what_their_users_know() {
+    let read = |rest: &str| Config::parse(&strategy(rest), Path::new("test.yaml")).unwrap().symbols[0].strategy.unwrap();
+    let StrategyConfig::Martingale(trade, plan) = read("strategy: martingale, trade: { direction: short, bar: 5m }") else { panic!() };
+    assert_eq!((plan.multiplier, plan.layers, plan.step, plan.decay, plan.multiplier_min), (2_000_000, 6, 20_000, 900_000, 1_200_000));
+    assert_eq!((plan.direction, plan.amount, plan.take_profit, plan.trend), (Direction::Short, 200 * 100_000_000, 30_000, 20));
+    assert_eq!((trade.bar, trade.stop_loss, trade.slippage, trade.entry), (Duration::from_secs(300), 150_000, 1_000, Entry::Taker));
+    let StrategyConfig::DcaEnhanced(trade, plan) = read("strategy: dca_enhanced") else { panic!() };
+    assert_eq!((plan.safety_amount, plan.safety_orders, plan.atr_multiplier), (200 * 100_000_000, 50, 1_500_000));
+    assert_eq!((plan.step_min, plan.step_max, plan.amount_scale, plan.step_scale), (10_000, 50_000, 1_050_000, 1_000_000));
+    assert_eq!((plan.take_first, plan.take_last, plan.take_total, trade.stop_loss), (10_000, 5_000, 20_000, 100_000));
+    assert_eq!(plan.cascade, Some(Cascade { drop: 50_000, bars: 10, pause: 5 }));
+    let StrategyConfig::TrendFollowing(trade, plan) = read("strategy: trend_following, trade: { stop_loss_percent: 0 }") else { panic!() };
+    assert_eq!((plan.short, plan.long, plan.average, plan.take_profit, trade.stop_loss), (10, 30, Average::Exponential, 50_000, 0));
+    let StrategyConfig::Momentum(_, plan) = read("strategy: momentum, momentum: { oversold: 25.5 }") else { panic!() };
+    assert_eq!((plan.period, plan.oversold, plan.overbought, plan.take_profit), (14, 255_000, 700_000, 0));
+    let StrategyConfig::MarketMaker(maker) = read("strategy: market_maker, market_maker: { risk: 0.5, bar: 5m }") else { panic!() };
+    assert_eq!((maker.layers, maker.half_spread, maker.risk, maker.requote, maker.volatility), (5, 1_000, 500, 200, 20));
+    assert_eq!(mistakes(&strategy("strategy: market_maker, trade: { bar: 5m }")).len(), 1);
+    let StrategyConfig::MeanReversion(_, plan) = read("strategy: mean_reversion") else { panic!() };
+    assert_eq!((plan.period, plan.enter_milli, plan.leave_milli), (20, 2_000, 500));
+}
+
+#[test]
+fn what_does_not_go_with_a_strategy_is_refused() {
+    let told = |rest: &str| mistakes(&strategy(rest));
+    assert_eq!(told("strategy: grid"), ["trading.symbols[0].price_interval: is missing; allowed: a number, 0.00000001 to 1000000000"]);
+    assert_eq!(
+        told("strategy: momentum, price_interval: 3, martingale: { max_levels: 3 }"),
+        [
+            "trading.symbols[0].martingale: does not go with strategy: momentum",
+            "trading.symbols[0].price_interval: does not go with strategy: momentum"
+        ]
+    );
+    assert_eq!(told("price_interval: 60, trade: { bar: 5m }"), ["trading.symbols[0].trade: does not go with strategy: grid"]);
+    assert_eq!(
+        told("strategy: momentum, momentum: { oversold: 80 }"),
+        [
+            "trading.symbols[0].momentum: oversold and overbought is 800000 and 700000; allowed: above 0, the first below the second, below 1,000,000"
+        ]
+    );
+    assert_eq!(
+        told("strategy: momentum, trade: { bar: 90s }"),
+        ["trading.symbols[0].momentum: bar is 90 s; allowed: whole minutes, 1 to 1,440"]
+    );
+    assert_eq!(
+        told("strategy: trend_following, trend_following: { short_period: 30 }"),
+        ["trading.symbols[0].trend_following: short and long: a short period of 30 is not below the long one of 30"]
+    );
+    assert_eq!(
+        told("strategy: momentum, momentum: { preiod: 3 }"),
+        ["trading.symbols[0].momentum.preiod: is no known key; did you mean momentum.period?"]
+    );
+}
+
+#[test]
+fn options_of_a_grid_are_prices_of_its_symbol() {
+    let read = |grid: &str| {
+        Config::parse(&strategy(&format!("price_interval: 60, grid: {grid}")), Path::new("test.yaml")).unwrap().symbols[0].grid
+    };
+    let btc = plimsoll_market::Instrument::example_btcusdt();
+    let price =
+        |units: i128| i64::try_from(units / 1_000_000).ok().filter(|_| units % 1_000_000 == 0).map(plimsoll_market::Price::from_units);
+    assert_eq!(read("{ direction: long }").options(&btc, price), Ok(plimsoll_strategy::GridOptions::LONG));
+    let options = read("{ direction: short, stop_price: 70000, lower_price: 50000.5 }").options(&btc, price).unwrap();
+    assert_eq!((options.stop.unwrap().units(), options.lower.unwrap().units(), options.upper), (7_000_000, 5_000_050, None));
+    let told = read("{ stop_price: 0.001 }").options(&btc, price).unwrap_err();
+    assert_eq!(told, "BTCUSDT: grid.stop_price has more digits than the symbol's prices");
+    let told = read("{ stop_price: 70000, upper_price: 60000, take_profit_price: 50000 }").options(&btc, price).unwrap_err();
+    assert!(told.starts_with("BTCUSDT: stop_price is 70000.00; allowed: on the other side"), "{told}");
+    assert_eq!(
+        mistakes(&strategy("strategy: momentum, grid: { direction: short }")),
+        ["trading.symbols[0].grid: does not go with strategy: momentum"]
+    );
+}
+
+#[test]
+fn the_strategies_of_the_shipped_file_are_right_when_they_are_taken_out_of_their_comments() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/plimsoll.yaml")).unwrap();
+    let from = text.find("    # - symbol: SOLUSDT").unwrap();
+    let block: String =
+        text[from..text.find("\nrisk_control:").unwrap()].lines().map(|line| format!("{}\n", line.replacen("# ", "", 1))).collect();
+    for name in ["momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced", "market_maker"] {
+        // A symbol keeps the section of its own strategy only.
+        let mut keep = true;
+        let own: String = block
+            .lines()
+            .filter(|line| {
+                let section = line.strip_prefix("      ").filter(|rest| !rest.starts_with(' ') && rest.ends_with(':'));
+                if let Some(section) = section {
+                    keep = section == "trade:" && name != "market_maker" || section == format!("{name}:");
+                }
+                keep
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let own = own.replacen("strategy: momentum", &format!("strategy: {name}"), 1);
+        let config = Config::parse(&format!("{GOOD}{own}"), Path::new("test.yaml")).unwrap_or_else(|error| panic!("{error}\n{own}"));
+        assert_eq!(config.symbols[1].strategy.unwrap().name(), name);
+    }
 }

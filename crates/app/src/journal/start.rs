@@ -58,7 +58,7 @@ impl Journals {
             began: Time::ZERO,
             instrument: parts.instrument,
             engine: Settings(parts.engine),
-            grid: parts.grid,
+            strategy: parts.strategy,
         };
         let journal = JournalParts {
             head,

@@ -13,7 +13,7 @@ use plimsoll_market::*;
 use plimsoll_monitor::{Exporter, ExporterGrants};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig};
-use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_strategy::{Grid, GridConfig, StrategyConfig};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -85,7 +85,7 @@ impl Rig {
             began: Time::ZERO,
             instrument: Instrument::example_btcusdt(),
             engine: Settings(config()),
-            grid: grid(QUOTE),
+            strategy: StrategyConfig::Grid(grid(QUOTE)),
         };
         let journal = Journal::new(JournalParts { head, index: 0, out, spare, failed: Arc::clone(&failed), segment_bytes }, &spare_in);
         let seat = WriterSeat::new(Symbol::new("BTCUSDT").unwrap(), spare_in, failed);

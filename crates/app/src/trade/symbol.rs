@@ -12,14 +12,14 @@ use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError, She
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Source, StopMode,
-    Time, Top,
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Side, Source,
+    StopMode, Time, Top,
 };
 use plimsoll_monitor::SymbolMetrics;
 use plimsoll_position::Restored;
 use plimsoll_safety::outlook::{Objection, Outlook, Prospect, look_ahead};
 use plimsoll_storage::{Recorder, Stored};
-use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_strategy::{GridConfig, ParameterError, StrategyConfig};
 use plimsoll_web::{FillTape, SymbolNow};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +40,7 @@ pub struct SymbolParts {
     /// The engine's settings.
     pub engine: EngineConfig,
     /// The strategy's settings.
-    pub grid: GridConfig,
+    pub strategy: StrategyConfig,
     /// What its grid can come to, but for the price.
     pub prospect: Prospects,
     /// Where orders go.
@@ -139,7 +139,7 @@ impl SymbolLoop {
     ///
     /// # Errors
     /// When what is stored does not fit the configuration.
-    pub fn new(parts: SymbolParts, inbox: Inbox, stored: &Stored) -> Result<Self, EngineError> {
+    pub fn new(parts: SymbolParts, inbox: Inbox, stored: &Stored) -> Result<Self, BuildError> {
         let engine = build(&parts, stored)?;
         parts.memory.gauge().set_len(1);
         Ok(Self {
@@ -262,16 +262,27 @@ impl SymbolLoop {
         }
     }
 
-    /// Looks once, with the first price, whether the grid can trade and earn; without a price an engine does nothing.
+    /// Looks once, with the first price, whether the strategy can trade, and a grid earn; without a price an engine does nothing.
     fn may_run(&mut self, top: &Event) -> bool {
         if !self.checked
             && let Event::Top(top) = top
         {
             self.checked = true;
-            let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, &self.parts.grid, *top);
-            tracing::info!(symbol = %self.parts.instrument.symbol, "{outlook}");
-            let grid = self.parts.grid.check(&self.parts.instrument, top.bid).err().map(|error| error.to_string());
-            let against: Vec<String> = grid.into_iter().chain(objections).collect();
+            let mut against = Vec::new();
+            if let Err(error) = self.parts.strategy.check(&self.parts.instrument, top.bid) {
+                against.push(error.to_string());
+            }
+            // A short grid is not liquidated by a fall: its worst case has no end above, and the exposure is its limit.
+            let long = match &self.parts.strategy {
+                StrategyConfig::Grid(grid) => Some(grid),
+                StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some(grid),
+                _ => None,
+            };
+            if let Some(grid) = long {
+                let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, grid, *top);
+                tracing::info!(symbol = %self.parts.instrument.symbol, "{outlook}");
+                against.extend(objections);
+            }
             if !against.is_empty() {
                 let text = against.join("; ");
                 let alert = Alert::new(Severity::Critical, AlertCode::GridImpossible, self.parts.clock.now(), &text);
@@ -496,6 +507,17 @@ impl SymbolLoop {
     }
 }
 
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// What is stored does not fit.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A parameter is out of range.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+}
+
 impl Shell for SymbolLoop {
     fn step(&mut self, event: &Event) {
         self.take(event);
@@ -506,9 +528,9 @@ impl Shell for SymbolLoop {
     }
 }
 
-fn build(parts: &SymbolParts, stored: &Stored) -> Result<Engine, EngineError> {
+fn build(parts: &SymbolParts, stored: &Stored) -> Result<Engine, BuildError> {
     let boot = boot(stored);
-    Engine::new(parts.instrument, parts.engine, Box::new(Grid::new(parts.grid, 0)), &boot)
+    Ok(Engine::new(parts.instrument, parts.engine, parts.strategy.build()?, &boot)?)
 }
 
 /// What an engine begins with, from what is stored.

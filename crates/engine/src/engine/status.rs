@@ -1,7 +1,7 @@
 //! What an engine shows of itself.
 
 use super::Engine;
-use plimsoll_market::{Holding, Notional, OrderView, Pnl, Price, Round, SlotView, Status, Time};
+use plimsoll_market::{Holding, Leg, Notional, OrderView, Pnl, Price, Round, Side, SlotView, Status, Time};
 use plimsoll_position::Slot;
 use plimsoll_strategy::limits::GRID_NUMBER;
 
@@ -13,11 +13,13 @@ impl Engine {
         let drift = self.position.drift();
         let anchor = self.state.anchor;
         let level_price = |slot: &Slot| {
-            if slot.leg.strategy() != GRID_NUMBER {
+            let down = slot.leg.opening() == Some(Side::Sell);
+            if slot.leg.strategy() % Leg::SHORT != GRID_NUMBER || slot.leg.opening().is_none() {
                 let mean = view.instrument.average(Notional::from_units(slot.cost.units().abs()), slot.held);
                 return view.instrument.price_of_ref(mean, Round::Nearest);
             }
-            anchor?.offset(self.cfg.interval.units().checked_mul(i64::from(slot.leg.index()))?)
+            let level = if down { -slot.leg.index() } else { slot.leg.index() };
+            anchor?.offset(self.cfg.interval.units().checked_mul(i64::from(level))?)
         };
         let slots = view
             .slots

@@ -180,8 +180,7 @@ impl Position {
         changes
     }
 
-    /// Books a closing execution to the slots, of long ones the highest level first, of short ones the lowest; returns what it
-    /// realised against their cost, and adds the slots that it changed.
+    /// Books a closing execution to the slots of the side that it closes, highest index first; returns what it realised against their cost, and adds the slots that it changed.
     fn close_slots(&mut self, fill: &Fill, closed: &mut ArrayVec<SlotRow, SLOTS>) -> i128 {
         let mut realized = self.close_at(fill.side.opposite(), fill.qty, fill.price, closed);
         // Slots that offset each other are closed with the position whose rest they were, each against the other.

@@ -163,8 +163,7 @@ impl Position {
         changes
     }
 
-    /// Slots may not hold more than the account does, long or short: of long ones the highest levels give way first, of short ones the
-    /// lowest.
+    /// Slots may not hold more than the account does, long or short: the highest indices give way first.
     pub(super) fn trim_slots(&mut self, now: Time, out: &mut Actions) -> Changes {
         let (net, held) = (self.slots.net().units(), self.totals.holding.units());
         // What the account holds beyond the slots, or the other way than they, is not theirs.
@@ -178,13 +177,13 @@ impl Position {
         let mut excess = Qty::from_units(excess.unsigned_abs()).min(self.slots.held_by(opening));
         // A crash can lose the slots of a closing whose execution was stored; they give way in the order that it took them.
         let severity = if self.compared { Severity::Critical } else { Severity::Warning };
-        let (word, level) = if opening == Side::Buy { ("long", "highest") } else { ("short", "lowest") };
+        let word = if opening == Side::Buy { "long" } else { "short" };
         out.push(Action::Alert(Box::new(Alert::new(
             severity,
             AlertCode::PositionMismatch,
             now,
             &format_args!(
-                "{}: {word} slots hold {} but the account {}; the {level} slots are reduced",
+                "{}: {word} slots hold {} but the account {}; the highest are reduced",
                 self.instrument.symbol,
                 self.instrument.show_holding(self.slots.net()),
                 self.instrument.show_holding(self.totals.holding)

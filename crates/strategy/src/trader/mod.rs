@@ -354,7 +354,7 @@ fn working(view: &View<'_>, leg: Leg) -> Option<Price> {
     view.orders.get(slot.order?).filter(|order| leg.opens(order.id.side())).map(|order| order.price)
 }
 
-fn close_at_market(slot: &Slot, view: &View<'_>) -> Quote {
+pub(crate) fn close_at_market(slot: &Slot, view: &View<'_>) -> Quote {
     let qty = Qty::from_units(slot.held.units().min(view.instrument.market_qty_max.units()));
     let side = slot.leg.opening().map_or(Side::Sell, Side::opposite);
     Quote { leg: slot.leg, side, style: Style::Market, reduce_only: view.only_reduces(slot.leg), price: Price::ZERO, qty }

@@ -123,6 +123,9 @@ impl World {
         let share = plimsoll_market::rescale(share, MONEY_SCALE, scale, Round::Down).unwrap_or(0);
         let held = invariants::within_exposure(&seat.engine.position().view(self.now), share);
         self.hold(if known { held } else { Ok(()) });
+        if self.options.layered {
+            return;
+        }
         let price = *self.levels.entry((at, place.id.leg())).or_insert(place.price);
         if price != place.price {
             let (new, old) = (seat.instrument.show_price(place.price), seat.instrument.show_price(price));

@@ -168,18 +168,20 @@ impl World {
             let Ok(Some((_, top))) = self.counter.venue().top(symbol) else { anyhow::bail!("{symbol} has no price") };
             let instrument = *self.counter.venue().instrument(symbol)?;
             let level = i32::from(n) + 1;
-            let Some(leg) = Leg::new(0, -level) else { continue };
-            let below = top.bid.units() - i64::from(level) * self.ground.interval(symbol).units() - instrument.tick.units();
-            let text = ClientId::new(TAG, self.run, leg, Side::Buy, u64::from(n) + 1).text();
+            let (number, side, way) = if self.options.short { (Leg::SHORT, Side::Sell, 1) } else { (0, Side::Buy, -1) };
+            let Some(leg) = Leg::new(number, -level) else { continue };
+            let away = i64::from(level) * self.ground.interval(symbol).units() + instrument.tick.units();
+            let away = top.bid.units() + way * away;
+            let text = ClientId::new(TAG, self.run, leg, side, u64::from(n) + 1).text();
             // One in three has filled.
             let market = n % 3 == 2;
             let order = NewOrder {
                 symbol,
                 client_id: ClientText::from(&text).ok(),
-                side: Side::Buy,
+                side,
                 kind: if market { OrderType::Market } else { OrderType::Limit },
                 tif: Tif::Gtc,
-                price: if market { Price::ZERO } else { Price::from_units(below) },
+                price: if market { Price::ZERO } else { Price::from_units(away) },
                 qty: instrument.qty_for(self.ground.order_quote, top.bid),
                 reduce_only: false,
                 self_trade: SelfTrade::ExpireMaker,

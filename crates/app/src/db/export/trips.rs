@@ -129,11 +129,11 @@ impl Trips {
         }
         let mut rest = fill.qty.units();
         while rest > 0 {
-            // A closing order takes from the far end first, whosever it is: of long slots the highest level, of short ones the lowest.
+            // A closing order takes from the highest index first, whosever it is.
             let is_short = |(_, strategy): &&(i32, u8)| *strategy >= Leg::SHORT;
             let slot = match (closing, fill.side) {
                 (true, Side::Sell) => self.slots.keys().rev().find(|slot| !is_short(slot)).copied(),
-                (true, Side::Buy) => self.slots.keys().find(is_short).copied(),
+                (true, Side::Buy) => self.slots.keys().rev().find(is_short).copied(),
                 (false, _) => leg.map(|leg| (leg.index(), leg.strategy())),
             };
             let Some((slot, lots)) = slot.and_then(|slot| Some((slot, self.slots.get_mut(&slot)?))) else { break };

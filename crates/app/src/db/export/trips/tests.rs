@@ -75,7 +75,7 @@ fn short_slots_are_opened_by_sells_and_closed_by_buys() {
         line(4, Buy, CLOSING_STRATEGY, 0, 12, 90, "USDT"),
         line(5, Sell, CLOSING_STRATEGY, 0, 1, 90, "USDT"),
     ];
-    let told = check(&fills, &[(4, 4, 600, 800, 8, 1, 1), (2, 10, 900, 1_000, 20, 1, 2), (4, 2, 180, 400, 4, 1, 1)], 1);
+    let told = check(&fills, &[(4, 4, 600, 800, 8, 1, 1), (4, 6, 540, 1_200, 12, 1, 1), (2, 6, 540, 600, 12, 1, 2)], 1);
     let scales = StoredScales { base: usdt(), quote: usdt(), price_scale: 2, qty_scale: 3 };
     assert_eq!(told[0].profit(&scales), Some(200_000));
 }

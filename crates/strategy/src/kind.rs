@@ -1,0 +1,136 @@
+use crate::limits::GRID_NUMBER;
+use crate::{
+    DcaConfig, DcaPlan, Grid, GridConfig, GridError, GridOptions, MarketMaker, MarketMakerConfig, MartingaleConfig, MartingalePlan,
+    MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig, Trader,
+    TrendFollowingConfig, TrendFollowingPlan,
+};
+use plimsoll_market::{Instrument, Price};
+use thiserror::Error;
+
+/// A strategy with its parameters: what a symbol is configured to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum StrategyConfig {
+    /// A long grid.
+    Grid(GridConfig),
+    /// A grid with options, or a short one.
+    GridWith(GridConfig, GridOptions),
+    /// Momentum.
+    Momentum(TradeConfig, MomentumConfig),
+    /// Mean reversion.
+    MeanReversion(TradeConfig, MeanReversionConfig),
+    /// Trend following.
+    TrendFollowing(TradeConfig, TrendFollowingConfig),
+    /// Martingale.
+    Martingale(TradeConfig, MartingaleConfig),
+    /// Enhanced DCA.
+    DcaEnhanced(TradeConfig, DcaConfig),
+    /// A market maker.
+    MarketMaker(MarketMakerConfig),
+}
+
+/// Why a strategy cannot run on a symbol.
+#[derive(Clone, PartialEq, Debug, Error)]
+pub enum StrategyError {
+    /// A grid.
+    #[error(transparent)]
+    Grid(#[from] Box<GridError>),
+    /// Any other.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+}
+
+impl StrategyConfig {
+    /// Bytes the largest of them takes, for the ledger.
+    pub const BYTES_MAX: usize = {
+        let sizes = [
+            size_of::<Grid>(),
+            size_of::<Trader<MomentumPlan>>(),
+            size_of::<Trader<MeanReversionPlan>>(),
+            size_of::<Trader<TrendFollowingPlan>>(),
+            size_of::<Trader<MartingalePlan>>(),
+            size_of::<Trader<DcaPlan>>(),
+            size_of::<MarketMaker>(),
+        ];
+        let (mut most, mut at) = (0, 0);
+        // Ends with the list.
+        while at < sizes.len() {
+            if sizes[at] > most {
+                most = sizes[at];
+            }
+            at += 1;
+        }
+        most
+    };
+
+    /// The configured word.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Grid(_) | Self::GridWith(..) => "grid",
+            Self::Momentum(..) => MomentumPlan::NAME,
+            Self::MeanReversion(..) => MeanReversionPlan::NAME,
+            Self::TrendFollowing(..) => TrendFollowingPlan::NAME,
+            Self::Martingale(..) => MartingalePlan::NAME,
+            Self::DcaEnhanced(..) => DcaPlan::NAME,
+            Self::MarketMaker(_) => "market_maker",
+        }
+    }
+
+    /// Makes the strategy, as it begins.
+    ///
+    /// # Errors
+    /// A parameter out of range.
+    pub fn build(&self) -> Result<Box<dyn Strategy>, ParameterError> {
+        fn trader<P: Plan>(cfg: TradeConfig, plan: P) -> Result<Box<dyn Strategy>, ParameterError> {
+            cfg.check()?;
+            Ok(Box::new(Trader::new(plan, cfg)))
+        }
+        match *self {
+            Self::Grid(cfg) => Ok(Box::new(Grid::new(cfg, GRID_NUMBER))),
+            Self::GridWith(cfg, options) => Ok(Box::new(Grid::with(cfg, GRID_NUMBER, options))),
+            Self::Momentum(cfg, plan) => trader(cfg, MomentumPlan::new(plan)?),
+            Self::MeanReversion(cfg, plan) => trader(cfg, MeanReversionPlan::new(plan)?),
+            Self::TrendFollowing(cfg, plan) => trader(cfg, TrendFollowingPlan::new(plan)?),
+            Self::Martingale(cfg, plan) => trader(cfg, MartingalePlan::new(plan)?),
+            Self::DcaEnhanced(cfg, plan) => trader(cfg, DcaPlan::new(plan)?),
+            Self::MarketMaker(cfg) => Ok(Box::new(MarketMaker::new(cfg)?)),
+        }
+    }
+
+    /// Distance of two levels; `None` for what has layers instead.
+    pub const fn interval(&self) -> Option<Price> {
+        match self {
+            Self::Grid(cfg) | Self::GridWith(cfg, _) => Some(cfg.interval),
+            Self::Momentum(..)
+            | Self::MeanReversion(..)
+            | Self::TrendFollowing(..)
+            | Self::Martingale(..)
+            | Self::DcaEnhanced(..)
+            | Self::MarketMaker(_) => None,
+        }
+    }
+
+    /// Checks that it can trade on a symbol at a price, and that a grid earns.
+    ///
+    /// # Errors
+    /// The first reason why it cannot.
+    pub fn check(&self, instrument: &Instrument, price: Price) -> Result<(), StrategyError> {
+        match *self {
+            Self::Grid(cfg) => cfg.check(instrument, price)?,
+            Self::GridWith(cfg, options) => {
+                options.check(instrument)?;
+                // Of a short one the highest level is worth the least after rounding.
+                let highest = cfg.interval.units().saturating_mul(i64::from(cfg.buy_window));
+                cfg.check(instrument, price.offset(highest).unwrap_or(price))?;
+                cfg.check(instrument, price)?;
+            }
+            Self::Momentum(cfg, plan) => cfg.check_layers(&MomentumPlan::new(plan)?, instrument, price)?,
+            Self::MeanReversion(cfg, plan) => cfg.check_layers(&MeanReversionPlan::new(plan)?, instrument, price)?,
+            Self::TrendFollowing(cfg, plan) => cfg.check_layers(&TrendFollowingPlan::new(plan)?, instrument, price)?,
+            Self::Martingale(cfg, plan) => cfg.check_layers(&MartingalePlan::new(plan)?, instrument, price)?,
+            Self::DcaEnhanced(cfg, plan) => cfg.check_layers(&DcaPlan::new(plan)?, instrument, price)?,
+            Self::MarketMaker(cfg) => cfg.check_at(instrument, price)?,
+        }
+        Ok(())
+    }
+}

@@ -17,7 +17,7 @@ use crate::signals::Signals;
 use crate::threads::{Trading, edge};
 use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
-    SymbolParts, boot, lanes,
+    SymbolParts, boot, engine_config, lanes, strategy_config,
 };
 use crate::venue::{Earlier, gateway_config, session_config, tag, told_while_waiting, venue};
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
@@ -25,16 +25,14 @@ use anyhow::{Context, bail};
 use plimsoll_bounded::{
     Grants, Ledger, List, Pool, PoolSpec, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch,
 };
-use plimsoll_engine::{Account, Engine, EngineConfig};
+use plimsoll_engine::{Account, Engine};
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::{Clock, Gateway, GatewayHandle};
 use plimsoll_market::{Event, Instrument, StopMode, Time};
 use plimsoll_monitor::{DiskLadder, Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
 use plimsoll_storage::{Key, Store, StoreConfig, StoredScales};
-use plimsoll_strategy::GridConfig;
 use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -326,8 +324,10 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         let mut parts = SymbolParts {
             index: symbol.index,
             instrument: symbol.instrument,
-            engine: EngineConfig {
-                position: PositionConfig {
+            engine: engine_config(
+                &config,
+                settings,
+                PositionConfig {
                     tag,
                     run,
                     series: symbol.index.0,
@@ -336,20 +336,9 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                     compare_every: config.risk.reconcile_every,
                     accept_position: config.risk.accept_positions,
                 },
-                gate: GateConfig {
-                    stale_after: config.stale_after,
-                    exposure_max: config.risk.max_exposure,
-                    guard: config.risk.guard_of(settings),
-                },
                 interval,
-                countdown: config.risk.countdown,
-            },
-            grid: GridConfig {
-                interval,
-                order_quote: settings.order_quote,
-                buy_window: settings.buy_window,
-                sell_window: settings.sell_window,
-            },
+            ),
+            grid: strategy_config(settings, interval),
             prospect: Prospects {
                 exposure_max: config.risk.max_exposure / config.symbols.len().max(1) as i128,
                 layers_max: u32::from(config.risk.guard_of(settings).layers_max),

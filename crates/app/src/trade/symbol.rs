@@ -19,7 +19,7 @@ use plimsoll_monitor::SymbolMetrics;
 use plimsoll_position::Restored;
 use plimsoll_safety::outlook::{Objection, Outlook, Prospect, look_ahead};
 use plimsoll_storage::{Recorder, Stored};
-use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_strategy::GridConfig;
 use plimsoll_web::{FillTape, SymbolNow};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -508,7 +508,7 @@ impl Shell for SymbolLoop {
 
 fn build(parts: &SymbolParts, stored: &Stored) -> Result<Engine, EngineError> {
     let boot = boot(stored);
-    Engine::new(parts.instrument, parts.engine, Box::new(Grid::new(parts.grid, 0)), &boot)
+    Engine::new(parts.instrument, parts.engine, super::build::strategy(parts.grid), &boot)
 }
 
 /// What an engine begins with, from what is stored.

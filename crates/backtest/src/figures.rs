@@ -603,7 +603,6 @@ pub struct Summary {
     pub months: Vec<MonthRow>, // tidy: bounded by MONTHS_MAX
 }
 
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may panic")]

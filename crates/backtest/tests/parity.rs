@@ -19,7 +19,6 @@ use plimsoll_strategy::Grid;
 use rand_core::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::collections::VecDeque;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -197,7 +196,12 @@ impl Live {
                 });
             }
             Action::Resync { after } => {
-                let mine = self.venue.user_trades(ME, symbol, None, Page { from_id: after.map(|a| a.0 + 1), start: None, end: None, limit: 1_000 });
+                let mine = self.venue.user_trades(
+                    ME,
+                    symbol,
+                    None,
+                    Page { from_id: after.map(|a| a.0 + 1), start: None, end: None, limit: 1_000 },
+                );
                 let fills: Vec<Fill> = match after {
                     None => Vec::new(),
                     Some(_) => mine
@@ -294,7 +298,8 @@ impl Observer for Log {
 fn backtest(btc: Instrument, file: &Path, interval: Price, way: Duration) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let tape = dir.path().join("a.tape");
-    let options = ImportOptions { instrument: btc, kind: None, gap_max: Duration::from_secs(60), allow_missing: false, prices: Round::Exact };
+    let options =
+        ImportOptions { instrument: btc, kind: None, gap_max: Duration::from_secs(60), allow_missing: false, prices: Round::Exact };
     import(&[file.to_owned()], &tape, &options, &mut |_| {}).unwrap();
     let setup = Setup {
         engine: engine_config(interval),
@@ -357,8 +362,20 @@ fn made_up(seed: u64, lines: usize) -> Vec<String> {
             }
             let qty = |shift: u32| if depth == 0 || depth == 11 { 0 } else { 1 + (dice >> shift) % 5_000 };
             let (b, a) = (qty(30 + depth as u32), qty(20 + depth as u32));
-            let _ = write!(bids, "{}[\"{}\",\"{}.{:03}\"]", if bids.is_empty() { "" } else { "," }, show(mid - depth), b / 1_000, b % 1_000);
-            let _ = write!(asks, "{}[\"{}\",\"{}.{:03}\"]", if asks.is_empty() { "" } else { "," }, show(mid + depth), a / 1_000, a % 1_000);
+            bids.push_str(&format!(
+                "{}[\"{}\",\"{}.{:03}\"]",
+                if bids.is_empty() { "" } else { "," },
+                show(mid - depth),
+                b / 1_000,
+                b % 1_000
+            ));
+            asks.push_str(&format!(
+                "{}[\"{}\",\"{}.{:03}\"]",
+                if asks.is_empty() { "" } else { "," },
+                show(mid + depth),
+                a / 1_000,
+                a % 1_000
+            ));
         }
         let (first, previous) = (update + 1, update);
         update += 3;
@@ -399,7 +416,8 @@ fn made_up_histories_lead_to_the_same_orders() {
 
 #[test]
 fn a_recorded_spike_leads_to_the_same_orders() {
-    let root = std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let root =
+        std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let file = root.join("data/market/hftbacktest/usdm/btcusdt_20230404.dat.gz");
     let Ok(packed) = std::fs::File::open(&file) else {
         eprintln!("left out: {} is not here", file.display());

@@ -96,12 +96,15 @@ fn run_import(args: &ImportArgs) -> anyhow::Result<ExitCode> {
     let first = args.files.first().context("no file is given")?;
     let symbol = match &args.symbol {
         Some(name) => Symbol::new(name).with_context(|| format!("{name:?} is no contract's name"))?,
-        None => symbol_of(first).with_context(|| format!("{} does not begin with a contract's name; give it with --symbol", name_of(first)))?,
+        None => {
+            symbol_of(first).with_context(|| format!("{} does not begin with a contract's name; give it with --symbol", name_of(first)))?
+        }
     };
     let kind = match &args.kind {
-        Some(word) => Some(RowKind::parse(word).with_context(|| {
-            format!("--kind {word} is none of klines, agg-trades, trades, book-ticker, funding, recording")
-        })?),
+        Some(word) => Some(
+            RowKind::parse(word)
+                .with_context(|| format!("--kind {word} is none of klines, agg-trades, trades, book-ticker, funding, recording"))?,
+        ),
         None => None,
     };
     let out = match &args.out {

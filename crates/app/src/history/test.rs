@@ -155,7 +155,10 @@ fn setup(config: &Config, settings: &SymbolConfig, args: &BacktestArgs, instrume
     let account = AccountConfig { monitor: None, ..config.risk.account(instrument.quote) };
     let latency = match &args.latency {
         Some(path) => Latency::Measured(measured(path)?),
-        None => Latency::Constant { order: millis(args.order_latency, "--order-latency")?, answer: millis(args.answer_latency, "--answer-latency")? },
+        None => Latency::Constant {
+            order: millis(args.order_latency, "--order-latency")?,
+            answer: millis(args.answer_latency, "--answer-latency")?,
+        },
     };
     Ok(Setup {
         engine,

@@ -11,11 +11,7 @@ use plimsoll_strategy::{Grid, GridConfig, Strategy};
 pub fn engine_config(config: &Config, settings: &SymbolConfig, position: PositionConfig, interval: Price) -> EngineConfig {
     EngineConfig {
         position,
-        gate: GateConfig {
-            stale_after: config.stale_after,
-            exposure_max: config.risk.max_exposure,
-            guard: config.risk.guard_of(settings),
-        },
+        gate: GateConfig { stale_after: config.stale_after, exposure_max: config.risk.max_exposure, guard: config.risk.guard_of(settings) },
         interval,
         countdown: config.risk.countdown,
     }

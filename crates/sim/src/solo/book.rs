@@ -58,7 +58,8 @@ impl Ladder {
                 Side::Buy => level.price > price,
                 Side::Sell => level.price < price,
             };
-            if !better && !(only && level.price != price) {
+            let passes = better || only && level.price != price;
+            if !passes {
                 break;
             }
             self.set(side, level.price, Qty::ZERO);

@@ -4,7 +4,7 @@ use super::{Own, QueueModel, Seen, Solo, Told, UNKNOWN};
 use crate::limits::{MATCHES_PER_ORDER_MAX, SOLO_ORDERS_MAX};
 use plimsoll_market::{
     Amount, CancelFailure, ClientId, Fill, Level, Notional, OrderId, OrderReport, OrderStatus, OrderType, Place, Price, Qty, Reject, Side,
-    Source, TimeInForce, Time, Top, TradeId, Trading,
+    Source, Time, TimeInForce, Top, TradeId, Trading,
 };
 
 /// How an order that is open stands.

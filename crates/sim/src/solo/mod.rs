@@ -17,8 +17,7 @@ use crate::venue::{Bracket, default_brackets};
 use arrayvec::ArrayVec;
 use book::Ladder;
 use plimsoll_market::{
-    ClientId, FundingPayment, Holding, Instrument, Notional, OrderReport, OrderType, Price, Qty, RefPrice, Side, Time, TimeInForce,
-    Top,
+    ClientId, FundingPayment, Holding, Instrument, Notional, OrderReport, OrderType, Price, Qty, RefPrice, Side, Time, TimeInForce, Top,
 };
 
 pub use money::{SoloMoney, SoloSums};

@@ -23,7 +23,7 @@ fn candles(days: u64) -> String {
     let row = |m: u64| {
         let (open, close) = (price(m), price(m + 1));
         let (low, high) = (open.min(close) - 1, open.max(close) + 1);
-        format!("{},{open}.0,{high}.0,{low}.0,{close}.0,{}.5,0,0,0,0,0,0\n", 1_704_067_200_000 + m * 60_000, 20 + m * 7 % 13)
+        format!("{},{open}.0,{high}.0,{low}.0,{close}.0,{}.5,0,0,0,0,0,0\n", 1_704_067_200_000 + m * 60_000, 20 + m * m % 9_973)
     };
     (0..days * 1_440).map(row).collect()
 }

@@ -165,7 +165,7 @@ impl Solo {
             brackets,
             leverage: config.leverage.clamp(1, most),
             queue: config.queue,
-            ladder: Ladder::new(),
+            ladder: Ladder::new(config.instrument.tick),
             seen: Seen::Prices,
             orders: ArrayVec::new(),
             bloom: 0,
@@ -273,7 +273,7 @@ impl Solo {
             if self.bloom & bit(price) != 0 {
                 self.queue_changed(side, price, qty);
             }
-            self.ladder.set_best(side, price, qty, shallow);
+            self.ladder.set_top(side, price, qty, shallow);
         }
         self.dirty = true;
     }

@@ -356,6 +356,9 @@ impl<O: Observer> Run<O> {
         if !self.begun {
             self.begin(time);
         }
+        if matches!(self.candles, Pace::Candles(_)) {
+            self.walk(time);
+        }
         self.end_message();
         if time >= self.due {
             self.advance(time);

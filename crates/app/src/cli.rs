@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::config::{Config, schema};
-use crate::{ctl, db, decode, journal, memory, rebuild, run, testnet};
+use crate::{ctl, db, decode, history, journal, memory, rebuild, run, testnet};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,6 +59,13 @@ enum Command {
     Alert {
         #[command(subcommand)]
         command: AlertCommand,
+    },
+    /// Trade history with the engine that trades live, and write a report.
+    Backtest(history::BacktestArgs),
+    /// Make tapes of history for backtests, list and check them.
+    Data {
+        #[command(subcommand)]
+        command: history::DataCommand,
     },
     /// Check the configuration, or print its schema.
     Config {
@@ -136,6 +143,8 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => db::restore(&args),
         Command::Db { command } => db::main(&command),
         Command::Export(args) => db::export(&args),
+        Command::Backtest(args) => load(&args.file).and_then(|config| history::backtest(&config, &args)),
+        Command::Data { command } => history::data(&command),
         Command::Config { command: ConfigCommand::Check(args) } => load(&args).map(|config| {
             crate::screen::say(&format!("{} is right: {} symbols on {:?}", args.config.display(), config.symbols.len(), config.exchange));
             ExitCode::SUCCESS

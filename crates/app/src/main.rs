@@ -10,6 +10,7 @@ mod decode;
 mod disk;
 #[cfg(feature = "leak")]
 mod dripping;
+mod history;
 mod journal;
 mod limits;
 mod local;

@@ -2,11 +2,11 @@
 //! the process. No key is used, and nothing but questions about the market leaves this machine.
 
 use crate::config::Config;
-use crate::limits::{PAPER_LINES, PAPER_LINE_BYTES};
+use crate::limits::{PAPER_LINE_BYTES, PAPER_LINES};
 use anyhow::{Context, bail};
 use plimsoll_bounded::{Class, Grants, Line, Plan, Receiver, Refused, Sender, Task, TaskSpec, Tasks, WhenFull, channel};
-use plimsoll_exchange::binance::encode::{self, DepthSpeed, Route, Stream};
 use plimsoll_exchange::binance::decode;
+use plimsoll_exchange::binance::encode::{self, DepthSpeed, Route, Stream};
 use plimsoll_gateway::{Clock, Endpoint, Tapped, ask_once, tap};
 use plimsoll_market::{Symbol, Time};
 use plimsoll_sim::replay::{Lines, RESTART};
@@ -68,7 +68,8 @@ pub async fn rules(config: &Config) -> anyhow::Result<Vec<Listing>> {
     let mut query = String::new();
     let spec = encode::exchange_info(&mut query);
     let asked = ask_once(&end, "", spec.path, RULES_TIMEOUT, RULES_BYTES_MAX).await;
-    let (status, body) = asked.with_context(|| format!("{} does not tell its rules; check the network and binance.rest_url", config.binance.rest_url))?;
+    let (status, body) =
+        asked.with_context(|| format!("{} does not tell its rules; check the network and binance.rest_url", config.binance.rest_url))?;
     if status != 200 {
         bail!("{} answers {status} when asked for its rules; check binance.rest_url", config.binance.rest_url);
     }

@@ -12,8 +12,7 @@ use std::time::Duration;
 
 /// A configured price on the symbol's scale.
 pub fn price(units: i128, symbol: &SymbolReport) -> Option<Price> {
-    let scaled = rescale(units, plimsoll_market::limits::MONEY_SCALE, symbol.instrument.price_scale, Round::Exact).ok()?;
-    i64::try_from(scaled).ok().filter(|u| *u > 0).map(Price::from_units)
+    crate::trade::price_of(units, &symbol.instrument)
 }
 
 /// Free margin of a symbol's quote asset, units of 1e-8.

@@ -17,7 +17,7 @@ use crate::signals::Signals;
 use crate::threads::{Trading, edge};
 use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
-    SymbolParts, boot, lanes,
+    SymbolParts, boot, engine_config, grid_config, interval_of, lanes,
 };
 use crate::venue::{Earlier, gateway_config, session_config, tag, told_while_waiting, venue};
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
@@ -25,16 +25,15 @@ use anyhow::{Context, bail};
 use plimsoll_bounded::{
     Grants, Ledger, List, Pool, PoolSpec, Receiver, Sealed, Stopper, TaskHandle, TaskSpec, Tasks, channel, reply, watch,
 };
-use plimsoll_engine::{Account, Engine, EngineConfig};
+use plimsoll_engine::{Account, Engine};
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::{Clock, Gateway, GatewayHandle};
 use plimsoll_market::{Event, Instrument, StopMode, Time};
 use plimsoll_monitor::{DiskLadder, Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
-use plimsoll_safety::GateConfig;
 use plimsoll_storage::{Key, Store, StoreConfig, StoredScales};
-use plimsoll_strategy::{GridConfig, GridOptions, StrategyConfig};
+use plimsoll_strategy::GridOptions;
 use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -304,8 +303,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                 key.symbol, before.price_scale, before.qty_scale
             ));
         }
-        // Levels are a grid's; a strategy of another kind has layers, which need no distance.
-        let wanted = if settings.strategy.is_some() { Some(symbol.instrument.tick) } else { price(settings.interval, symbol) };
+        let wanted = interval_of(settings, &symbol.instrument);
         if let Some(interval) = wanted
             && let Err(error) = Engine::check_boot(&symbol.instrument, interval, &boot(&stored))
         {
@@ -315,14 +313,8 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
             findings.push(error);
             GridOptions::LONG
         });
-        let grid = GridConfig {
-            interval: wanted.unwrap_or(symbol.instrument.tick),
-            order_quote: settings.order_quote,
-            buy_window: settings.buy_window,
-            sell_window: settings.sell_window,
-        };
-        let grid = if options == GridOptions::LONG { StrategyConfig::Grid(grid) } else { StrategyConfig::GridWith(grid, options) };
-        let strategy = settings.strategy.unwrap_or(grid);
+        let tick = symbol.instrument.tick;
+        let strategy = settings.strategy.unwrap_or_else(|| grid_config(settings, options, wanted.unwrap_or(tick)));
         let owner = strategy.build()?;
         if let Err(error) = Engine::check_owner(&symbol.instrument, owner.as_ref(), &boot(&stored)) {
             findings.push(error.to_string());
@@ -344,8 +336,10 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         let mut parts = SymbolParts {
             index: symbol.index,
             instrument: symbol.instrument,
-            engine: EngineConfig {
-                position: PositionConfig {
+            engine: engine_config(
+                &config,
+                settings,
+                PositionConfig {
                     tag,
                     run,
                     series: symbol.index.0,
@@ -354,19 +348,9 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                     compare_every: config.risk.reconcile_every,
                     accept_position: config.risk.accept_positions,
                 },
-                gate: GateConfig {
-                    stale_after: config.stale_after,
-                    exposure_max: config.risk.max_exposure,
-                    guard: config.risk.guard_of(settings),
-                },
                 interval,
-                countdown: config.risk.countdown,
-            },
-            strategy: match strategy {
-                StrategyConfig::Grid(grid) => StrategyConfig::Grid(GridConfig { interval, ..grid }),
-                StrategyConfig::GridWith(grid, options) => StrategyConfig::GridWith(GridConfig { interval, ..grid }, options),
-                other => other,
-            },
+            ),
+            strategy: settings.strategy.unwrap_or_else(|| grid_config(settings, options, interval)),
             prospect: Prospects {
                 exposure_max: config.risk.max_exposure / config.symbols.len().max(1) as i128,
                 layers_max: u32::from(config.risk.guard_of(settings).layers_max),

@@ -1,6 +1,6 @@
 //! Events per second of processor time of a grid on generated levels and trades, from a tape; the decoding alone; candles.
 //!
-//! `PLIMSOLL_BENCH_EVENTS` sets how many (5,000,000). Bounded: about a minute.
+//! `PLIMSOLL_BENCH_EVENTS` sets how many (5,000,000), `PLIMSOLL_BENCH_ONLY` which (`levels` or `candles`). Bounded: about a minute.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
@@ -42,11 +42,14 @@ fn levels(path: &Path, events: u64) {
             let up = dice & 64 == 0;
             mid += if up { 1 } else { -1 };
             let (gone, new) = if up { (Side::Sell, Side::Buy) } else { (Side::Buy, Side::Sell) };
-            let at = if up { mid } else { mid };
             let far = |side| if side == Side::Sell { mid + 20 } else { mid - 20 };
             let steps = [
-                Tick::Level { side: gone, price: price(at), qty: Qty::ZERO },
-                Tick::Level { side: new, price: price(if new == Side::Buy { mid - 1 } else { mid + 1 }), qty: Qty::from_units(1 + dice % 2_000) },
+                Tick::Level { side: gone, price: price(mid), qty: Qty::ZERO },
+                Tick::Level {
+                    side: new,
+                    price: price(if new == Side::Buy { mid - 1 } else { mid + 1 }),
+                    qty: Qty::from_units(1 + dice % 2_000),
+                },
                 Tick::Level { side: gone, price: price(far(gone)), qty: Qty::from_units(3_000) },
                 Tick::Level { side: new, price: price(if new == Side::Buy { mid - 21 } else { mid + 21 }), qty: Qty::ZERO },
             ];
@@ -201,6 +204,8 @@ fn play(path: &Path, setup: Setup, name: &str) {
 
 fn main() {
     let events: u64 = std::env::var("PLIMSOLL_BENCH_EVENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(5_000_000);
+    let only = std::env::var("PLIMSOLL_BENCH_ONLY").unwrap_or_default();
+    let wanted = |name: &str| only.is_empty() || only == name;
     let dir = tempfile::tempdir().unwrap();
     let (l2, bars) = (dir.path().join("l2.tape"), dir.path().join("bars.tape"));
     levels(&l2, events);
@@ -215,10 +220,14 @@ fn main() {
         }
         println!("decoding alone               {:>6.2} M/cpu s  ({sum:x})", count as f64 / (cpu() - begin).as_secs_f64() / 1e6);
     }
-    for _ in 0..3 {
-        play(&l2, setup(0, "0.5"), "grid on levels and trades");
+    for (interval, name) in [("0.5", "grid, 5 ticks apart"), ("0.1", "grid, 1 tick apart")] {
+        for _ in 0..3 {
+            if wanted("levels") {
+                play(&l2, setup(0, interval), name);
+            }
+        }
     }
-    for _ in 0..3 {
+    for _ in 0..if wanted("candles") { 3 } else { 0 } {
         play(&bars, setup(60, "400"), "grid on candles");
     }
 }

@@ -100,6 +100,8 @@ struct Month {
 pub struct Figures {
     instrument: Instrument,
     first: Option<Sample>,
+    /// The first price that was known.
+    price: i64,
     last: Option<Sample>,
     peak: i128,
     peak_at: Time,
@@ -151,6 +153,7 @@ impl Figures {
         let mut new = Self {
             instrument,
             first: None,
+            price: 0,
             last: None,
             peak: 0,
             peak_at: Time::ZERO,
@@ -346,7 +349,7 @@ impl Figures {
             profit: quote(last.equity - first.equity),
             return_percent: total.map(percent),
             annual_percent: annual.map(percent),
-            hold_percent: share(i128::from(last.price.units() - first.price.units()), i128::from(first.price.units())).map(percent),
+            hold_percent: share(i128::from(last.price.units() - self.price), i128::from(self.price)).map(percent),
             realized: quote(totals.realized),
             unrealized: quote(last.equity - last.wallet),
             fees: quote(totals.fees + totals.other_fees),
@@ -439,6 +442,9 @@ impl Observer for Figures {
 
     fn sample(&mut self, sample: &Sample) {
         let equity = sample.equity;
+        if self.price == 0 {
+            self.price = sample.price.units();
+        }
         let Some(last) = self.last else {
             (self.first, self.last) = (Some(*sample), Some(*sample));
             (self.peak, self.peak_at, self.trough) = (equity, sample.time, equity);
@@ -596,7 +602,6 @@ pub struct Summary {
     /// What each month came to, by its last look before the next one.
     pub months: Vec<MonthRow>, // tidy: bounded by MONTHS_MAX
 }
-
 
 #[cfg(test)]
 mod tests {

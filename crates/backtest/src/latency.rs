@@ -124,17 +124,8 @@ mod tests {
     fn between_two_measurements_lies_the_straight_line() {
         let mut measured = Measured::new(vec![point(10, 1_000, 500), point(20, 3_000, 100), point(30, 2_000, 100)]).unwrap();
         let asked = [0, 10, 15, 20, 25, 29, 30, 99, 15].map(|ms| measured.at(Time::from_millis(ms)));
-        let expected = [
-            (1_000, 500),
-            (1_000, 500),
-            (2_000, 300),
-            (3_000, 100),
-            (2_500, 100),
-            (2_100, 100),
-            (2_000, 100),
-            (2_000, 100),
-            (2_000, 300),
-        ];
+        let expected =
+            [(1_000, 500), (1_000, 500), (2_000, 300), (3_000, 100), (2_500, 100), (2_100, 100), (2_000, 100), (2_000, 100), (2_000, 300)];
         assert_eq!(asked, expected);
     }
 

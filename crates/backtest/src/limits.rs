@@ -39,7 +39,7 @@ pub const ALERTS_KEPT: usize = 200;
 pub const CURVE_POINTS: usize = 4_096;
 
 /// Fills shown in the report; when it is full, every second one is dropped from then on. All are in the CSV.
-pub const FILLS_SHOWN: usize = 16_384;
+pub const FILLS_SHOWN: usize = 8_192;
 
 /// Months in the table of a report: fifty years.
 pub const MONTHS_MAX: usize = 600;

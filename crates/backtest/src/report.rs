@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct About {
     /// What was traded how: settings with their values, in the order they are shown.
-    pub settings: Vec<(String, String)>, // tidy: made once, for one page
+    pub settings: Vec<(String, String)>, // tidy: bounded by its maker, lives as long as one page is made
     /// What the reader should know before believing it.
-    pub notes: Vec<String>, // tidy: made once, for one page
+    pub notes: Vec<String>, // tidy: bounded by its maker, lives as long as one page is made
     /// Events of the history.
     pub events: u64,
     /// Seconds that it took.

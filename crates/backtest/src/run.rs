@@ -14,8 +14,8 @@ use plimsoll_bounded::{Class, Grant, Line, Ring, WhenFull};
 use plimsoll_engine::{Account, AccountAction, AccountConfig, AccountInput, Boot, Engine, EngineConfig, EngineError, Shell, turn};
 use plimsoll_market::limits::FILL_PAGE_MAX;
 use plimsoll_market::{
-    AccountEvent, Action, Actions, Balance, Bps, Candle, CandleBuilder, Event, Feed, Fill, FillPage, Lease, Link, Notional, Phase,
-    Place, PositionReport, PositionSide, Price, Qty, Record, RefPrice, Request, Side, Snapshot, Time, Trade, TradeId,
+    AccountEvent, Action, Actions, Balance, Bps, Candle, CandleBuilder, Event, Feed, Fill, FillPage, Lease, Link, Notional, Phase, Place,
+    PositionReport, PositionSide, Price, Qty, Record, RefPrice, Request, Side, Snapshot, Time, Trade, TradeId,
 };
 use plimsoll_sim::solo::{Solo, SoloConfig, Told};
 use plimsoll_strategy::Strategy;
@@ -356,6 +356,9 @@ impl<O: Observer> Run<O> {
         if !self.begun {
             self.begin(time);
         }
+        if matches!(self.candles, Pace::Candles(_)) {
+            self.walk(time);
+        }
         self.end_message();
         if time >= self.due {
             self.advance(time);
@@ -595,15 +598,8 @@ impl<O: Observer> Run<O> {
     fn sample(&mut self) {
         let solo = &self.solo;
         let (wallet, holding) = (solo.wallet(), solo.holding().units());
-        let mut sample = Sample {
-            time: self.now,
-            price: solo.valuation(),
-            equity: wallet,
-            wallet,
-            notional: 0,
-            holding,
-            liquidation: RefPrice::ZERO,
-        };
+        let mut sample =
+            Sample { time: self.now, price: solo.valuation(), equity: wallet, wallet, notional: 0, holding, liquidation: RefPrice::ZERO };
         if holding != 0 {
             let (unrealized, notional) = solo.worth();
             sample.equity += unrealized;
@@ -649,9 +645,8 @@ impl<O: Observer> Run<O> {
     /// Answers with what was executed after an id, then with position and open orders.
     fn resync(&mut self, after: Option<TradeId>, asked_at: Time) {
         let now = self.now;
-        let page = |fills: Vec<Fill>, baseline, last| {
-            Arrival::Engine(Event::Fills(Box::new(FillPage { fills, baseline, last, asked_at: now })))
-        };
+        let page =
+            |fills: Vec<Fill>, baseline, last| Arrival::Engine(Event::Fills(Box::new(FillPage { fills, baseline, last, asked_at: now })));
         match after {
             None => {
                 let baseline = Some(TradeId(self.solo.last_trade_id()));

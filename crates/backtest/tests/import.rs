@@ -10,11 +10,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 fn options() -> ImportOptions {
-    ImportOptions { instrument: Instrument::example_btcusdt(), kind: None, gap_max: Duration::from_secs(300), allow_missing: false, prices: Round::Exact }
+    ImportOptions {
+        instrument: Instrument::example_btcusdt(),
+        kind: None,
+        gap_max: Duration::from_secs(300),
+        allow_missing: false,
+        prices: Round::Exact,
+    }
 }
 
 fn shared(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let root =
+        std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let path = root.join("data/market").join(name);
     if !path.exists() {
         eprintln!("left out: {} is not here", path.display());
@@ -83,7 +90,8 @@ fn candles_with_and_without_a_head_in_both_units_plain_and_zipped() {
     check("BTCUSDT-1m-2023-11.csv", &format!("{head}{KLINES}"), expected);
     check("BTCUSDT-1m-2023-11.csv", &micros, expected);
     check("BTCUSDT-1m-2023-11.zip", KLINES, expected);
-    let named = "timestamp,open,high,low,close,volume\n2023-11-14 22:14:00,100,102.5,99.5,101,12.5\n2023-11-14 22:15:00,101,101,98,98.5,3.0015\n";
+    let named =
+        "timestamp,open,high,low,close,volume\n2023-11-14 22:14:00,100,102.5,99.5,101,12.5\n2023-11-14 22:15:00,101,101,98,98.5,3.0015\n";
     check("any.csv", named, expected);
     let ends = "open,high,low,close,volume,close_datetime\n100,102.5,99.5,101,12.5,2023-11-14 23:14:59.999000+01:00\n\
                 101,101,98,98.5,3.0015,2023-11-14 23:15:59.999000+01:00\n";
@@ -155,7 +163,9 @@ fn a_month_of_real_candles_becomes_a_tape() {
         let Some(path) = shared(name) else { return };
         let dir = tempfile::tempdir().unwrap();
         let tape = dir.path().join("out.tape");
-        let imported = import(&[path], &tape, &ImportOptions { kind: Some(RowKind::Klines), prices: Round::Nearest, ..options() }, &mut |_| {}).unwrap();
+        let imported =
+            import(&[path], &tape, &ImportOptions { kind: Some(RowKind::Klines), prices: Round::Nearest, ..options() }, &mut |_| {})
+                .unwrap();
         let info = inspect(&tape).unwrap();
         assert!(imported.events.abs_diff(rows) <= 1, "{name}: {}", imported.events);
         assert_eq!((info.candles, info.head.candle_secs), (imported.events, candle_secs));

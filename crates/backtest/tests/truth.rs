@@ -187,3 +187,21 @@ fn candles_fill_beyond_a_price_and_no_more_than_was_traded() {
     let told = run(thin, &[candle(0, [5_001_000, 5_002_000, 5_001_000, 5_001_500]), small(minute, 30), small(2 * minute, 40)]);
     assert_eq!(told.fills, ["buy 5000000 30", "buy 5000000 40"]);
 }
+
+/// A payment that falls due within a candle goes by the price of its moment: 0.01 % of 0.1 × 50,500 at two thirds of the way.
+#[test]
+fn funding_within_a_candle_goes_by_the_price_of_its_moment() {
+    let hour = 3_600_000;
+    let mut setup = once(5_000_000, None, 100, 1_000);
+    setup.candle_secs = 3_600;
+    let ticks = [
+        candle(0, [5_001_000, 5_002_000, 5_000_500, 5_001_000]),
+        candle(hour, [5_001_000, 5_001_000, 4_999_000, 4_999_500]),
+        // Low at a third, high at two thirds.
+        candle(2 * hour, [4_999_500, 5_050_000, 4_999_500, 5_020_000]),
+        event(2 * hour + hour * 3 / 4, Tick::Funding(Bps::from_ppm(100))),
+        candle(3 * hour, [5_020_000, 5_020_000, 5_020_000, 5_020_000]),
+    ];
+    let told = run(setup, &ticks);
+    assert_eq!(told.books_funding, -50_500_000);
+}

@@ -1,5 +1,6 @@
 mod status;
 
+use crate::countdown::Countdown;
 use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
 use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
@@ -29,18 +30,6 @@ pub struct EngineConfig {
     /// The exchange's own switch: it withdraws the symbol's orders when it has not been told for so long that we live. `None`
     /// leaves it alone.
     pub countdown: Option<Countdown>,
-}
-
-/// A dead man's switch at the exchange.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Countdown {
-    /// How long the exchange waits.
-    pub after: Duration,
-    /// How often it is told; at most half of `after`, or one lost request would fire it.
-    pub every: Duration,
-    /// Whether it is armed though orders that are not ours are on the symbol: it would withdraw them too.
-    pub foreign: bool,
 }
 
 /// What storage brings back at boot.

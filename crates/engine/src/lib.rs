@@ -6,11 +6,13 @@
 //! Read [`Engine`] and [`plimsoll_market::Event`] first.
 
 mod account;
+mod countdown;
 mod engine;
 pub mod limits;
 mod reconcile;
 mod turn;
 
 pub use account::{Account, AccountAction, AccountConfig, AccountInput, Equity};
-pub use engine::{Boot, Countdown, Engine, EngineConfig, EngineError};
+pub use countdown::Countdown;
+pub use engine::{Boot, Engine, EngineConfig, EngineError};
 pub use turn::{Shell, turn};

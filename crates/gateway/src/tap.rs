@@ -50,7 +50,12 @@ pub enum TapError {
 ///
 /// # Cancel safety
 /// Given up, the socket is closed.
-pub async fn tap(end: &Endpoint, target: &str, silence: Duration, mut take: impl FnMut(Tapped<'_>)) -> Result<std::convert::Infallible, TapError> {
+pub async fn tap(
+    end: &Endpoint,
+    target: &str,
+    silence: Duration,
+    mut take: impl FnMut(Tapped<'_>),
+) -> Result<std::convert::Infallible, TapError> {
     let scheme = if end.tls { "wss" } else { "ws" };
     let path = end.path(target).ok_or(TapError::Malformed)?;
     let request = format!("{scheme}://{}{path}", end.authority).into_client_request().map_err(|_| TapError::Malformed)?;

@@ -18,12 +18,14 @@ impl Price {
     ///
     /// # Panics
     /// When `units` is negative.
+    #[inline]
     pub const fn from_units(units: i64) -> Self {
         assert!(units >= 0, "a price is never negative");
         Self(units)
     }
 
     /// Units of the symbol's scale.
+    #[inline]
     pub const fn units(self) -> i64 {
         self.0
     }
@@ -41,6 +43,7 @@ impl Price {
     }
 
     /// Whether there is a price at all.
+    #[inline]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -59,27 +62,32 @@ impl Qty {
     ///
     /// # Panics
     /// Beyond `i64::MAX`, so that every quantity also fits a [`Holding`].
+    #[inline]
     pub const fn from_units(units: u64) -> Self {
         assert!(units <= i64::MAX as u64, "a quantity must fit a holding");
         Self(units)
     }
 
     /// Units of the symbol's scale.
+    #[inline]
     pub const fn units(self) -> u64 {
         self.0
     }
 
     /// Whether it is nothing.
+    #[inline]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
     /// What is left after taking `other`; zero when `other` is more.
+    #[inline]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
     /// As a signed holding: bought is positive, sold is negative.
+    #[inline]
     pub const fn signed(self, side: Side) -> Holding {
         match side {
             Side::Buy => Holding(self.0 as i64),
@@ -90,12 +98,14 @@ impl Qty {
 
 impl Add for Qty {
     type Output = Self;
+    #[inline]
     fn add(self, rhs: Self) -> Self {
         Self::from_units(self.0 + rhs.0)
     }
 }
 
 impl AddAssign for Qty {
+    #[inline]
     fn add_assign(&mut self, rhs: Self) {
         *self = *self + rhs;
     }
@@ -105,12 +115,14 @@ impl Sub for Qty {
     type Output = Self;
     /// # Panics
     /// When `rhs` is more than there is.
+    #[inline]
     fn sub(self, rhs: Self) -> Self {
         Self(self.0 - rhs.0)
     }
 }
 
 impl SubAssign for Qty {
+    #[inline]
     fn sub_assign(&mut self, rhs: Self) {
         *self = *self - rhs;
     }
@@ -132,21 +144,25 @@ impl Holding {
     pub const FLAT: Self = Self(0);
 
     /// Makes a holding from signed units.
+    #[inline]
     pub const fn from_units(units: i64) -> Self {
         Self(units)
     }
 
     /// Signed units of the symbol's quantity scale.
+    #[inline]
     pub const fn units(self) -> i64 {
         self.0
     }
 
     /// The size without the direction.
+    #[inline]
     pub const fn qty(self) -> Qty {
         Qty(self.0.unsigned_abs())
     }
 
     /// The side that opened it; `None` when flat.
+    #[inline]
     pub const fn side(self) -> Option<Side> {
         match self.0 {
             0 => None,
@@ -156,6 +172,7 @@ impl Holding {
     }
 
     /// Whether there is no position.
+    #[inline]
     pub const fn is_flat(self) -> bool {
         self.0 == 0
     }
@@ -163,12 +180,14 @@ impl Holding {
 
 impl Add for Holding {
     type Output = Self;
+    #[inline]
     fn add(self, rhs: Self) -> Self {
         Self(self.0 + rhs.0)
     }
 }
 
 impl AddAssign for Holding {
+    #[inline]
     fn add_assign(&mut self, rhs: Self) {
         self.0 += rhs.0;
     }
@@ -176,6 +195,7 @@ impl AddAssign for Holding {
 
 impl Sub for Holding {
     type Output = Self;
+    #[inline]
     fn sub(self, rhs: Self) -> Self {
         Self(self.0 - rhs.0)
     }
@@ -183,6 +203,7 @@ impl Sub for Holding {
 
 impl Neg for Holding {
     type Output = Self;
+    #[inline]
     fn neg(self) -> Self {
         Self(-self.0)
     }
@@ -200,11 +221,13 @@ impl Notional {
     pub const ZERO: Self = Self(0);
 
     /// Makes a notional from its units.
+    #[inline]
     pub const fn from_units(units: i128) -> Self {
         Self(units)
     }
 
     /// Units of 10^-(price_scale + qty_scale).
+    #[inline]
     pub const fn units(self) -> i128 {
         self.0
     }
@@ -230,6 +253,7 @@ impl Mul<Qty> for Price {
 
 impl Mul<Holding> for Price {
     type Output = Notional;
+    #[inline]
     fn mul(self, rhs: Holding) -> Notional {
         Notional(i128::from(self.0) * i128::from(rhs.units()))
     }
@@ -237,12 +261,14 @@ impl Mul<Holding> for Price {
 
 impl Add for Notional {
     type Output = Self;
+    #[inline]
     fn add(self, rhs: Self) -> Self {
         Self(self.0 + rhs.0)
     }
 }
 
 impl AddAssign for Notional {
+    #[inline]
     fn add_assign(&mut self, rhs: Self) {
         self.0 += rhs.0;
     }
@@ -250,12 +276,14 @@ impl AddAssign for Notional {
 
 impl Sub for Notional {
     type Output = Self;
+    #[inline]
     fn sub(self, rhs: Self) -> Self {
         Self(self.0 - rhs.0)
     }
 }
 
 impl SubAssign for Notional {
+    #[inline]
     fn sub_assign(&mut self, rhs: Self) {
         self.0 -= rhs.0;
     }
@@ -263,6 +291,7 @@ impl SubAssign for Notional {
 
 impl Neg for Notional {
     type Output = Self;
+    #[inline]
     fn neg(self) -> Self {
         Self(-self.0)
     }
@@ -284,11 +313,13 @@ impl RefPrice {
     pub const ZERO: Self = Self(0);
 
     /// Makes a reference price from units of 1e-8.
+    #[inline]
     pub const fn from_units(units: i64) -> Self {
         Self(units)
     }
 
     /// Units of 1e-8.
+    #[inline]
     pub const fn units(self) -> i64 {
         self.0
     }

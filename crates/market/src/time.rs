@@ -15,26 +15,31 @@ impl Time {
     pub const ZERO: Self = Self(0);
 
     /// Makes a time from nanoseconds since the epoch.
+    #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
     /// Makes a time from milliseconds since the epoch; saturates in the year 2554.
+    #[inline]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
     /// Nanoseconds since the epoch.
+    #[inline]
     pub const fn nanos(self) -> u64 {
         self.0
     }
 
     /// Milliseconds since the epoch, rounded down.
+    #[inline]
     pub const fn millis(self) -> u64 {
         self.0 / 1_000_000
     }
 
     /// Time since `earlier`; zero when `earlier` is later.
+    #[inline]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -51,6 +56,7 @@ impl Time {
 
 impl Add<Duration> for Time {
     type Output = Self;
+    #[inline]
     fn add(self, rhs: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(rhs.as_nanos()).unwrap_or(u64::MAX)))
     }

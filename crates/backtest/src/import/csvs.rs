@@ -315,7 +315,9 @@ impl Rows<'_> {
             let id: u64 = id.parse().map_err(|_| ImportError::Row { place: place.clone(), text: format!("{id:?} is no number") })?;
             match self.last_id {
                 Some(before) if id == before => return Err(ImportError::Repeated { place: place.clone(), what: format!("number {id}") }),
-                Some(before) if id < before => return Err(ImportError::OutOfOrder { place: place.clone(), last: format!("number {before}") }),
+                Some(before) if id < before => {
+                    return Err(ImportError::OutOfOrder { place: place.clone(), last: format!("number {before}") });
+                }
                 Some(before) if id > before + 1 && self.kind != RowKind::BookTicker && !self.options.allow_missing => {
                     let what = format!("trades {} to {} are missing", before + 1, id - 1);
                     return Err(ImportError::Gap { place: place.clone(), what });

@@ -74,7 +74,9 @@ pub enum ImportError {
         text: String,
     },
     /// Nobody knows what its rows are.
-    #[error("{path}: cannot tell what its rows are from its name and its first rows; say so with --kind klines, agg-trades, trades, book-ticker, funding or recording")]
+    #[error(
+        "{path}: cannot tell what its rows are from its name and its first rows; say so with --kind klines, agg-trades, trades, book-ticker, funding or recording"
+    )]
     Unknown {
         /// The file.
         path: PathBuf,
@@ -138,7 +140,8 @@ pub fn import(files: &[PathBuf], tape: &Path, options: &ImportOptions, progress:
         None => csvs::guess(&first)?.ok_or(ImportError::Unknown { path: first.clone() })?,
     };
     let candle_secs = if kind == RowKind::Klines { csvs::candle_secs(&first)? } else { 0 };
-    let mut sink = Sink { writer: TapeWriter::create(tape, &TapeHead::new(&options.instrument, candle_secs))?, first: None, last: Time::ZERO };
+    let mut sink =
+        Sink { writer: TapeWriter::create(tape, &TapeHead::new(&options.instrument, candle_secs))?, first: None, last: Time::ZERO };
     let skipped = if kind == RowKind::Recording {
         recorder::read(files, options, &mut sink, progress)?
     } else {

@@ -34,7 +34,7 @@
 //! | 4 | top | bid | of the bid | ask − bid, quantity of the ask |
 //! | 5 | mark price | units of 1e-8, from the mark before | | |
 //! | 6 | funding falls due | rate in millionths | | |
-//! | 7 | candle; its time is its end | open | volume | high − open, open − low, close − low |
+//! | 7 | candle; its time is its beginning | open | volume | high − open, open − low, close − low |
 //! | 8 | the book is not known any more | | | |
 //!
 //! The end's records are 16 counts of eight bytes, one a kind, then the times of the first and the last record. A file without an
@@ -96,7 +96,7 @@ pub enum Tick {
     Mark(RefPrice),
     /// Funding falls due now at this rate.
     Funding(Bps),
-    /// A candle has ended.
+    /// A candle begins now, and these will be its prices: nobody is told of one before its time has come.
     Candle(Bar),
     /// The book is not known any more.
     Reset,

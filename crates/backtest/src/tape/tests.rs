@@ -75,7 +75,10 @@ fn several_blocks_and_the_summary() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.tape");
     let trade = |i: u64| {
-        (Time::from_millis(i), Tick::Trade { taker: Side::Sell, price: Price::from_units(6_000_000 + i as i64 % 7), qty: Qty::from_units(i) })
+        (
+            Time::from_millis(i),
+            Tick::Trade { taker: Side::Sell, price: Price::from_units(6_000_000 + i as i64 % 7), qty: Qty::from_units(i) },
+        )
     };
     let events: Vec<(Time, Tick)> = (1..50_000).map(trade).collect();
     write(&path, &events);

@@ -4,7 +4,7 @@ use super::{Own, QueueModel, Seen, Solo, Told, UNKNOWN};
 use crate::limits::{MATCHES_PER_ORDER_MAX, SOLO_ORDERS_MAX};
 use plimsoll_market::{
     Amount, CancelFailure, ClientId, Fill, Level, Notional, OrderId, OrderReport, OrderStatus, OrderType, Place, Price, Qty, Reject, Side,
-    Source, TimeInForce, Time, Top, TradeId, Trading,
+    Source, Time, TimeInForce, Top, TradeId, Trading,
 };
 
 /// How an order that is open stands.
@@ -128,13 +128,7 @@ impl Solo {
         if place.tif == TimeInForce::Gtx && place.kind == OrderType::Limit && takes {
             return Err(Reject::WouldTake);
         }
-        let fills_whole = || {
-            let mut there = Qty::ZERO;
-            for level in self.ladder.levels(side.opposite()).take_while(|level| at_least(side, place.price, level.price)) {
-                there += level.qty;
-            }
-            self.seen != Seen::Levels || there >= place.qty
-        };
+        let fills_whole = || self.seen != Seen::Levels || self.ladder.offered(side.opposite(), place.price) >= place.qty;
         if place.tif == TimeInForce::Fok && place.kind == OrderType::Limit && !(takes && fills_whole()) {
             return Err(Reject::Other(-5021));
         }
@@ -144,7 +138,7 @@ impl Solo {
     /// What somebody who trades on `side` meets first.
     fn best_for(&self, side: Side) -> Option<Level> {
         match self.seen {
-            Seen::Levels | Seen::Top => self.ladder.best(side.opposite()).copied(),
+            Seen::Levels | Seen::Top => self.ladder.best(side.opposite()),
             Seen::Prices => {
                 let top = self.prices_top()?;
                 Some(match side {
@@ -445,7 +439,7 @@ impl Solo {
     fn cross(&mut self, out: &mut impl FnMut(Told)) {
         for side in [Side::Buy, Side::Sell] {
             for _ in 0..MATCHES_PER_ORDER_MAX {
-                let Some(level) = self.ladder.best(side.opposite()).copied() else { break };
+                let Some(level) = self.ladder.best(side.opposite()) else { break };
                 let reached = match side {
                     Side::Buy => self.best_bid >= level.price.units(),
                     Side::Sell => self.best_ask <= level.price.units(),

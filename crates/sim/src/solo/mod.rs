@@ -17,8 +17,7 @@ use crate::venue::{Bracket, default_brackets};
 use arrayvec::ArrayVec;
 use book::Ladder;
 use plimsoll_market::{
-    ClientId, FundingPayment, Holding, Instrument, Notional, OrderReport, OrderType, Price, Qty, RefPrice, Side, Time, TimeInForce,
-    Top,
+    ClientId, FundingPayment, Holding, Instrument, Notional, OrderReport, OrderType, Price, Qty, RefPrice, Side, Time, TimeInForce, Top,
 };
 
 pub use money::{SoloMoney, SoloSums};
@@ -125,6 +124,8 @@ pub struct Solo {
     orders: ArrayVec<Own, SOLO_ORDERS_MAX>,
     /// Bits of the prices of all orders: most events miss it.
     bloom: u64,
+    /// Their prices in the same order, negative for sells: what is looked through when the bits do not miss.
+    keys: ArrayVec<i64, SOLO_ORDERS_MAX>,
     /// Highest own bid and lowest own ask.
     best_bid: i64,
     best_ask: i64,
@@ -166,10 +167,11 @@ impl Solo {
             brackets,
             leverage: config.leverage.clamp(1, most),
             queue: config.queue,
-            ladder: Ladder::new(),
+            ladder: Ladder::new(config.instrument.tick),
             seen: Seen::Prices,
             orders: ArrayVec::new(),
             bloom: 0,
+            keys: ArrayVec::new(),
             best_bid: i64::MIN,
             best_ask: i64::MAX,
             holding: Holding::FLAT,
@@ -257,7 +259,7 @@ impl Solo {
     /// A level of the recorded book has this quantity now.
     #[inline]
     pub fn level(&mut self, side: Side, price: Price, qty: Qty) {
-        if self.bloom & bit(price) != 0 {
+        if self.bloom & bit(price) != 0 && self.keys.contains(&key(side, price)) {
             self.queue_changed(side, price, qty);
         }
         self.seen = Seen::Levels;
@@ -274,7 +276,7 @@ impl Solo {
             if self.bloom & bit(price) != 0 {
                 self.queue_changed(side, price, qty);
             }
-            self.ladder.set_best(side, price, qty, shallow);
+            self.ladder.set_top(side, price, qty, shallow);
         }
         self.dirty = true;
     }
@@ -293,13 +295,24 @@ impl Solo {
     /// Recounts what most events are compared with.
     fn index(&mut self) {
         (self.bloom, self.best_bid, self.best_ask) = (0, i64::MIN, i64::MAX);
+        self.keys.clear();
         for own in &self.orders {
+            self.keys.push(key(own.side, own.price));
             self.bloom |= bit(own.price);
             match own.side {
                 Side::Buy => self.best_bid = self.best_bid.max(own.price.units()),
                 Side::Sell => self.best_ask = self.best_ask.min(own.price.units()),
             }
         }
+    }
+}
+
+/// Side and price of an order in one number.
+#[inline]
+const fn key(side: Side, price: Price) -> i64 {
+    match side {
+        Side::Buy => price.units(),
+        Side::Sell => -price.units(),
     }
 }
 

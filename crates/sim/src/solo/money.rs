@@ -3,9 +3,7 @@
 use super::{Solo, Told};
 use crate::venue::Bracket;
 use plimsoll_market::limits::MONEY_SCALE;
-use plimsoll_market::{
-    Amount, Bps, FundingPayment, Instrument, Notional, Price, Qty, RefPrice, Reject, Round, Side, Time, rescale,
-};
+use plimsoll_market::{Amount, Bps, FundingPayment, Instrument, Notional, Price, Qty, RefPrice, Reject, Round, Side, Time, rescale};
 
 /// Parts per million in one.
 const PPM: i128 = 1_000_000;

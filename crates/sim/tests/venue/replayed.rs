@@ -257,7 +257,10 @@ fn minutes_of_a_recorded_day_are_the_expected_ones() {
 /// The lines of a market that happens now: what the other end has put in.
 fn live() -> (std::sync::mpsc::Sender<String>, World) {
     let (put, take) = std::sync::mpsc::channel::<String>();
-    let mut world = World::of(config(vec![market(btc(), SourceSpec::Live(Box::new(std::iter::from_fn(move || take.try_recv().ok()))))], 100_000 * USDT));
+    let mut world = World::of(config(
+        vec![market(btc(), SourceSpec::Live(Box::new(std::iter::from_fn(move || take.try_recv().ok()))))],
+        100_000 * USDT,
+    ));
     go(&mut world, 50);
     (put, world)
 }
@@ -286,7 +289,11 @@ fn a_live_market_is_played_as_it_comes_and_made_anew_after_a_gap() {
     let (put, mut world) = live();
     assert_eq!(book(&world), [] as [String; 0], "nothing has come");
     // A diff before the snapshot counts on top of it.
-    for line in [RESTART.to_owned(), diff(11, 12, r#"["60000.00","2"]"#, ""), snapshot(11, r#"["60000.00","1"],["59990.00","3"]"#, r#"["60010.00","1"]"#)] {
+    for line in [
+        RESTART.to_owned(),
+        diff(11, 12, r#"["60000.00","2"]"#, ""),
+        snapshot(11, r#"["60000.00","1"],["59990.00","3"]"#, r#"["60010.00","1"]"#),
+    ] {
         put.send(line).unwrap();
     }
     go(&mut world, 20);
@@ -294,7 +301,10 @@ fn a_live_market_is_played_as_it_comes_and_made_anew_after_a_gap() {
     assert_eq!(book(&world), whole);
     // An order of ours is filled by a trade that goes through it, told as live streams tell trades.
     world.place(0, order(Side::Buy, Tif::Gtx, 10, 59_995, "x")).unwrap();
-    put.send(r#"1 {"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1,"s":"BTCUSDT","p":"59994.00","q":"1.000","m":true}}"#.to_owned()).unwrap();
+    put.send(
+        r#"1 {"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","a":1,"s":"BTCUSDT","p":"59994.00","q":"1.000","m":true}}"#.to_owned(),
+    )
+    .unwrap();
     go(&mut world, 20);
     assert_eq!(world.venue.position(AccountId(0), btc().symbol).unwrap().holding.units(), 10);
     // Lines are missing: the book stands until the snapshot, which is older than a diff that came meanwhile, and takes it.

@@ -6,7 +6,7 @@ use plimsoll_exchange::binance::sign::Signer;
 use plimsoll_exchange::binance::{decode, encode};
 use plimsoll_exchange::session::{BootReport, PositionMode, SymbolReport};
 use plimsoll_gateway::{Clock, Endpoint, ask_once};
-use plimsoll_market::{Price, Round, rescale};
+use plimsoll_market::Price;
 use plimsoll_safety::preflight;
 use std::time::Duration;
 

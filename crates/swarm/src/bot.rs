@@ -207,7 +207,7 @@ fn layers(options: &Options, ground: &Ground, short: bool) -> anyhow::Result<Box
     let trade = TradeConfig {
         direction,
         bar: Duration::from_secs(60),
-        entry: if options.seed % 2 == 0 { Entry::Taker } else { Entry::Maker },
+        entry: if options.seed.is_multiple_of(2) { Entry::Taker } else { Entry::Maker },
         slippage: 1_000,
         stop_loss: 4_000,
         trailing_from: 0,
@@ -223,7 +223,7 @@ fn layers(options: &Options, ground: &Ground, short: bool) -> anyhow::Result<Box
         decay: 1_000_000,
         multiplier_min: 1_000_000,
         take_profit: 700,
-        reverse: options.seed % 5 == 0,
+        reverse: options.seed.is_multiple_of(5),
         trend: 0,
     };
     Ok(StrategyConfig::Martingale(trade, plan).build()?)

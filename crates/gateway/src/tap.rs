@@ -73,9 +73,11 @@ pub async fn tap(
     let opened = tokio::time::timeout(CONNECT_TIMEOUT, opening).await;
     let (mut socket, _response) = opened.unwrap_or_else(|_| Err(TapError::Connect("no answer".to_owned())))?;
     take(Tapped::Opened);
+    // bounded: by the connection's life, of which silence is the end at the latest.
     loop {
         // Only messages count as a sign of life: pings are answered by the library on the way.
         let text = async {
+            // bounded: by the limit on silence around it.
             loop {
                 match socket.next().await {
                     Some(Ok(Message::Text(text))) => return Ok(text),

@@ -5,7 +5,7 @@ use plimsoll_journal::{End, EntryRef, FRAME_HEAD, Head, MAGIC, Settings, replay,
 use plimsoll_market::{Actions, Event, Feed, Instrument, Link, Name, Price, Tag, Time};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig};
-use plimsoll_strategy::{Grid, GridConfig};
+use plimsoll_strategy::{Grid, GridConfig, StrategyConfig};
 use std::time::Duration;
 
 #[expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         began: now,
         instrument: btc,
         engine: Settings(config),
-        grid,
+        strategy: StrategyConfig::Grid(grid),
     };
     let mut frame = vec![0; FRAME_HEAD];
     frame.extend(postcard::to_stdvec(&(&head, &engine))?);

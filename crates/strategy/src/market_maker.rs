@@ -165,8 +165,8 @@ impl MarketMaker {
 
     fn quote(&self, side: Side, price: Price, view: &View<'_>, want: &mut Quotes) {
         // What the other side has opened goes first, the last layer of it.
-        let closes = (0..self.cfg.layers).rev().filter_map(|layer| view.slots.get(Self::leg(side.opposite(), layer)?));
-        if let Some(slot) = closes.filter(|slot: &&Slot| slot.exiting && slot.held >= view.instrument.qty_min).next() {
+        let mut closes = (0..self.cfg.layers).rev().filter_map(|layer| view.slots.get(Self::leg(side.opposite(), layer)?));
+        if let Some(slot) = closes.find(|slot: &&Slot| slot.exiting && slot.held >= view.instrument.qty_min) {
             let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
             want.push(Quote { leg: slot.leg, side, style: Style::PostOnly, reduce_only: view.only_reduces(slot.leg), price, qty });
             return;

@@ -12,7 +12,7 @@ use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Sessi
 use plimsoll_market::{Action, Asset, Event, Instrument, Price, Symbol, Tag, Time};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig, LadderConfig};
-use plimsoll_strategy::{Direction, Entry, Grid, GridConfig, MartingaleConfig, Strategy, StrategyConfig, TradeConfig};
+use plimsoll_strategy::{Direction, Entry, Grid, GridConfig, MarketMakerConfig, MartingaleConfig, Strategy, StrategyConfig, TradeConfig};
 use plimsoll_testnet::Listing;
 use plimsoll_testnet::counter::{Answer, CounterMarkets, Stream};
 use std::collections::VecDeque;
@@ -175,6 +175,7 @@ pub(crate) fn engine(
     let (buy_window, sell_window) = options.windows;
     let grid = GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window };
     let strategy: Box<dyn Strategy> = match (options.layered, options.short) {
+        _ if options.makers => StrategyConfig::MarketMaker(maker(ground)).build()?,
         (false, false) => Box::new(Grid::new(grid, 0)),
         (false, true) => Box::new(Grid::short(grid, 0)),
         (true, short) => layers(options, ground, short)?,
@@ -201,13 +202,26 @@ pub(crate) fn engine(
     Ok(Engine::new(instrument, config, strategy, boot)?)
 }
 
+/// Quotes nearer than fees allow, so that both sides fill often.
+const fn maker(ground: &Ground) -> MarketMakerConfig {
+    MarketMakerConfig {
+        amount: ground.order_quote,
+        layers: 4,
+        half_spread: 40,
+        risk: 20,
+        volatility: 2,
+        bar: Duration::from_secs(60),
+        requote: 20,
+    }
+}
+
 /// A position of layers as far apart as a grid's levels, with a stop that is often reached.
 fn layers(options: &Options, ground: &Ground, short: bool) -> anyhow::Result<Box<dyn Strategy>> {
     let direction = if short { Direction::Short } else { Direction::Long };
     let trade = TradeConfig {
         direction,
         bar: Duration::from_secs(60),
-        entry: if options.seed % 2 == 0 { Entry::Taker } else { Entry::Maker },
+        entry: if options.seed.is_multiple_of(2) { Entry::Taker } else { Entry::Maker },
         slippage: 1_000,
         stop_loss: 4_000,
         trailing_from: 0,
@@ -223,7 +237,7 @@ fn layers(options: &Options, ground: &Ground, short: bool) -> anyhow::Result<Box
         decay: 1_000_000,
         multiplier_min: 1_000_000,
         take_profit: 700,
-        reverse: options.seed % 5 == 0,
+        reverse: options.seed.is_multiple_of(5),
         trend: 0,
     };
     Ok(StrategyConfig::Martingale(trade, plan).build()?)

@@ -220,6 +220,8 @@ pub struct Options {
     pub short: bool,
     /// Whether they hold one position of layers each instead of a grid: entered at the close of a minute, with orders that take.
     pub layered: bool,
+    /// Whether market makers quote both sides, whatever the other two say.
+    pub makers: bool,
     /// Rates in millionths, by the number of the fault.
     pub rates: [u32; Fault::ALL.len()],
 }
@@ -257,13 +259,17 @@ impl Options {
             burn_from: Duration::from_secs([0, 0, 1, 20][up_to(3) as usize]),
             short: false,
             layered: false,
+            makers: false,
             rates,
         };
         // Of its own, so that the worlds of all seeds stay what they were but for this.
         let kind = Pcg64Mcg::seed_from_u64(seed ^ 0x5407_0001).next_u64() % 12;
-        let (short, layered) = (kind % 3 == 0, kind > 8);
+        let (short, layered, makers) = (kind % 3 == 0, kind > 8, kind == 7);
         // Orders that a grid has left are of slots that no layered strategy would close: a start with them is refused.
-        let drawn = Self { short, layered, left_open: if layered { 0 } else { drawn.left_open }, ..drawn };
+        // A maker needs some minutes until it knows how much the market moves.
+        let trouble = if makers { trouble.max(Duration::from_secs(300)) } else { trouble };
+        let left_open = if layered || makers { 0 } else { drawn.left_open };
+        let drawn = Self { short, layered, makers, trouble, left_open, ..drawn };
         // What the account cannot pay for is no order; exposure is worth some orders where it is short, and more where it is not.
         let order = if drawn.order * 10 > drawn.wallet * u32::from(drawn.leverage) { 250 } else { drawn.order };
         let exposure = if drawn.exposure < 100 { drawn.exposure * order } else { drawn.exposure.max(40 * order) };
@@ -307,6 +313,7 @@ impl fmt::Display for Options {
         )?;
         let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, stop_loss, countdown, burn_from, .. } = self;
         match (self.short, self.layered) {
+            _ if self.makers => f.write_str("market makers, ")?,
             (false, false) => {}
             (true, false) => f.write_str("short grids, ")?,
             (false, true) => f.write_str("long layers, ")?,

@@ -156,6 +156,7 @@ impl Script {
             burn_from: Duration::ZERO,
             short: false,
             layered: false,
+            makers: false,
             rates: [0; Fault::ALL.len()],
         };
         let listing = Listing { instrument: setup.instrument, start: setup.bid, ..Listing::btcusdt() };

@@ -53,6 +53,9 @@ fn candidates(options: &Options) -> Vec<Options> {
     if options.countdown > Duration::ZERO {
         smaller.push(Options { countdown: Duration::ZERO, ..options.clone() });
     }
+    if options.makers {
+        smaller.push(Options { makers: false, ..options.clone() });
+    }
     if options.layered {
         smaller.push(Options { layered: false, ..options.clone() });
     }

@@ -65,6 +65,7 @@ pub fn soak(span: Duration, every: Duration, mut look: impl FnMut(&Sizes)) -> an
         burn_from: Duration::ZERO,
         short: false,
         layered: false,
+        makers: false,
         rates: [0; Fault::ALL.len()],
     };
     let mut world = World::on(&options, Ground::drawn(&options), false)?;

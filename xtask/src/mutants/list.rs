@@ -119,7 +119,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "Some(closed) if !closed.withdraws() => allowed |= bit,",
         )],
     },
-    Mutant { name: "what is sold stays in its slot", changes: &[(BOOKING, "                        slot.held -= sold;\n", "")] },
+    Mutant { name: "what is sold stays in its slot", changes: &[(BOOKING, "    slot.held -= part;\n", "")] },
     Mutant {
         name: "fees are forgotten",
         changes: &[("crates/position/src/holding.rs", "totals.fees += fill.fee.units;", "totals.fees += fill.fee.units.min(0);")],

@@ -1,6 +1,8 @@
 //! A symbol of BTCUSDT with a grid of three buys and three sells, fed by hand: events in, actions out, as text.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod desk;
+
 use plimsoll_engine::{Boot, Countdown, Engine, EngineConfig};
 use plimsoll_market::*;
 use plimsoll_position::PositionConfig;

@@ -42,6 +42,8 @@ async fn everything_that_cannot_be_is_found_with_its_table_and_what_to_do() {
             ("UPDATE fills SET qty = qty * 2 WHERE trade_id = 9", rebuild("fills", "are stored for an order of")),
             ("UPDATE fills SET level = 99999999 WHERE trade_id = 9", rebuild("fills", "there is no level")),
             ("UPDATE slots SET held = held * 3", rebuild("slots", "are in slots, and only")),
+            // As short ones they would be held the other way than the account does.
+            ("UPDATE slots SET strategy = 32", rebuild("slots", "units are in slots, and only")),
             ("UPDATE orders SET filled = qty + 1", restore("orders", "filled, and")),
             ("UPDATE orders SET side = 'long'", restore("orders", "not a side")),
             ("UPDATE state SET lock_rule = 'nonsense'", restore("state", "not a rule")),

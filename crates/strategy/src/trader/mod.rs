@@ -91,7 +91,7 @@ struct Opening {
 /// it cost. Only the best price that a trail goes by begins anew. An order counts as filled when it is booked.
 ///
 /// A stop once decided is carried out, whatever the price does meanwhile: all its orders are withdrawn and each layer is closed at
-/// market, again and again until nothing is held.
+/// market, again and again until nothing is held. A restart in between decides anew, by the price that it finds.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Trader<P> {

@@ -109,6 +109,11 @@ impl World {
         if place.reduce_only {
             return;
         }
+        // What closes may open only while something is held the other way, which it would then reduce instead.
+        let leg = place.id.leg();
+        if !leg.opens(place.id.side()) && seat.engine.position().view(self.now).only_reduces(leg) {
+            self.breach(Broken::new(Invariant::ReducesOnly, &format_args!("{symbol}: {place:?} could open")));
+        }
         if let Some(closed) = seat.engine.closed() {
             self.breach(Broken::new(Invariant::ClosedOpensNothing, &format_args!("{symbol}: {place:?} while {}", closed.as_str())));
         }
@@ -123,7 +128,7 @@ impl World {
         let share = plimsoll_market::rescale(share, MONEY_SCALE, scale, Round::Down).unwrap_or(0);
         let held = invariants::within_exposure(&seat.engine.position().view(self.now), share);
         self.hold(if known { held } else { Ok(()) });
-        if self.options.layered {
+        if self.options.layered || self.options.makers {
             return;
         }
         let price = *self.levels.entry((at, place.id.leg())).or_insert(place.price);
@@ -149,8 +154,11 @@ impl World {
         for symbol in symbols(&self.options) {
             let held = legs(self.counter.venue(), symbol);
             self.hold(held);
-            let held = only_reduces(self.counter.venue(), symbol);
-            self.hold(held);
+            // A maker holds both ways for moments; its orders are looked at when they are sent.
+            if !self.options.makers {
+                let held = only_reduces(self.counter.venue(), symbol);
+                self.hold(held);
+            }
         }
     }
 }

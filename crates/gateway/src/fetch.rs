@@ -86,8 +86,8 @@ pub async fn fetch(
         Ok(())
     };
     tokio::pin!(all);
-    // bounded: the connection ends once; then only the answer is waited for, each part for its time.
     let mut open = true;
+    // bounded: the connection ends once; then only the answer is waited for, each part for its time.
     loop {
         tokio::select! {
             biased;

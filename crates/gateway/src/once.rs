@@ -64,9 +64,9 @@ pub async fn ask_once(
             Ok((status, body.to_bytes()))
         };
         tokio::pin!(answer);
+        let mut open = true;
         // bounded: the connection ends once, and may do so with the answer's last bytes, before the answer is looked at; how it ended
         // the answer knows.
-        let mut open = true;
         loop {
             tokio::select! {
                 biased;

@@ -65,8 +65,8 @@ pub async fn ask_once(
         };
         tokio::pin!(answer);
         let mut open = true;
-        // bounded: the connection ends once, and may do so with the answer's last bytes, before the answer is looked at; how it ended
-        // the answer knows.
+        // A connection may end with the answer's last bytes, before the answer is looked at; how it ended the answer knows.
+        // bounded: the connection ends once; then only the answer is waited for, within the caller's time.
         loop {
             tokio::select! {
                 biased;

@@ -77,3 +77,73 @@ fn what_cannot_be_is_refused_with_what_to_do() {
     let refused = plimsoll(folder, &["backtest", "--data", "nowhere.tape"]);
     assert_eq!(refused.status.code(), Some(2));
 }
+
+/// A server of Binance Vision's layout with one file; the first answer breaks off in the middle.
+///
+/// It ends with the process; what it was asked can be read at any time.
+fn vision(file: Vec<u8>, checksum: String) -> (String, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let asked = std::sync::Arc::clone(&told);
+    std::thread::spawn(move || {
+        let mut breaks = true;
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+            let first = lines.next().unwrap();
+            let path = first.split(' ').nth(1).unwrap().to_owned();
+            let range = lines
+                .take_while(|line| !line.is_empty())
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
+            asked.lock().unwrap().push(format!("{path} {}", range.clone().unwrap_or_default()));
+            let from: usize = range.and_then(|r| r.trim_end_matches('-').parse().ok()).unwrap_or(0);
+            let (status, body) = match path.as_str() {
+                p if p.ends_with("BTCUSDT-1m-2024-01.zip.CHECKSUM") => ("200 OK", checksum.clone().into_bytes()),
+                p if p.ends_with("BTCUSDT-1m-2024-01.zip") && from > 0 => ("206 Partial Content", file[from..].to_vec()),
+                p if p.ends_with("BTCUSDT-1m-2024-01.zip") => ("200 OK", file.clone()),
+                _ => ("404 Not Found", Vec::new()),
+            };
+            let cut = if path.ends_with(".zip") && std::mem::take(&mut breaks) { body.len() / 2 } else { body.len() };
+            let part = if from > 0 { format!("content-range: bytes {from}-{}/{}\r\n", file.len() - 1, file.len()) } else { String::new() };
+            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{part}connection: close\r\n\r\n", body.len()).unwrap();
+            stream.write_all(&body[..cut]).unwrap();
+        }
+    });
+    (url, told)
+}
+
+#[test]
+fn a_download_that_breaks_off_goes_on_and_is_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let mut zipped = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zipped.start_file("BTCUSDT-1m-2024-01.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    std::io::Write::write_all(&mut zipped, candles(1).as_bytes()).unwrap();
+    let file = zipped.finish().unwrap().into_inner();
+    let sum: String = ring::digest::digest(&ring::digest::SHA256, &file).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let (url, served) = vision(file.clone(), format!("{sum}  BTCUSDT-1m-2024-01.zip\n"));
+    let arguments = ["data", "download", "BTCUSDT", "--from", "2024-01", "--url", &url];
+    let told = done(&plimsoll(folder, &arguments));
+    assert!(told.contains("data/download/BTCUSDT/BTCUSDT-1m-2024-01.zip") && told.contains("checksum right"), "{told}");
+    let asked = served.lock().unwrap().clone();
+    let path = "/data/futures/um/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-01.zip";
+    assert_eq!(asked, [format!("{path}.CHECKSUM "), format!("{path} "), format!("{path} {}-", file.len() / 2)]);
+    assert_eq!(std::fs::read(folder.join("data/download/BTCUSDT/BTCUSDT-1m-2024-01.zip")).unwrap(), file);
+    // It is not asked for again, and can be imported.
+    let told = done(&plimsoll(folder, &arguments));
+    assert!(told.contains("is there"), "{told}");
+    done(&plimsoll(folder, &["data", "import", "data/download/BTCUSDT/BTCUSDT-1m-2024-01.zip"]));
+}
+
+#[test]
+fn a_file_with_another_checksum_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let (url, served) = vision(b"something else".to_vec(), format!("{}  x\n", "ab".repeat(32)));
+    let refused = plimsoll(folder, &["data", "download", "BTCUSDT", "--from", "2024-01", "--url", &url]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("checksum"), "{told}");
+    assert_eq!(served.lock().unwrap().len(), 4);
+    assert_eq!(std::fs::read_dir(folder.join("data/download/BTCUSDT")).unwrap().count(), 0);
+}

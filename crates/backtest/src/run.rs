@@ -598,6 +598,10 @@ impl<O: Observer> Run<O> {
     fn sample(&mut self) {
         let solo = &self.solo;
         let (wallet, holding) = (solo.wallet(), solo.holding().units());
+        // Before the first price there is nothing to look at.
+        if solo.valuation() == RefPrice::ZERO {
+            return;
+        }
         let mut sample =
             Sample { time: self.now, price: solo.valuation(), equity: wallet, wallet, notional: 0, holding, liquidation: RefPrice::ZERO };
         if holding != 0 {

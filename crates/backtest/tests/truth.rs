@@ -205,3 +205,18 @@ fn funding_within_a_candle_goes_by_the_price_of_its_moment() {
     let told = run(setup, &ticks);
     assert_eq!(told.books_funding, -50_500_000);
 }
+
+/// One candle that rises: bought on the way to its low, told and offered again in time for its high. One that falls has its high
+/// first: what it buys at its low it cannot have sold before.
+#[test]
+fn a_candle_is_traded_in_the_order_of_its_prices() {
+    let minute = 60_000;
+    let trade = |prices| {
+        let mut setup = once(5_000_000, Some(5_050_000), 100, 1_000);
+        setup.candle_secs = 60;
+        let quiet = [5_001_000, 5_002_000, 5_001_000, 5_001_500];
+        run(setup, &[candle(0, quiet), candle(minute, prices)]).fills
+    };
+    assert_eq!(trade([5_001_500, 5_060_000, 4_999_000, 5_055_000]), ["buy 5000000 100", "sell 5050000 100"]);
+    assert_eq!(trade([5_001_500, 5_060_000, 4_999_000, 4_999_500]), ["buy 5000000 100"]);
+}

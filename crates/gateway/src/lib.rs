@@ -19,6 +19,7 @@ mod clock;
 mod config;
 mod dial;
 mod driver;
+mod fetch;
 mod gateway;
 mod http;
 pub mod limits;
@@ -29,6 +30,7 @@ mod work;
 
 pub use clock::Clock;
 pub use config::{ConfigError, Endpoint, GatewayConfig};
+pub use fetch::{FetchError, Part, fetch};
 pub use gateway::{Gateway, GatewayError, GatewayHandle, GatewayStats, OrderRefused, OrderSender, Report, Sink};
 pub use once::{AskError, ask_once};
 pub use tap::{TapError, Tapped, tap};

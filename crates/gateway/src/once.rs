@@ -63,11 +63,17 @@ pub async fn ask_once(
             let body = Limited::new(response.into_body(), body_max).collect().await.map_err(|e| AskError::Http(e.to_string()))?;
             Ok((status, body.to_bytes()))
         };
-        tokio::select! {
-            biased;
-            // The answer first: the connection ends after it.
-            answer = answer => answer,
-            ended = &mut connection => Err(AskError::Http(ended.err().map_or_else(|| "closed".to_owned(), |e| e.to_string()))),
+        tokio::pin!(answer);
+        let mut open = true;
+        // A connection may end with the answer's last bytes, before the answer is looked at; how it ended the answer knows.
+        // bounded: the connection ends once; then only the answer is waited for, within the caller's time.
+        loop {
+            tokio::select! {
+                biased;
+                // The answer first: the connection ends after it.
+                answer = &mut answer => return answer,
+                _ = &mut connection, if open => open = false,
+            }
         }
     };
     tokio::time::timeout(longest, asked).await.unwrap_or(Err(AskError::Late(longest)))

@@ -19,6 +19,8 @@ pub enum DataCommand {
     ///
     /// Files become one tape in the order given. What is out of order, repeated or missing is refused with its place.
     Import(ImportArgs),
+    /// Download files of Binance Vision, with their checksums; what broke off goes on where it ended.
+    Download(super::download::DownloadArgs),
     /// Show what tapes hold.
     List(ListArgs),
     /// Read tapes from beginning to end: checksums, order, gaps, candles that cannot be.
@@ -80,6 +82,7 @@ pub struct CheckArgs {
 pub fn main(command: &DataCommand) -> anyhow::Result<ExitCode> {
     match command {
         DataCommand::Import(args) => run_import(args),
+        DataCommand::Download(args) => super::download::main(args),
         DataCommand::List(args) => list(args),
         DataCommand::Check(args) => check(args),
     }

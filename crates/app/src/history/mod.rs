@@ -1,6 +1,7 @@
 //! Commands about history: `plimsoll data` and `plimsoll backtest`.
 
 mod data;
+mod download;
 mod test;
 
 pub use data::{DataCommand, main as data};

@@ -187,6 +187,9 @@ fn our_orders_are_known_by_their_id_alone() {
     });
     let unbooked = event("ORDER_TRADE_UPDATE").replace(r#""t":903,"#, "");
     refuses(&unbooked, "ORDER_TRADE_UPDATE: o.t is missing");
+    // Half a fee: booked without the other half, it would be wrong for ever.
+    refuses(&event("ORDER_TRADE_UPDATE").replace(r#""n":"#, r#""gone":"#), "ORDER_TRADE_UPDATE: o.n is missing");
+    refuses(&event("ORDER_TRADE_UPDATE").replace(r#""N":"#, r#""gone":"#), "ORDER_TRADE_UPDATE: o.N is missing");
 }
 
 #[test]

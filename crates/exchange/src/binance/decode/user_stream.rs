@@ -293,7 +293,17 @@ pub(super) fn order_update(bytes: &[u8], instruments: &Instruments) -> Result<Fo
     let fill = match (executed, order.t.0) {
         (true, Some(trade)) if trade > 0 => {
             let fee_asset = order.fee_asset.filter(|a| !a.is_empty());
+            // Both are missing or none: half a fee is that of a damaged message, and a fill is booked once, with the fee that it has then.
+            if order.n.is_empty() && fee_asset.is_some() {
+                return Err(reader.missing("o.n"));
+            }
+            let asset_known = fee_asset.is_some();
             let fee_asset = fee_asset.map_or(Ok(scales.quote), |asset| reader.asset("o.N", asset))?;
+            // Deliveries and settlements come without a fee.
+            let fee = reader.amount("o.n", order.n, fee_asset)?;
+            if fee.units != 0 && !asset_known {
+                return Err(reader.missing("o.N"));
+            }
             Some(Fill {
                 trade_id: TradeId(trade),
                 order_id,
@@ -301,8 +311,7 @@ pub(super) fn order_update(bytes: &[u8], instruments: &Instruments) -> Result<Fo
                 side,
                 price: reader.price("o.L", order.last_price, &scales)?,
                 qty: last_qty,
-                // Deliveries and settlements come without a fee.
-                fee: reader.amount("o.n", order.n, fee_asset)?,
+                fee,
                 realized: reader.amount("o.rp", order.rp, scales.quote)?,
                 maker: order.m.0,
                 time,

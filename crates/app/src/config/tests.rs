@@ -71,7 +71,7 @@ web: 3
 ";
     let got = mistakes(yaml);
     let expected = [
-        "exchange: \"bitmex\" is not allowed; allowed: local | binance",
+        "exchange: \"bitmex\" is not allowed; allowed: local | paper | binance",
         "stop_timeout: \"5 parsecs\" is not allowed; allowed: a time, 1s to 5m",
         "trading.leverage: \"126\" is not allowed; allowed: a whole number, 1 to 125",
         "memory.budget: \"1MB\" is not allowed; allowed: a size, 32MB to 1024GB",

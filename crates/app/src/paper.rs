@@ -25,8 +25,11 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(10);
 const SNAPSHOT_LEVELS: u16 = 500;
 /// Between two looks whether a snapshot is wanted.
 const SNAPSHOT_LOOK: Duration = Duration::from_millis(200);
-/// After a snapshot that did not come.
+/// Least pause after snapshots were asked for, whether they came or not.
 const SNAPSHOT_PAUSE: Duration = Duration::from_secs(5);
+/// Pause for each of them: a book that never becomes whole takes half of the exchange's request weight at most, which bans addresses
+/// that ask for more than all.
+const SNAPSHOT_SPACE: Duration = Duration::from_millis(500);
 /// A stream without a message for so long is opened anew.
 const SILENCE: Duration = Duration::from_secs(20);
 /// First pause before a stream is opened anew; doubled each time until one lived longer than the longest.
@@ -226,21 +229,22 @@ impl Follower {
 
     async fn snapshots(self: Arc<Self>, task: Task) {
         loop {
-            let mut pause = SNAPSHOT_LOOK;
+            let mut asked = 0;
             for followed in &self.symbols {
                 if !followed.wanted.swap(false, Relaxed) {
                     continue;
                 }
+                asked += 1;
                 let Some(snapshot) = task.stop.or(self.snapshot(&followed.symbol)).await else { return };
                 match snapshot {
                     Ok(snapshot) => followed.pass(self.clock.now(), &snapshot),
                     Err(why) => {
                         tracing::warn!(symbol = %followed.symbol, why, "the real market's book cannot be had; it is asked for again");
                         followed.wanted.store(true, Relaxed);
-                        pause = SNAPSHOT_PAUSE;
                     }
                 }
             }
+            let pause = if asked == 0 { SNAPSHOT_LOOK } else { SNAPSHOT_PAUSE.max(SNAPSHOT_SPACE * asked) };
             if task.stop.or(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }

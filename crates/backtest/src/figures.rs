@@ -2,7 +2,7 @@
 
 use crate::curve::{Curve, Mark, Marks};
 use crate::import::show_time;
-use crate::limits::MONTHS_MAX;
+use crate::limits::{MONTHS_MAX, TRIPS_KEPT};
 use crate::run::{Observer, Sample};
 use core::time::Duration;
 use plimsoll_market::{Action, Booked, Instrument, Leg, OrderType, Record, Time, Totals};
@@ -25,12 +25,24 @@ struct Returns {
     count: u64,
     mean: f64,
     squares: f64,
+    cubes: f64,
+    fourths: f64,
     down: f64,
 }
 
 impl Returns {
     const fn new(length: Duration) -> Self {
-        Self { length: length.as_nanos() as u64, until: 0, begin: 0.0, count: 0, mean: 0.0, squares: 0.0, down: 0.0 }
+        Self {
+            length: length.as_nanos() as u64,
+            until: 0,
+            begin: 0.0,
+            count: 0,
+            mean: 0.0,
+            squares: 0.0,
+            cubes: 0.0,
+            fourths: 0.0,
+            down: 0.0,
+        }
     }
 
     /// Takes the worth at a time. Periods begin at whole multiples of their length; one that nobody looked at has no return.
@@ -54,10 +66,17 @@ impl Returns {
     }
 
     fn add(&mut self, value: f64) {
+        // Moments about the mean, one value at a time: Pébay, Sandia report SAND2008-6212, equations 2.1 with one value.
+        let before = self.count as f64;
         self.count += 1;
-        let off = value - self.mean;
-        self.mean += off / self.count as f64;
-        self.squares += off * (value - self.mean);
+        let n = self.count as f64;
+        let off = (value - self.mean) / n;
+        let square = off * off;
+        let term = (value - self.mean) * off * before;
+        self.fourths += term * square * (n * n - 3.0 * n + 3.0) + 6.0 * square * self.squares - 4.0 * off * self.cubes;
+        self.cubes += term * off * (n - 2.0) - 3.0 * off * self.squares;
+        self.squares += term;
+        self.mean += off;
         self.down += value.min(0.0).powi(2);
     }
 
@@ -68,6 +87,16 @@ impl Returns {
     fn sharpe(&self) -> Option<f64> {
         let deviation = (self.squares / (self.count.checked_sub(1)? as f64)).sqrt();
         (self.count > 1 && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
+    }
+
+    /// Third moment by the 1.5th power of the second, both of all n: 0 of a normal distribution.
+    fn skewness(&self) -> Option<f64> {
+        (self.count > 2 && self.squares > 0.0).then(|| (self.count as f64).sqrt() * self.cubes / self.squares.powf(1.5))
+    }
+
+    /// Fourth moment by the square of the second, both of all n: 3 of a normal distribution.
+    fn kurtosis(&self) -> Option<f64> {
+        (self.count > 3 && self.squares > 0.0).then(|| self.count as f64 * self.fourths / self.squares.powi(2))
     }
 
     fn sortino(&self) -> Option<f64> {
@@ -145,6 +174,8 @@ pub struct Figures {
     order_marks: Marks,
     csv: Option<Box<dyn Write + Send>>,
     csv_failed: Option<std::io::Error>,
+    /// What each round trip came to, when that is asked for.
+    results: Option<Vec<i128>>, // tidy: bounded by TRIPS_KEPT
 }
 
 impl Figures {
@@ -194,9 +225,25 @@ impl Figures {
             order_marks: Marks::default(),
             csv,
             csv_failed: None,
+            results: None,
         };
         new.line(format_args!("time,trade_id,side,price,quantity,maker,fee,realized,slot_realized,level\n"));
         new
+    }
+
+    /// Keeps what each round trip came to, for [`Figures::trips`].
+    ///
+    /// # Bounds
+    /// The first [`TRIPS_KEPT`] of them.
+    #[must_use]
+    pub fn keeping_trips(mut self) -> Self {
+        self.results = Some(Vec::new());
+        self
+    }
+
+    /// What each round trip came to after fees, in their order, units of 1e-8 of the quote asset; empty when they are not kept.
+    pub fn trips(&self) -> &[i128] {
+        self.results.as_deref().unwrap_or_default()
     }
 
     /// The curve of worth and price.
@@ -232,6 +279,9 @@ impl Figures {
         }
         let net = open.profit - open.fees;
         self.trips += 1;
+        if let Some(results) = self.results.as_mut().filter(|results| results.len() < TRIPS_KEPT) {
+            results.push(net);
+        }
         self.won += u64::from(net > 0);
         if net > 0 {
             self.gains += net;
@@ -358,7 +408,10 @@ impl Figures {
             drawdown: quote(self.fall.0),
             drawdown_days: under.as_secs_f64() / 86_400.0,
             period: period.to_owned(),
+            periods: returns.count,
             sharpe: returns.sharpe(),
+            skewness: returns.skewness(),
+            kurtosis: returns.kurtosis(),
             sortino: returns.sortino(),
             calmar: annual.filter(|_| drawdown > 0.0).map(|annual| annual / drawdown),
             round_trips: self.trips,
@@ -553,8 +606,14 @@ pub struct Summary {
     /// Whose returns Sharpe and Sortino are made of: the days' of 30 days and more, the hours' of two days and more, else the
     /// minutes'. They begin at whole ones, UTC; the last one, which is not over, does not count.
     pub period: String,
+    /// How many there were.
+    pub periods: u64,
     /// Mean of the periods' returns by their standard deviation (of a sample: n − 1), times the root of the periods in 365 days.
     pub sharpe: Option<f64>,
+    /// Skewness of the periods' returns; 0 of a normal distribution.
+    pub skewness: Option<f64>,
+    /// Kurtosis of the periods' returns; 3 of a normal distribution.
+    pub kurtosis: Option<f64>,
     /// Mean of the periods' returns by the root of the mean square of the negative ones (of all n), times the same root.
     pub sortino: Option<f64>,
     /// Annual return by the largest fall in percent.
@@ -601,6 +660,18 @@ pub struct Summary {
     pub liquidations: u32,
     /// What each month came to, by its last look before the next one.
     pub months: Vec<MonthRow>, // tidy: bounded by MONTHS_MAX
+}
+
+impl Summary {
+    /// The Sharpe ratio of one period, not annualised.
+    pub fn sharpe_of_period(&self) -> Option<f64> {
+        let secs = match self.period.as_str() {
+            "minute" => 60.0,
+            "hour" => 3_600.0,
+            _ => 86_400.0,
+        };
+        self.sharpe.map(|sharpe| sharpe / (YEAR.as_secs_f64() / secs).sqrt())
+    }
 }
 
 #[cfg(test)]
@@ -661,6 +732,12 @@ mod tests {
         near(found.sharpe, mean / deviation * 365_f64.sqrt());
         let down = (returns.iter().filter(|r| **r < 0.0).map(|r| r * r).sum::<f64>() / 31.0).sqrt();
         near(found.sortino, mean / down * 365_f64.sqrt());
+        // And the higher moments, of all n.
+        let moment = |k: i32| returns.iter().map(|r| (r - mean).powi(k)).sum::<f64>() / 31.0;
+        near(found.skewness, moment(3) / moment(2).powf(1.5));
+        near(found.kurtosis, moment(4) / moment(2).powi(2));
+        near(found.sharpe_of_period(), mean / deviation);
+        assert_eq!(found.periods, 31);
     }
 
     /// Ten hours flat, five hours with 500 of 1,000, five hours with 250: 50 % in the market, exposure a quarter of 0.5 and of 0.25.

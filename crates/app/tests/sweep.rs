@@ -1,5 +1,5 @@
 //! `plimsoll sweep`, as a person calls it, and as a machine that dies ends it.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests may panic")]
 
 mod shared;
 

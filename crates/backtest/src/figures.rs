@@ -3,6 +3,7 @@
 use crate::curve::{Curve, Mark, Marks};
 use crate::import::show_time;
 use crate::limits::{MONTHS_MAX, TRIPS_KEPT};
+use crate::returns::Returns;
 use crate::run::{Observer, Sample};
 use core::time::Duration;
 use plimsoll_market::{Action, Booked, Instrument, Leg, OrderType, Record, Time, Totals};
@@ -13,97 +14,6 @@ use std::io::Write;
 
 /// A year, for everything that is annualised: 365 days, for markets that never close.
 pub const YEAR: Duration = Duration::from_secs(365 * 86_400);
-
-/// Returns of periods of one length: what Sharpe and Sortino are made of.
-#[derive(Clone, Copy, Debug, Default)]
-struct Returns {
-    /// Nanoseconds.
-    length: u64,
-    /// End of the present period, and the worth at its beginning.
-    until: u64,
-    begin: f64,
-    count: u64,
-    mean: f64,
-    squares: f64,
-    cubes: f64,
-    fourths: f64,
-    down: f64,
-}
-
-impl Returns {
-    const fn new(length: Duration) -> Self {
-        Self {
-            length: length.as_nanos() as u64,
-            until: 0,
-            begin: 0.0,
-            count: 0,
-            mean: 0.0,
-            squares: 0.0,
-            cubes: 0.0,
-            fourths: 0.0,
-            down: 0.0,
-        }
-    }
-
-    /// Takes the worth at a time. Periods begin at whole multiples of their length; one that nobody looked at has no return.
-    #[inline]
-    fn push(&mut self, time: u64, equity: i128, last: i128) {
-        if time < self.until {
-            return;
-        }
-        if self.until > 0 && self.begin > 0.0 {
-            let ended = (time - self.until) / self.length;
-            // The period ended with the last look before its end; those after it that nobody looked at earned nothing.
-            self.add(last as f64 / self.begin - 1.0);
-            for _ in 0..ended.min(10_000) {
-                self.add(0.0);
-            }
-            self.begin = last as f64;
-        } else {
-            self.begin = equity as f64;
-        }
-        self.until = (time / self.length + 1) * self.length;
-    }
-
-    fn add(&mut self, value: f64) {
-        // Moments about the mean, one value at a time: Pébay, Sandia report SAND2008-6212, equations 2.1 with one value.
-        let before = self.count as f64;
-        self.count += 1;
-        let n = self.count as f64;
-        let off = (value - self.mean) / n;
-        let square = off * off;
-        let term = (value - self.mean) * off * before;
-        self.fourths += term * square * (n * n - 3.0 * n + 3.0) + 6.0 * square * self.squares - 4.0 * off * self.cubes;
-        self.cubes += term * off * (n - 2.0) - 3.0 * off * self.squares;
-        self.squares += term;
-        self.mean += off;
-        self.down += value.min(0.0).powi(2);
-    }
-
-    fn a_year(&self) -> f64 {
-        (YEAR.as_nanos() as f64 / self.length as f64).sqrt()
-    }
-
-    fn sharpe(&self) -> Option<f64> {
-        let deviation = (self.squares / (self.count.checked_sub(1)? as f64)).sqrt();
-        (self.count > 1 && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
-    }
-
-    /// Third moment by the 1.5th power of the second, both of all n: 0 of a normal distribution.
-    fn skewness(&self) -> Option<f64> {
-        (self.count > 2 && self.squares > 0.0).then(|| (self.count as f64).sqrt() * self.cubes / self.squares.powf(1.5))
-    }
-
-    /// Fourth moment by the square of the second, both of all n: 3 of a normal distribution.
-    fn kurtosis(&self) -> Option<f64> {
-        (self.count > 3 && self.squares > 0.0).then(|| self.count as f64 * self.fourths / self.squares.powi(2))
-    }
-
-    fn sortino(&self) -> Option<f64> {
-        let deviation = (self.down / self.count as f64).sqrt();
-        (self.count > 1 && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
-    }
-}
 
 /// Profit of a leg since it last held nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -231,19 +141,27 @@ impl Figures {
         new
     }
 
-    /// Keeps what each round trip came to, for [`Figures::trips`].
+    /// Keeps what each round trip and each period came to, for [`Figures::trips`] and [`Figures::returns`].
     ///
     /// # Bounds
-    /// The first [`TRIPS_KEPT`] of them.
+    /// The first [`TRIPS_KEPT`] of each.
     #[must_use]
     pub fn keeping_trips(mut self) -> Self {
         self.results = Some(Vec::new());
+        (self.minutes.kept, self.hours.kept) = (Some(Vec::new()), Some(Vec::new()));
         self
     }
 
     /// What each round trip came to after fees, in their order, units of 1e-8 of the quote asset; empty when they are not kept.
     pub fn trips(&self) -> &[i128] {
         self.results.as_deref().unwrap_or_default()
+    }
+
+    /// The returns of the hours, of less than two days those of the minutes, and which of them; empty when they are not kept.
+    pub fn returns(&self) -> (&'static str, &[f64]) {
+        let span = self.first.zip(self.last).map_or(Duration::ZERO, |(first, last)| last.time.since(first.time));
+        let (name, returns) = if span < Duration::from_secs(2 * 86_400) { ("minutes", &self.minutes) } else { ("hours", &self.hours) };
+        (name, returns.kept.as_deref().unwrap_or_default())
     }
 
     /// The curve of worth and price.

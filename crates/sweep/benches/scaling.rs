@@ -117,7 +117,7 @@ fn main() {
         let (summary, _) = run.into_observer().summary().unwrap();
         Ok(Outcome::of(&summary, Objective::Sharpe))
     };
-    let mut timed = |workers: usize, name: &str| {
+    let timed = |workers: usize, name: &str| {
         let path = folder.path().join(name);
         let mut file = TrialFile::open(&path, &space).unwrap();
         let (began, busy) = (Instant::now(), processor_time());

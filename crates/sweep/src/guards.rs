@@ -95,11 +95,30 @@ pub fn variance(numbers: impl Iterator<Item = f64>) -> f64 {
     if count < 2.0 { 0.0 } else { squares / (count - 1.0) }
 }
 
-/// How deep the falls are when the same round trips come in other orders.
+/// What changes the worth, one after the other.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Steps<'a> {
+    /// Amounts, in units of the worth: results of round trips.
+    Amounts(&'a [f64]),
+    /// Parts of the worth before: returns of periods.
+    Returns(&'a [f64]),
+}
+
+impl Steps<'_> {
+    const fn all(&self) -> &[f64] {
+        match self {
+            Self::Amounts(steps) | Self::Returns(steps) => steps,
+        }
+    }
+}
+
+/// How deep the falls are when the same steps come in other orders.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Reshuffled {
-    /// Round trips.
-    pub trips: usize,
+    /// What the steps are: round trips, hours, minutes.
+    pub of: String,
+    /// How many.
+    pub steps: usize,
     /// Orders that were drawn.
     pub runs: usize,
     /// Largest fall in the order in which they came, in percent of the highest worth before.
@@ -121,37 +140,46 @@ pub struct Reshuffled {
 /// Bars of the histogram.
 const BARS: usize = 40;
 
-/// The largest fall of a worth by results in this order, in percent of the highest worth before.
-fn fall(begin: f64, results: &[f64]) -> f64 {
+/// The largest fall of a worth by these steps, in percent of the highest worth before.
+fn fall(begin: f64, steps: &Steps<'_>) -> f64 {
     let (mut worth, mut peak, mut fall) = (begin, begin, 0.0_f64);
-    for result in results {
-        worth += result;
+    for step in steps.all() {
+        worth += match steps {
+            Steps::Amounts(_) => *step,
+            Steps::Returns(_) => worth * step,
+        };
         peak = peak.max(worth);
         fall = fall.max((peak - worth) / peak);
     }
     fall * 100.0
 }
 
-/// Draws orders of a result's round trips: their sum stays, the way to it does not. `begin` is the worth they began with.
+/// Draws orders of a result's steps: all of them together come to the same, the way there does not. `begin` is the worth they
+/// began with, `of` what they are called.
 ///
-/// What was held and not closed has no part in it. `None` of fewer than two round trips, or a worth that is not above zero.
+/// Of round trips, what was held and not closed has no part in it; of periods, what hung together from one to the next is torn apart.
+/// `None` of fewer than two steps, or a worth that is not above zero.
 ///
 /// # Bounds
 /// At most [`RESHUFFLES_MAX`] orders.
-pub fn reshuffle(begin: f64, results: &[f64], runs: usize, seed: u64) -> Option<Reshuffled> {
+pub fn reshuffle(of: &str, begin: f64, steps: Steps<'_>, runs: usize, seed: u64) -> Option<Reshuffled> {
     let runs = runs.clamp(1, RESHUFFLES_MAX);
-    if results.len() < 2 || begin.is_nan() || begin <= 0.0 {
+    if steps.all().len() < 2 || begin.is_nan() || begin <= 0.0 {
         return None;
     }
-    let as_it_was = fall(begin, results);
-    let (mut order, mut draws) = (results.to_vec(), generator(seed));
+    let as_it_was = fall(begin, &steps);
+    let (mut order, mut draws) = (steps.all().to_vec(), generator(seed));
     let mut falls: Vec<f64> = Vec::with_capacity(runs);
     for _ in 0..runs {
         // Fisher and Yates.
         for last in (1..order.len()).rev() {
             order.swap(last, below(&mut draws, last + 1));
         }
-        falls.push(fall(begin, &order));
+        let shuffled = match steps {
+            Steps::Amounts(_) => Steps::Amounts(&order),
+            Steps::Returns(_) => Steps::Returns(&order),
+        };
+        falls.push(fall(begin, &shuffled));
     }
     falls.sort_by(f64::total_cmp);
     // The least fall that so many of a hundred do not exceed.
@@ -167,7 +195,8 @@ pub fn reshuffle(begin: f64, results: &[f64], runs: usize, seed: u64) -> Option<
     // What a float loses by another order of its sums is no deeper fall.
     let deeper = falls.iter().filter(|fall| **fall > as_it_was + 1e-9).count();
     Some(Reshuffled {
-        trips: results.len(),
+        of: of.to_owned(),
+        steps: steps.all().len(),
         runs,
         as_it_was,
         median: at(50),
@@ -234,19 +263,31 @@ mod tests {
     /// Results +10, −5, −5 from 100: six orders. Falls: +,−,− 10/110; −,+,− 5/100 and then 5/105; −,−,+ 10/100.
     #[test]
     fn orders_fall_as_they_do_by_hand() {
-        near(fall(100.0, &[10.0, -5.0, -5.0]), 100.0 / 11.0, 1e-12);
-        near(fall(100.0, &[-5.0, 10.0, -5.0]), 5.0, 1e-12);
-        near(fall(100.0, &[-5.0, -5.0, 10.0]), 10.0, 1e-12);
-        let found = reshuffle(100.0, &[-5.0, 10.0, -5.0], 6_000, 7).unwrap();
+        let amounts = |steps: &[f64]| fall(100.0, &Steps::Amounts(steps));
+        near(amounts(&[10.0, -5.0, -5.0]), 100.0 / 11.0, 1e-12);
+        near(amounts(&[-5.0, 10.0, -5.0]), 5.0, 1e-12);
+        near(amounts(&[-5.0, -5.0, 10.0]), 10.0, 1e-12);
+        let shuffle = |steps: &[f64], seed| reshuffle("round trips", 100.0, Steps::Amounts(steps), 6_000, seed);
+        let found = shuffle(&[-5.0, 10.0, -5.0], 7).unwrap();
         near(found.as_it_was, 5.0, 1e-12);
         near(found.worst, 10.0, 1e-12);
         near(found.median, 100.0 / 11.0, 1e-9);
         // Two of three orders fall deeper.
         near(found.deeper_percent, 200.0 / 3.0, 2.0);
         assert_eq!(found.bars.iter().sum::<u32>(), 6_000);
-        assert_eq!(reshuffle(100.0, &[-5.0, 10.0, -5.0], 6_000, 7), Some(found.clone()));
-        assert_ne!(reshuffle(100.0, &[-5.0, 10.0, -5.0], 6_000, 8), Some(found));
-        assert_eq!(reshuffle(100.0, &[1.0], 10, 7), None);
+        assert_eq!(shuffle(&[-5.0, 10.0, -5.0], 7), Some(found.clone()));
+        assert_ne!(shuffle(&[-5.0, 10.0, -5.0], 8), Some(found));
+        assert_eq!(shuffle(&[1.0], 7), None);
+    }
+
+    /// Returns compound: +10 %, −50 %, −50 % from any worth fall to a quarter of the peak, and −50 % comes before or after.
+    #[test]
+    fn returns_compound() {
+        near(fall(100.0, &Steps::Returns(&[0.1, -0.5, -0.5])), 75.0, 1e-12);
+        near(fall(7.0, &Steps::Returns(&[-0.5, 0.1, -0.5])), 72.5, 1e-12);
+        let found = reshuffle("hours", 100.0, Steps::Returns(&[-0.5, 0.1, -0.5]), 3_000, 1).unwrap();
+        near(found.worst, 75.0, 1e-9);
+        near(found.deeper_percent, 200.0 / 3.0, 3.0);
     }
 
     #[test]

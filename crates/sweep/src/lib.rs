@@ -12,11 +12,13 @@
 //! let buys = Parameter::int("buy_window_size", 5, 20, 5)?;
 //! let space = Space::new(vec![interval, buys])?;
 //! assert_eq!(space.size(), 20);
-//! let settings: Vec<_> = space.settings(&space.point(7)).collect();
+//! let point = space.point(7);
+//! let settings: Vec<_> = space.settings(&point).collect();
 //! assert_eq!(settings, [("price_interval", "30"), ("buy_window_size", "20")]);
 //! # Ok::<(), plimsoll_sweep::SpaceError>(())
 //! ```
 
+pub mod advise;
 mod board;
 mod folds;
 pub mod guards;

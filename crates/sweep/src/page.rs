@@ -53,8 +53,8 @@ pub struct Guards {
     pub deflated: Option<Deflated>,
     /// Look-ahead check.
     pub look_ahead: Vec<Cut>, // tidy: bounded by CUTS
-    /// Other orders of the round trips.
-    pub reshuffled: Option<Reshuffled>,
+    /// Other orders of the round trips, and of the periods' returns.
+    pub reshuffled: Vec<Reshuffled>, // tidy: bounded by these two
 }
 
 /// The result of a sweep.

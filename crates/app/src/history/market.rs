@@ -38,7 +38,7 @@ pub struct MarketArgs {
     #[arg(long, value_parser = queue, default_value = "risk-averse")]
     queue: QueueModel,
     /// Money at the beginning, in the quote asset; by default that of a new account of the local exchange.
-    #[arg(long, value_parser = money)]
+    #[arg(long, visible_alias = "capital", value_parser = money)]
     wallet: Option<i128>,
     /// Fee of orders that rest, in percent; negative is a rebate.
     #[arg(long, value_parser = percent, allow_negative_numbers = true)]

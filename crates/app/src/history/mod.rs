@@ -1,5 +1,6 @@
-//! Commands about history: `plimsoll data`, `plimsoll backtest` and `plimsoll sweep`.
+//! Commands about history: `plimsoll data`, `plimsoll backtest`, `plimsoll sweep` and `plimsoll advise`.
 
+mod advise;
 mod data;
 mod download;
 mod market;
@@ -9,6 +10,7 @@ mod sweep;
 mod test;
 mod yaml;
 
+pub use advise::{AdviseArgs, main as advise};
 pub use data::{DataCommand, main as data};
 pub use ranges::HELP as RANGES_HELP;
 pub use sweep::{SweepArgs, main as sweep};

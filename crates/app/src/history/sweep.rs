@@ -84,7 +84,7 @@ fn identity(map: &Map<String, Value>, config: &Config, ranges: &Ranges, market: 
 fn take_folder(out: &Path, trials: &Path, fresh: bool, identity: &[(String, String)]) -> anyhow::Result<File> {
     #[derive(Serialize, Deserialize)]
     struct Kept {
-        identity: Vec<(String, String)>, // tidy: short-lived
+        identity: Vec<(String, String)>, // tidy: bounded by its maker, and by the end of this function
     }
     let path = out.join("sweep.id");
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -164,21 +164,29 @@ impl Desk<'_> {
     fn run(&self, point: &Point, window: Window, first: Option<Top>) -> Result<Outcome, PlayError> {
         match self.setup(point, first) {
             Ok(setup) => Ok(self
-                .figures(setup, window)?
+                .figures(setup, window, Keep::Sums)?
                 .map_or_else(|why| Outcome::refused(&why), |(summary, _)| Outcome::of(&summary, self.ranges.objective))),
             Err(why) => Ok(Outcome::refused(&why)),
         }
     }
 
     /// The figures of a run, or why these settings have none.
-    fn figures(&self, setup: Setup, window: Window) -> Result<Result<(Summary, Figures), String>, PlayError> {
-        let figures = Figures::new(self.market.instrument, None).keeping_trips();
+    fn figures(&self, setup: Setup, window: Window, keep: Keep) -> Result<Result<(Summary, Figures), String>, PlayError> {
+        let figures = Figures::new(self.market.instrument, None);
+        let figures = if keep == Keep::Steps { figures.keeping_trips() } else { figures };
         match play(&self.market.tapes, setup, window, None, figures) {
             Ok(run) => Ok(run.into_observer().summary().map_err(|error| error.to_string())),
             Err(error) if error.is_of_settings() => Ok(Err(error.to_string())),
             Err(error) => Err(error),
         }
     }
+}
+
+/// What a run's figures keep.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Sums,
+    Steps,
 }
 
 struct Sweep<'a> {
@@ -277,12 +285,15 @@ impl Sweep<'_> {
         })?;
         bar.set_message("reshuffling");
         let whole = Window { from: fold.train.from, until: fold.test.until };
-        let reshuffled = match desk.figures(setup()?, whole)? {
+        let reshuffled = match desk.figures(setup()?, whole, Keep::Steps)? {
             Ok((summary, figures)) => {
-                let results: Vec<f64> = figures.trips().iter().map(|units| *units as f64 / 1e8).collect();
-                guards::reshuffle(summary.equity_begin, &results, desk.ranges.reshuffles, desk.ranges.seed)
+                let trips: Vec<f64> = figures.trips().iter().map(|units| *units as f64 / 1e8).collect();
+                let (periods, returns) = figures.returns();
+                let (begin, runs, seed) = (summary.equity_begin, desk.ranges.reshuffles, desk.ranges.seed);
+                let of = [("round trips", guards::Steps::Amounts(&trips)), (periods, guards::Steps::Returns(returns))];
+                of.into_iter().filter_map(|(name, steps)| guards::reshuffle(name, begin, steps, runs, seed)).collect()
             }
-            Err(_) => None,
+            Err(_) => Vec::new(),
         };
         Ok(Guards { deflated, look_ahead, reshuffled })
     }
@@ -372,8 +383,11 @@ fn finish(found: &Found, out: &Path, path: &Path) -> anyhow::Result<ExitCode> {
     if let Some(deflated) = guards.deflated {
         lines.push(format!("better than the luck of {} runs with a probability of {:.1} %", deflated.trials, deflated.probability * 100.0));
     }
-    if let Some(r) = &guards.reshuffled {
-        lines.push(format!("fall of 1 in 20 orders of its {} round trips: {:.2} %", r.trips, r.worst_20th));
+    for r in &guards.reshuffled {
+        lines.push(format!("fall of 1 in 20 orders of its {} {}: {:.2} %", r.steps, r.of, r.worst_20th));
+    }
+    if last.and_then(|fold| fold.found.as_ref()).and_then(|o| o.return_percent).is_none_or(|percent| percent <= 0.0) {
+        lines.push("no settings gained in the last part: the best is the least bad".to_owned());
     }
     let sound = guards.look_ahead.iter().all(|cut| cut.same_when_cut && cut.same_when_moved);
     lines.push(if sound { "no decision looked ahead".to_owned() } else { "DECISIONS LOOKED AHEAD: do not believe this".to_owned() });

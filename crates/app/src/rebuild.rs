@@ -243,6 +243,7 @@ async fn write(
             lock: old.and_then(|s| s.lock),
             closing: old.is_some_and(|s| s.closing),
             idle: old.is_some_and(|s| s.idle),
+            memo: old.map_or(plimsoll_market::Memo::NONE, |s| s.memo),
         };
         store.commit(key, state).await?;
         screen::say(&format!("{name}: funding before today is not among executions and cannot be known any more; it counts from now on"));

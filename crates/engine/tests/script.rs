@@ -158,6 +158,7 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
         lock: None,
         closing: false,
         idle: false,
+        memo: Memo::NONE,
     };
     let totals = Totals { watermark: Some(TradeId(1_000)), ..Totals::EMPTY };
     let boot = Boot { state: Some(state), books: Restored { totals: Some(totals), slots: vec![], recent: vec![] }, open_orders: 0 };
@@ -274,6 +275,7 @@ fn a_page_of_closing_executions_over_many_slots_fits() {
         lock: None,
         closing: false,
         idle: false,
+        memo: Memo::NONE,
     };
     let slots: Vec<SlotRow> = (0..200)
         .map(|level| SlotRow { leg: Leg::new(0, level).unwrap(), held: Qty::from_units(3), cost: Notional::from_units(18_000_000) })

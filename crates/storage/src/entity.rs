@@ -22,6 +22,7 @@ pub(crate) mod state {
         pub lock_until_ns: Option<i64>,
         pub closing: bool,
         pub idle: bool,
+        pub memo: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

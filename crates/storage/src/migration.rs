@@ -7,6 +7,7 @@ mod fees;
 mod funding;
 mod instruments;
 mod logs;
+mod memo;
 mod risk;
 mod system;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(funding::Funding),
             Box::new(ended::Ended),
             Box::new(days::Days),
+            Box::new(memo::MemoStep),
         ]
     }
 }

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use plimsoll_market::{
-    AccountRecord, Amount, Asset, Booked, ClientId, Fill, FundingPayment, Holding, Leg, Lock, LogLevel, Name, Notional, Order, OrderId,
-    OrderStatus, Price, Qty, Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
+    AccountRecord, Amount, Asset, Booked, ClientId, Fill, FundingPayment, Holding, Leg, Lock, LogLevel, Memo, Name, Notional, Order,
+    OrderId, OrderStatus, Price, Qty, Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
@@ -18,7 +18,7 @@ use crate::system::{DaySums, Sum};
 use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, LogLine, LogRow, StoredScales, SystemRow};
 
 pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
-    let StateRecord { version, anchor, interval, baseline, paused, halted, lock, closing, idle } = *record;
+    let StateRecord { version, anchor, interval, baseline, paused, halted, lock, closing, idle, memo } = *record;
     state::ActiveModel {
         account: Set(key.account.to_string()),
         symbol: Set(key.symbol.to_string()),
@@ -32,6 +32,7 @@ pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
         lock_until_ns: Set(lock.and_then(|lock| lock.until).map(nanos)),
         closing: Set(closing),
         idle: Set(idle),
+        memo: Set((memo != Memo::NONE).then(|| memo.to_string())),
     }
 }
 
@@ -104,6 +105,7 @@ pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> 
         },
         closing: row.closing,
         idle: row.idle,
+        memo: row.memo.as_deref().map_or(Ok(Memo::NONE), |text| column.parse("memo", text))?,
     })
 }
 

@@ -2,7 +2,7 @@ use crate::limits::GRID_WINDOWS_MAX;
 use crate::trader::close_at_market;
 use crate::{GridOptions, Intent, Quote, Quotes, Strategy, Style};
 use plimsoll_market::limits::MONEY_SCALE;
-use plimsoll_market::{Event, FilterError, Instrument, Leg, Notional, Price, Qty, Round, Side, format_units};
+use plimsoll_market::{Event, FilterError, Instrument, Leg, Notional, OrderType, Price, Qty, Round, Side, format_units};
 use plimsoll_position::{Changes, Seat, Slot, View, limits::SLOTS};
 use thiserror::Error;
 
@@ -385,7 +385,7 @@ impl Grid {
             _ => target,
         };
         let Some(price) = self.price(seen) else { return };
-        let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
+        let qty = view.instrument.closing_qty(slot.held, OrderType::Limit);
         want.push(Quote { leg: slot.leg, side, style: Style::PostOnly, reduce_only: view.only_reduces(slot.leg), price, qty });
     }
 }

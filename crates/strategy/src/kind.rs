@@ -4,6 +4,7 @@ use crate::{
     MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig, Trader,
     TrendFollowingConfig, TrendFollowingPlan,
 };
+use core::time::Duration;
 use plimsoll_market::{Instrument, Price};
 use thiserror::Error;
 
@@ -94,6 +95,19 @@ impl StrategyConfig {
             Self::Martingale(cfg, plan) => trader(cfg, MartingalePlan::new(plan)?),
             Self::DcaEnhanced(cfg, plan) => trader(cfg, DcaPlan::new(plan)?),
             Self::MarketMaker(cfg) => Ok(Box::new(MarketMaker::new(cfg)?)),
+        }
+    }
+
+    /// Length of the bars that it goes by; `None` for what goes by prices alone.
+    pub const fn bar(&self) -> Option<Duration> {
+        match self {
+            Self::Grid(_) | Self::GridWith(..) => None,
+            Self::Momentum(cfg, _)
+            | Self::MeanReversion(cfg, _)
+            | Self::TrendFollowing(cfg, _)
+            | Self::Martingale(cfg, _)
+            | Self::DcaEnhanced(cfg, _) => Some(cfg.bar),
+            Self::MarketMaker(cfg) => Some(cfg.bar),
         }
     }
 

@@ -16,6 +16,7 @@ pub const STATE: StateRecord = StateRecord {
     lock: None,
     closing: false,
     idle: false,
+    memo: plimsoll_market::Memo::NONE,
 };
 
 #[tokio::test]

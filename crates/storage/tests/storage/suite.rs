@@ -31,6 +31,7 @@ fn state(version: u64) -> StateRecord {
         },
         closing: version == 4,
         idle: version == 3,
+        memo: if version == 3 { plimsoll_market::Memo([1, u64::MAX, 0, 7]) } else { plimsoll_market::Memo::NONE },
     }
 }
 

@@ -37,6 +37,7 @@ pub async fn fill(place: &Place) {
             lock: None,
             closing: false,
             idle: fills == 3,
+            memo: plimsoll_market::Memo::of(u64::from(fills == 3)),
         };
         store.commit(key, state).await.unwrap();
         let asset = |name| Asset::new(name).unwrap();
@@ -307,7 +308,7 @@ pub async fn age(place: &Place) {
              ALTER TABLE totals DROP COLUMN other_fees; ALTER TABLE totals DROP COLUMN waiting_fees; \
              ALTER TABLE totals DROP COLUMN waiting_asset; ALTER TABLE totals DROP COLUMN waiting_fills; \
              ALTER TABLE state DROP COLUMN baseline; ALTER TABLE state DROP COLUMN lock_rule; ALTER TABLE state DROP COLUMN lock_until_ns; \
-             ALTER TABLE state DROP COLUMN idle; ALTER TABLE state DROP COLUMN closing; ALTER TABLE totals DROP COLUMN funded_ns",
+             ALTER TABLE state DROP COLUMN idle; ALTER TABLE state DROP COLUMN memo; ALTER TABLE state DROP COLUMN closing; ALTER TABLE totals DROP COLUMN funded_ns",
         )
         .await;
 }

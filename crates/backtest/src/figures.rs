@@ -526,7 +526,8 @@ pub struct Summary {
     pub period: String,
     /// How many there were.
     pub periods: u64,
-    /// Mean of the periods' returns by their standard deviation (of a sample: n − 1), times the root of the periods in 365 days.
+    /// Mean of the periods' returns by their standard deviation (of a sample: n − 1), times the root of the periods in 365 days;
+    /// of fewer than twenty periods it means nothing.
     pub sharpe: Option<f64>,
     /// Skewness of the periods' returns; 0 of a normal distribution.
     pub skewness: Option<f64>,

@@ -4,6 +4,9 @@ use crate::figures::YEAR;
 use crate::limits::TRIPS_KEPT;
 use core::time::Duration;
 
+/// Of fewer returns a ratio says nothing.
+const PERIODS_MIN: u64 = 20;
+
 /// Returns of periods of one length: what Sharpe and Sortino are made of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Returns {
@@ -82,7 +85,7 @@ impl Returns {
 
     pub(crate) fn sharpe(&self) -> Option<f64> {
         let deviation = (self.squares / (self.count.checked_sub(1)? as f64)).sqrt();
-        (self.count > 1 && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
+        (self.count >= PERIODS_MIN && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
     }
 
     /// Third moment by the 1.5th power of the second, both of all n: 0 of a normal distribution.
@@ -97,6 +100,6 @@ impl Returns {
 
     pub(crate) fn sortino(&self) -> Option<f64> {
         let deviation = (self.down / self.count as f64).sqrt();
-        (self.count > 1 && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
+        (self.count >= PERIODS_MIN && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
     }
 }

@@ -267,6 +267,14 @@ mod tests {
         assert_eq!(format!("{plain:?}"), format!("{ranges:?}"));
     }
 
+    /// The shipped file goes with the shipped configuration.
+    #[test]
+    fn the_shipped_ranges_are_right() {
+        let config = Config::parse(include_str!("../../../../config/plimsoll.yaml"), Path::new("plimsoll.yaml")).unwrap();
+        let ranges = Ranges::parse(include_str!("../../../../config/ranges.yaml"), Path::new("ranges.yaml"), &config, 0).unwrap();
+        assert_eq!((ranges.method, ranges.trials, ranges.space.parameters().len()), (Method::Tpe, 200, 4));
+    }
+
     #[test]
     fn mistakes_are_told_all_at_once_with_what_to_do() {
         let text = told(

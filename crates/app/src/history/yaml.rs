@@ -76,13 +76,13 @@ mod tests {
     fn what_is_written_is_read_again() {
         let value = json!({
             "exchange": "local", "on": "no", "data_dir": "./data", "time": "5m", "text": "a: b # c\n\"d\"", "none": null, "empty": {},
-            "trading": { "leverage": 10, "deep": { "er": { "x": 0.1 } }, "symbols": [{ "symbol": "BTCUSDT", "grid": { "direction": "short" }, "n": -1 }, { "a": true }] },
+            "trading": { "leverage": 10, "deep": { "er": { "x": 0.1 } }, "symbols": [{ "symbol": "BTCUSDT", "grid": { "direction": "short" }, "count": -1 }, { "a": true }] },
             "hosts": ["a", "b.c", "1"], "rules": [{}, "word"]
         });
         let text = to_yaml(value.as_object().unwrap());
         let again: Value = serde_saphyr::from_str(&text).unwrap();
         assert_eq!(again, value, "{text}");
-        assert!(text.contains("  symbols:\n    - symbol: BTCUSDT\n      grid:\n        direction: short\n"), "{text}");
+        assert!(text.contains("  symbols:\n    - symbol: BTCUSDT\n      count: -1\n      grid:\n        direction: short\n"), "{text}");
     }
 
     /// The shipped configuration, whatever is in it.

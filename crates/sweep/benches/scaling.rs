@@ -1,7 +1,10 @@
 //! How much faster a search is on all processors than on one: both in turn, several times, in one process.
 //!
 //! `cargo bench -p plimsoll-sweep`. Each round runs the same trials by one thread and by as many as there are processors; the
-//! median of the ratios is what counts, and the processor time that both took tells how much somebody else was at work.
+//! median of the ratios is what counts. On a machine that others use, too, it says little: two more figures do not depend on them.
+//! *Work* is the processor time of one thread by that of all together: below one, threads are in each other's way. *Runnable* is the
+//! part of the time in which every thread had something to do, whether it got a processor or waited for one. Their product is what
+//! the ratio would be if the machine were ours.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may panic and must print")]
 
 use plimsoll_backtest::tape::{Bar, TapeHead, TapeWriter, Tick};
@@ -14,16 +17,17 @@ use plimsoll_sim::solo::{QueueModel, SoloConfig};
 use plimsoll_strategy::{Grid, GridConfig};
 use plimsoll_sweep::{Method, Objective, Outcome, Parameter, PlayError, Point, Search, Space, TrialFile, Window, play, search};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const BEGIN_MS: u64 = 1_704_067_200_000;
-/// Half a year of minutes: a run takes about a tenth of a second.
-const MINUTES: u64 = 180 * 1_440;
-const TRIALS: usize = 48;
+/// A month of minutes in which much is traded: a run takes a twentieth of a second.
+const MINUTES: u64 = 30 * 1_440;
+const TRIALS: usize = 96;
 const ROUNDS: usize = 5;
 
 fn tape(folder: &Path) -> PathBuf {
-    let path = folder.join("half-a-year.tape");
+    let path = folder.join("month.tape");
     let mut writer = TapeWriter::create(&path, &TapeHead::new(&Instrument::example_btcusdt(), 60)).unwrap();
     let (mut state, mut price) = (7_u64, 600_000_i64);
     for minute in 0..MINUTES {
@@ -87,13 +91,11 @@ fn setup(interval: Price, window: u8) -> Setup {
     }
 }
 
-/// Processor time of this process, user and system.
-fn processor_time() -> Option<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    // Fields 14 and 15 of proc(5), in hundredths of a second.
-    let ticks: u64 = fields.get(11..13)?.iter().filter_map(|f| f.parse::<u64>().ok()).sum();
-    Some(Duration::from_millis(ticks * 10))
+/// Nanoseconds that this thread ran, and that it was ready but did not get a processor; `None` where the system does not tell.
+fn schedule() -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let mut fields = text.split_whitespace().map_while(|field| field.parse::<u64>().ok());
+    Some((fields.next()?, fields.next()?))
 }
 
 fn resident_kb() -> u64 {
@@ -110,42 +112,48 @@ fn main() {
     let windows = Parameter::int("window", 4, 30, 2).unwrap();
     let space = Space::new(vec![intervals, windows]).unwrap();
     let window = Window { from: Time::from_millis(BEGIN_MS), until: Time::from_millis(BEGIN_MS + MINUTES * 60_000) };
+    let (ran, waited) = (AtomicU64::new(0), AtomicU64::new(0));
     let run = |point: &Point| -> Result<Outcome, PlayError> {
+        let before = schedule();
         let numbers: Vec<i64> = space.settings(point).map(|(_, value)| value.parse().unwrap()).collect();
         let setup = setup(Price::from_units(numbers[0]), numbers[1] as u8);
         let run = play(&tapes, setup, window, None, Figures::new(Instrument::example_btcusdt(), None))?;
         let (summary, _) = run.into_observer().summary().unwrap();
+        if let (Some(before), Some(after)) = (before, schedule()) {
+            ran.fetch_add(after.0 - before.0, Ordering::Relaxed);
+            waited.fetch_add(after.1 - before.1, Ordering::Relaxed);
+        }
         Ok(Outcome::of(&summary, Objective::Sharpe))
     };
     let timed = |workers: usize, name: &str| {
         let path = folder.path().join(name);
         let mut file = TrialFile::open(&path, &space).unwrap();
-        let (began, busy) = (Instant::now(), processor_time());
+        let began = Instant::now();
         let asked = Search { space: &space, method: Method::Random, seed: 3, trials: TRIALS, workers };
         let trials = search(&asked, 0, &mut file, &run, &|_, _| {}).unwrap();
         assert_eq!(trials.len(), TRIALS);
-        let busy = processor_time().zip(busy).map_or(0.0, |(now, then)| (now - then).as_secs_f64());
-        (began.elapsed().as_secs_f64(), busy, std::fs::read(path).unwrap())
+        let seconds = began.elapsed().as_secs_f64();
+        let [ran, waited] = [&ran, &waited].map(|sum| sum.swap(0, Ordering::Relaxed) as f64 / 1e9);
+        (seconds, ran, (ran + waited) / (seconds * workers as f64), std::fs::read(path).unwrap())
     };
     println!("{TRIALS} runs of {MINUTES} candles, {cores} processors");
-    let mut ratios = Vec::new();
+    let (mut ratios, mut alone) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let (one, one_busy, bytes) = timed(1, &format!("one{round}.csv"));
-        let (all, all_busy, same) = timed(cores, &format!("all{round}.csv"));
+        let (one, one_ran, _, bytes) = timed(1, &format!("one{round}.csv"));
+        let (all, all_ran, runnable, same) = timed(cores, &format!("all{round}.csv"));
         assert!(bytes == same, "the number of threads must not show");
-        // What the threads got of the processors: below the cores when others are at work.
+        let (ratio, work) = (one / all / cores as f64, one_ran / all_ran.max(1e-9));
         println!(
-            "round {round}: one thread {one:.2} s ({one_busy:.2} s of processor), {cores} threads {all:.2} s ({all_busy:.2} s); {:.2} times as fast, {:.2} a core",
-            one / all,
-            one / all / cores as f64
+            "round {round}: one thread {one:.2} s, {cores} threads {all:.2} s: {ratio:.2} a core; work {work:.2} ({one_ran:.2} by {all_ran:.2} s), runnable {runnable:.2}: {:.2} a core if alone",
+            work * runnable
         );
-        ratios.push(one / all / cores as f64);
+        ratios.push(ratio);
+        alone.push(work * runnable);
     }
-    ratios.sort_by(f64::total_cmp);
-    let events = TRIALS as f64 * MINUTES as f64;
-    println!(
-        "median {:.3} a core (target 0.9); most memory {:.1} MB; {events:.0} candles a search",
-        ratios[ROUNDS / 2],
-        resident_kb() as f64 / 1_024.0
-    );
+    for list in [&mut ratios, &mut alone] {
+        list.sort_by(f64::total_cmp);
+    }
+    let candles = TRIALS as f64 * MINUTES as f64;
+    println!("median {:.3} a core, {:.3} if alone (target 0.9)", ratios[ROUNDS / 2], alone[ROUNDS / 2]);
+    println!("{candles:.0} candles a search; most memory {:.1} MB", resident_kb() as f64 / 1_024.0);
 }

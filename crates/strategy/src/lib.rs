@@ -66,6 +66,11 @@ pub trait Strategy: Send {
     /// rests. Figures that take a while to be warm go on by it.
     fn watch(&mut self, _event: &Event, _view: &View<'_>) {}
 
+    /// Whether it goes by candles at all; one that does not need not be told of them.
+    fn takes_candles(&self) -> bool {
+        true
+    }
+
     /// What it must know again after a restart and its books do not tell, one word for each strategy in it; stored when it changes.
     fn memo(&self) -> Memo {
         Memo::NONE

@@ -149,6 +149,48 @@ fn a_sweep_that_was_killed_goes_on_to_the_same_end() {
     assert!(files(&folder.join("whole")) == files(&folder.join("cut")));
 }
 
+/// Every strategy, short and in layers, too: what it orders by a time is the same whatever comes after it.
+#[test]
+fn no_strategy_looks_ahead() {
+    let dir = folder(4);
+    let folder = dir.path();
+    let ranges = "search: grid\nwalk_forward: { folds: 1, train_percent: 70 }\nparameters:\n  - { key: trading.leverage, kind: choice, values: [5] }\n";
+    std::fs::write(folder.join("r.yaml"), ranges).unwrap();
+    let trade = |direction: &str| format!("trade: {{ direction: {direction}, bar: 2m, stop_loss_percent: 0.5, take_profit_percent: 0.3 }}");
+    let strategies = [
+        ("long grid", "price_interval: 60, grid: { direction: long }".to_owned()),
+        ("short grid", "price_interval: 60, grid: { direction: short }".to_owned()),
+        ("momentum", format!("strategy: momentum, {}, momentum: {{ period: 5, oversold: 40, overbought: 60 }}", trade("both"))),
+        ("mean_reversion", format!("strategy: mean_reversion, {}, mean_reversion: {{ period: 10, deviations: 1 }}", trade("both"))),
+        (
+            "trend_following",
+            format!("strategy: trend_following, {}, trend_following: {{ short_period: 3, long_period: 8 }}", trade("short")),
+        ),
+        (
+            "martingale",
+            format!("strategy: martingale, {}, martingale: {{ price_step_percent: 0.1, trend_period: 0, max_levels: 3 }}", trade("long")),
+        ),
+        (
+            "dca_enhanced",
+            "strategy: dca_enhanced, trade: { direction: short, bar: 2m }, dca_enhanced: { min_step_percent: 0.05, max_step_percent: 0.2, trend_period: 0, max_safety_orders: 5, first_take_profit_percent: 0.2, total_take_profit_percent: 0.3, last_take_profit_percent: 0 }".to_owned(),
+        ),
+        ("market_maker", "strategy: market_maker, market_maker: { half_spread_percent: 0.05 }".to_owned()),
+    ];
+    for (name, keys) in strategies {
+        let config = format!("exchange: local\ntrading:\n  symbols:\n    - {{ symbol: BTCUSDT, order_quantity: 250, {keys} }}\n");
+        std::fs::write(folder.join("c.yaml"), config).unwrap();
+        let told = done(&plimsoll(folder, &sweep(&["--out", name])));
+        assert!(told.contains("no decision looked ahead"), "{name}: {told}");
+        let json: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join(name).join("sweep.json")).unwrap()).unwrap();
+        let cuts = json["guards"]["look_ahead"].as_array().unwrap();
+        assert_eq!(cuts.len(), 3, "{name}");
+        for cut in cuts {
+            assert!(cut["decisions"].as_u64().unwrap() > 5, "{name}: {cut}");
+            assert!(cut["same_when_cut"] == true && cut["same_when_moved"] == true, "{name}: {cut}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_swept_is_refused_with_what_to_do() {
     let dir = folder(1);

@@ -2,6 +2,7 @@
 
 mod data;
 mod download;
+mod record;
 mod test;
 
 pub use data::{DataCommand, main as data};

@@ -115,7 +115,7 @@ fn unknown(map: &Map<String, Value>, keys: &[Key], elsewhere: &[&str], section: 
 }
 
 /// The known key that differs least, when it is close.
-fn nearest<'k>(path: &str, keys: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(super) fn nearest<'k>(path: &str, keys: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     keys.map(|k| (distance(path, k), k)).min().filter(|(d, k)| *d <= k.len() / 3).map(|(_, k)| k)
 }
 
@@ -170,7 +170,7 @@ fn show_bytes(bytes: u64) -> String {
     }
 }
 
-fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
+pub(super) fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),

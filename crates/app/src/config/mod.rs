@@ -2,7 +2,7 @@
 
 mod alerts;
 pub mod keys;
-mod reader;
+pub(crate) mod reader;
 mod risk;
 mod schema;
 mod single;

@@ -223,7 +223,7 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
     Some((number, text.get(at..)?.trim()))
 }
 
-fn duration_ms(text: &str) -> Option<u64> {
+pub(crate) fn duration_ms(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text)?;
     let factor = match unit {
         "ms" => 1,
@@ -236,7 +236,7 @@ fn duration_ms(text: &str) -> Option<u64> {
     number.checked_mul(factor)
 }
 
-fn size_bytes(text: &str) -> Option<u64> {
+pub(crate) fn size_bytes(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text)?;
     let shift = match unit {
         "B" => 0,

@@ -3,6 +3,7 @@
 mod advise;
 mod data;
 mod download;
+mod record;
 mod market;
 mod overrides;
 mod ranges;

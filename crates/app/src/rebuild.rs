@@ -18,7 +18,7 @@ use plimsoll_exchange::session::{BootFailure, BootReport, Session};
 use plimsoll_gateway::{Clock, Gateway, OrderSender, Sink};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    AccountEvent, Action, Actions, Event, Holding, Instrument, Leg, Price, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId,
+    AccountEvent, Action, Actions, Event, Holding, Instrument, Leg, Price, Side, SlotRow, Spacing, StateRecord, Tag, Time, Totals, TradeId,
     format_units,
 };
 use plimsoll_position::{Position, PositionConfig, Restored};
@@ -55,7 +55,7 @@ struct Told {
     slots: Vec<SlotRow>, // tidy: bounded by the slot ring, lives as long as the command
     holding: Holding,
     /// Distance of two levels.
-    interval: Price,
+    interval: Spacing,
     /// Level 0 of the grid by our own buys; `None` without one.
     anchor: Option<Price>,
     late: u64,
@@ -104,7 +104,9 @@ async fn rebuild(config: &Config, args: &RebuildArgs) -> anyhow::Result<ExitCode
         begins: begins
             .iter()
             .zip(&config.symbols)
-            .map(|((name, stored), symbol)| (*name, stored.state.and_then(|s| s.baseline).unwrap_or(TradeId(0)), symbol.interval))
+            .map(|((name, stored), symbol)| {
+                (*name, stored.state.and_then(|s| s.baseline).unwrap_or(TradeId(0)), symbol.interval, symbol.grid.ratio())
+            })
             .collect(),
         grids: Vec::new(),
         actions: Actions::new(),
@@ -237,6 +239,7 @@ async fn write(
             version: old.map_or(1, |s| s.version + 1),
             anchor: told.anchor.or(old.and_then(|s| s.anchor)),
             interval: old.map_or(interval, |s| s.interval),
+            shift: old.map_or(0, |s| s.shift),
             baseline: Some(baseline),
             paused: old.is_some_and(|s| s.paused),
             halted: old.is_some_and(|s| s.halted),
@@ -254,10 +257,10 @@ async fn write(
 /// Books what the exchange tells, in the gateway's task.
 struct Collector {
     books: Vec<Position>, // tidy: bounded by SYMBOLS_MAX
-    /// Where the books of each configured symbol begin, and its price_interval.
-    begins: Vec<(plimsoll_market::Symbol, TradeId, i128)>, // tidy: bounded by SYMBOLS_MAX
+    /// Where the books of each configured symbol begin, its price_interval, or how its levels lie instead.
+    begins: Vec<(plimsoll_market::Symbol, TradeId, i128, Option<Spacing>)>, // tidy: bounded by SYMBOLS_MAX
     /// Interval and level 0 of each grid.
-    grids: Vec<(Price, Option<Price>)>, // tidy: bounded by SYMBOLS_MAX
+    grids: Vec<(Spacing, Option<Price>)>, // tidy: bounded by SYMBOLS_MAX
     actions: Actions,
     cfg: (Tag, u64),
     orders: Arc<OnceLock<OrderSender>>,
@@ -294,8 +297,9 @@ impl Sink for Collector {
                     Some((if fill.side == Side::Buy { leg.index() } else { -leg.index() }, fill.price)).filter(|_| is_grid)
                 });
                 if let (Some((level, price)), Some((interval, anchor))) = (buys.next_back(), self.grids.get_mut(symbol.usize())) {
-                    let offset = interval.units().checked_mul(-i64::from(level));
-                    *anchor = offset.and_then(|offset| price.offset(offset)).or(*anchor);
+                    // Counted back from there; of levels a ratio apart to the tick.
+                    let tick = books.view(now).instrument.tick;
+                    *anchor = interval.price(price, -level, tick).or(*anchor);
                 }
             }
             Event::Snapshot(snapshot) if told.is_none() => {
@@ -305,7 +309,7 @@ impl Sink for Collector {
                     totals: *view.totals,
                     slots: view.slots.holding().map(plimsoll_position::Slot::row).collect(),
                     holding: snapshot.position.holding,
-                    interval: self.grids.get(symbol.usize()).map_or(view.instrument.tick, |(interval, _)| *interval),
+                    interval: self.grids.get(symbol.usize()).map_or(Spacing::Even(view.instrument.tick), |(interval, _)| *interval),
                     anchor: self.grids.get(symbol.usize()).and_then(|(_, anchor)| *anchor),
                     late: books.late_fills(),
                 });
@@ -321,8 +325,9 @@ impl Sink for Collector {
             let mut found = self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             for symbol in &report.symbols {
                 let begin = self.begins.iter().find(|(name, ..)| *name == symbol.instrument.symbol);
-                let baseline = begin.map(|(_, baseline, _)| *baseline);
-                let interval = begin.and_then(|(_, _, interval)| price(*interval, symbol)).unwrap_or(symbol.instrument.tick);
+                let baseline = begin.map(|(_, baseline, ..)| *baseline);
+                let even = begin.and_then(|(_, _, interval, _)| price(*interval, symbol)).unwrap_or(symbol.instrument.tick);
+                let interval = begin.and_then(|(.., ratio)| *ratio).unwrap_or(Spacing::Even(even));
                 self.grids.push((interval, None));
                 let cfg = PositionConfig {
                     tag: self.cfg.0,

@@ -28,7 +28,7 @@ use plimsoll_bounded::{
 use plimsoll_engine::{Account, Engine};
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::{Clock, Gateway, GatewayHandle};
-use plimsoll_market::{Event, Instrument, StopMode, Time};
+use plimsoll_market::{Event, Instrument, Spacing, StopMode, Time};
 use plimsoll_monitor::{DiskLadder, Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
@@ -314,7 +314,8 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
             GridOptions::LONG
         });
         let tick = symbol.instrument.tick;
-        let strategy = settings.strategy.unwrap_or_else(|| grid_config(settings, options, wanted.unwrap_or(tick)));
+        let grid = |spacing: Option<Spacing>| grid_config(settings, options, spacing.unwrap_or(Spacing::Even(tick)), tick);
+        let strategy = settings.strategy.unwrap_or_else(|| grid(wanted));
         let owner = strategy.build()?;
         if let Err(error) = Engine::check_owner(&symbol.instrument, owner.as_ref(), &boot(&stored)) {
             findings.push(error.to_string());
@@ -323,7 +324,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         // made on. It opens nothing.
         let refusal = Arc::new(OnceLock::new());
         let kept = stored.state.map(|state| state.interval).filter(|_| !findings.is_empty());
-        let interval = kept.or(wanted).unwrap_or(symbol.instrument.tick);
+        let interval = kept.or(wanted).unwrap_or(Spacing::Even(tick));
         if !findings.is_empty() {
             known |= stored.state.is_some();
             let text = findings.join("; ");
@@ -350,7 +351,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                 },
                 interval,
             ),
-            strategy: settings.strategy.unwrap_or_else(|| grid_config(settings, options, interval)),
+            strategy: settings.strategy.unwrap_or_else(|| grid(Some(interval))),
             prospect: Prospects {
                 exposure_max: config.risk.max_exposure / config.symbols.len().max(1) as i128,
                 layers_max: u32::from(config.risk.guard_of(settings).layers_max),

@@ -6,7 +6,7 @@ use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
     Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Leg, Lock, Phase, Price, Qty, Round, Rule, Severity, Side,
-    StateRecord, StopMode, Symbol, Time, Top, Totals,
+    Spacing, StateRecord, StopMode, Symbol, Time, Top, Totals, format_units,
 };
 use plimsoll_position::limits::CLOSING_STRATEGY;
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
@@ -25,8 +25,8 @@ pub struct EngineConfig {
     pub position: PositionConfig,
     /// The gate's limits.
     pub gate: GateConfig,
-    /// Distance of two levels of the strategy's grid; the anchor is only valid with it.
-    pub interval: Price,
+    /// How the levels of the strategy's grid lie; the anchor is only valid with it.
+    pub interval: Spacing,
     /// The exchange's own switch: it withdraws the symbol's orders when it has not been told for so long that we live. `None`
     /// leaves it alone.
     pub countdown: Option<Countdown>,
@@ -76,6 +76,14 @@ pub enum EngineError {
         /// The configured strategy.
         now: &'static str,
     },
+}
+
+/// As it is configured: a distance, or a ratio in percent.
+fn show_spacing(instrument: &Instrument, spacing: Spacing) -> String {
+    match spacing {
+        Spacing::Even(interval) => instrument.show_price(interval).to_string(),
+        Spacing::Ratio(ratio) => format!("{} %", format_units(i128::from(ratio), 4)),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -167,6 +175,7 @@ impl Engine {
             version: 0,
             anchor: None,
             interval: cfg.interval,
+            shift: 0,
             baseline: None,
             paused: false,
             halted: false,
@@ -177,7 +186,7 @@ impl Engine {
         let mut state = boot.state.unwrap_or(blank);
         Self::check_boot(&instrument, cfg.interval, boot)?;
         if state.interval != cfg.interval {
-            state = StateRecord { anchor: None, interval: cfg.interval, ..state };
+            state = StateRecord { anchor: None, interval: cfg.interval, shift: 0, ..state };
         }
         let mut books = boot.books.clone();
         if books.totals.is_none() && state.baseline.is_some() {
@@ -187,6 +196,7 @@ impl Engine {
         let anchored = state.anchor.is_some() && state.baseline.is_some();
         if let Some(anchor) = state.anchor {
             strategy.anchored(anchor);
+            strategy.shifted(state.shift);
         }
         let mut gate = Gate::new(cfg.gate, state.paused, state.halted, state.lock);
         // What a dead process has begun to close is closed.
@@ -230,7 +240,7 @@ impl Engine {
     ///
     /// # Errors
     /// When slots hold something, or orders may be open, of another interval.
-    pub fn check_boot(instrument: &Instrument, interval: Price, boot: &Boot) -> Result<(), EngineError> {
+    pub fn check_boot(instrument: &Instrument, interval: Spacing, boot: &Boot) -> Result<(), EngineError> {
         let Some(state) = boot.state.filter(|state| state.interval != interval) else { return Ok(()) };
         let slots = boot.books.slots.iter().filter(|s| !s.held.is_zero()).count();
         // An order that still rests may have filled since: its level means something only on its own grid.
@@ -239,8 +249,8 @@ impl Engine {
         }
         Err(EngineError::IntervalChanged {
             symbol: instrument.symbol.to_string(),
-            now: instrument.show_price(interval).to_string(),
-            stored: instrument.show_price(state.interval).to_string(),
+            now: show_spacing(instrument, interval),
+            stored: show_spacing(instrument, state.interval),
             slots,
             orders: boot.open_orders,
         })
@@ -557,6 +567,7 @@ impl Engine {
             Goal::Stop(_) => self.state.idle,
         };
         let closing = closing || matches!(self.goal, Goal::Stop(_)) && self.state.closing;
+        let shift = self.strategy.shift();
         let state = &mut self.state;
         // What is closed before trading ever began is booked from here on, and a start after a crash must know that.
         let begins = closing && state.baseline.is_none() && self.position.baseline().is_some();
@@ -564,12 +575,13 @@ impl Engine {
             state.baseline = self.position.baseline();
         }
         if !begins
-            && (state.paused, state.halted, state.lock, state.closing, state.idle)
-                == (self.gate.paused(), self.gate.halted(), lock, closing, idle)
+            && (state.paused, state.halted, state.lock, state.closing, state.idle, state.shift)
+                == (self.gate.paused(), self.gate.halted(), lock, closing, idle, shift)
         {
             return;
         }
-        (state.paused, state.halted, state.lock, state.closing, state.idle) = (self.gate.paused(), self.gate.halted(), lock, closing, idle);
+        (state.paused, state.halted, state.lock, state.closing, state.idle, state.shift) =
+            (self.gate.paused(), self.gate.halted(), lock, closing, idle, shift);
         self.commit(out);
     }
 

@@ -114,7 +114,7 @@ fn check(strategy: Box<dyn Strategy>, interval: Price, least: u32) {
             accept_position: true,
         },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
-        interval,
+        interval: interval.into(),
         countdown: None,
     };
     let mut engine = Engine::new(btc, cfg, strategy, &Boot::default()).unwrap();

@@ -151,7 +151,8 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
     let state = StateRecord {
         version: 5,
         anchor: Some(anchor),
-        interval,
+        interval: interval.into(),
+        shift: 0,
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,
@@ -267,7 +268,8 @@ fn a_page_of_closing_executions_over_many_slots_fits() {
     let state = StateRecord {
         version: 5,
         anchor: Some(anchor),
-        interval,
+        interval: interval.into(),
+        shift: 0,
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,

@@ -5,6 +5,7 @@ mod days;
 mod ended;
 mod fees;
 mod funding;
+mod grid;
 mod instruments;
 mod logs;
 mod risk;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(funding::Funding),
             Box::new(ended::Ended),
             Box::new(days::Days),
+            Box::new(grid::Grid),
         ]
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig, Trader,
     TrendFollowingConfig, TrendFollowingPlan,
 };
-use plimsoll_market::{Instrument, Price};
+use plimsoll_market::{Instrument, Price, Side, Spacing};
 use thiserror::Error;
 
 /// A strategy with its parameters: what a symbol is configured to do.
@@ -97,10 +97,11 @@ impl StrategyConfig {
         }
     }
 
-    /// Distance of two levels; `None` for what has layers instead.
-    pub const fn interval(&self) -> Option<Price> {
+    /// How its levels lie; `None` for what has layers instead.
+    pub const fn interval(&self) -> Option<Spacing> {
         match self {
-            Self::Grid(cfg) | Self::GridWith(cfg, _) => Some(cfg.interval),
+            Self::Grid(cfg) => Some(Spacing::Even(cfg.interval)),
+            Self::GridWith(cfg, options) => Some(options.spacing(cfg.interval)),
             Self::Momentum(..)
             | Self::MeanReversion(..)
             | Self::TrendFollowing(..)
@@ -119,10 +120,12 @@ impl StrategyConfig {
             Self::Grid(cfg) => cfg.check(instrument, price)?,
             Self::GridWith(cfg, options) => {
                 options.check(instrument)?;
-                // Of a short one the highest level is worth the least after rounding.
-                let highest = cfg.interval.units().saturating_mul(i64::from(cfg.buy_window));
-                cfg.check(instrument, price.offset(highest).unwrap_or(price))?;
-                cfg.check(instrument, price)?;
+                if options.opening == Side::Sell {
+                    // Of a short one the highest level is worth the least after rounding.
+                    let highest = options.spacing(cfg.interval).price(price, i32::from(cfg.buy_window), instrument.tick);
+                    cfg.check_with(&options, instrument, highest.unwrap_or(price))?;
+                }
+                cfg.check_with(&options, instrument, price)?;
             }
             Self::Momentum(cfg, plan) => cfg.check_layers(&MomentumPlan::new(plan)?, instrument, price)?,
             Self::MeanReversion(cfg, plan) => cfg.check_layers(&MeanReversionPlan::new(plan)?, instrument, price)?,

@@ -38,7 +38,7 @@ mod trend_following;
 
 pub use dca_enhanced::{Cascade, DcaConfig, DcaEnhanced, DcaPlan};
 pub use grid::{Grid, GridConfig, GridError};
-pub use grid_options::GridOptions;
+pub use grid_options::{GridOptions, Trailing};
 pub use kind::{StrategyConfig, StrategyError};
 pub use market_maker::{MarketMaker, MarketMakerConfig};
 pub use martingale::{Martingale, MartingaleConfig, MartingalePlan};
@@ -61,6 +61,14 @@ pub trait Strategy: Send {
 
     /// The price of level 0, fixed for the life of the symbol's books. Called once, before the first event.
     fn anchored(&mut self, anchor: Price);
+
+    /// Levels by which its bounds have followed the price; what it says is stored with the symbol's state.
+    fn shift(&self) -> i32 {
+        0
+    }
+
+    /// What it said before a restart. Called after [`Strategy::anchored`], when the state was stored by a process before this one.
+    fn shifted(&mut self, _shift: i32) {}
 
     /// Learns of a trade or a closed candle while nothing is asked: before trading began, while the position is closed or the symbol
     /// rests. Figures that take a while to be warm go on by it.

@@ -192,7 +192,7 @@ pub(crate) fn engine(
             accept_position: true,
         },
         gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: ground.guard },
-        interval,
+        interval: interval.into(),
         countdown: (!options.countdown.is_zero()).then(|| Countdown {
             after: options.countdown,
             every: options.countdown / 3,

@@ -15,7 +15,7 @@ pub const SYMBOL_KEYS: &[Key] = &[
         "price_interval",
         Kind::Decimal { min: "0.00000001", max: "1000000000" },
         Some(""),
-        "Distance of two grid levels, in the quote asset; a multiple of the tick. A grid must have it, other strategies do not.",
+        "Distance of two grid levels, in the quote asset; a multiple of the tick. A grid must have it or grid.ratio_percent, other strategies do not.",
     ),
     key(
         "order_quantity",
@@ -60,6 +60,37 @@ pub const SYMBOL_KEYS: &[Key] = &[
     ),
     key("grid.lower_price", Kind::Decimal { min: "0.00000001", max: "1000000000" }, Some(""), "Levels below it open nothing."),
     key("grid.upper_price", Kind::Decimal { min: "0.00000001", max: "1000000000" }, Some(""), "Levels above it open nothing."),
+    key(
+        "grid.trailing",
+        Kind::Choice(&["off", "up", "down", "both"]),
+        Some("off"),
+        "Which way the bounds follow a price that leaves them, level by level; how far they went is stored. What is held keeps its exits.",
+    ),
+    key(
+        "grid.ratio_percent",
+        Kind::Decimal { min: "0.01", max: "20" },
+        Some(""),
+        "Instead of price_interval: each level lies so much above the one below.",
+    ),
+    key(
+        "grid.compound_percent",
+        Kind::Decimal { min: "0", max: "100" },
+        Some("0"),
+        "Share of the symbol's realised profit, after fees and funding, that is spread over the opening orders.",
+    ),
+    key(
+        "grid.compound_max",
+        Kind::Decimal { min: "1", max: "10" },
+        Some("3"),
+        "How many times order_quantity an opening order may grow to by it.",
+    ),
+    key(
+        "grid.skew_percent",
+        Kind::Decimal { min: "0", max: "90" },
+        Some("0"),
+        "By how much opening orders are smaller while grid.skew_layers levels hold something; with fewer, in proportion.",
+    ),
+    key("grid.skew_layers", Kind::Int { min: 1, max: 255 }, Some("10"), "Levels holding at which the whole of grid.skew_percent applies."),
     key(
         "trade.direction",
         Kind::Choice(&["long", "short", "both"]),

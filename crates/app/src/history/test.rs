@@ -11,7 +11,7 @@ use plimsoll_backtest::report::{About, write};
 use plimsoll_backtest::{Figures, FundingPlan, Latency, Measured, Point, Run, Setup, Summary, Timeline};
 use plimsoll_engine::AccountConfig;
 use plimsoll_market::limits::MONEY_SCALE;
-use plimsoll_market::{Bps, Instrument, Round, Tag, Time, format_units, parse_units};
+use plimsoll_market::{Bps, Instrument, Round, Spacing, Tag, Time, format_units, parse_units};
 use plimsoll_position::PositionConfig;
 use plimsoll_sim::solo::{QueueModel, SoloConfig};
 use std::io::BufWriter;
@@ -211,13 +211,18 @@ fn shown(config: &Config, settings: &SymbolConfig, args: &BacktestArgs, instrume
         Some(path) => format!("as measured in {}", path.display()),
         None => format!("{} ms there, {} ms back", args.order_latency, args.answer_latency),
     };
+    let interval = match (settings.strategy, settings.grid.ratio()) {
+        (None, Some(Spacing::Ratio(ratio))) => trimmed(format_units(i128::from(ratio), 4).to_string()) + " %",
+        (None, _) => trimmed(amount(settings.interval)),
+        (Some(_), _) => "none".to_owned(),
+    };
     let queue = match args.queue {
         QueueModel::RiskAverse => "risk-averse".to_owned(),
         QueueModel::Probability { power } => format!("probability, power {power}"),
     };
     [
-        ("Strategy", "grid".to_owned()),
-        ("Price interval", trimmed(amount(settings.interval))),
+        ("Strategy", settings.strategy.map_or("grid", |strategy| strategy.name()).to_owned()),
+        ("Price interval", interval),
         ("Order", trimmed(amount(settings.order_quote)) + " " + instrument.quote.as_str()),
         ("Windows", format!("{} buys, {} sells", settings.buy_window, settings.sell_window)),
         ("Leverage", config.leverage.to_string()),

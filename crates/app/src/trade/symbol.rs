@@ -12,7 +12,7 @@ use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError, She
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Side, Source,
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Side, Source, Spacing,
     StopMode, Time, Top,
 };
 use plimsoll_monitor::SymbolMetrics;
@@ -93,10 +93,11 @@ pub struct Prospects {
 }
 
 impl Prospects {
-    fn look_ahead(&self, instrument: &Instrument, grid: &GridConfig, top: Top) -> (Outlook, Vec<String>) {
+    fn look_ahead(&self, instrument: &Instrument, grid: &GridConfig, spacing: Spacing, top: Top) -> (Outlook, Vec<String>) {
         let prospect = Prospect {
             top,
-            interval: grid.interval,
+            // Levels a ratio apart lie nearer to each other farther down: to reckon them even errs on the safe side.
+            interval: spacing.interval_at(top.bid),
             order_quote: grid.order_quote,
             exposure_max: self.exposure_max,
             layers_max: self.layers_max,
@@ -274,12 +275,12 @@ impl SymbolLoop {
             }
             // A short grid is not liquidated by a fall: its worst case has no end above, and the exposure is its limit.
             let long = match &self.parts.strategy {
-                StrategyConfig::Grid(grid) => Some(grid),
-                StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some(grid),
+                StrategyConfig::Grid(grid) => Some((grid, Spacing::Even(grid.interval))),
+                StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some((grid, options.spacing(grid.interval))),
                 _ => None,
             };
-            if let Some(grid) = long {
-                let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, grid, *top);
+            if let Some((grid, spacing)) = long {
+                let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, grid, spacing, *top);
                 tracing::info!(symbol = %self.parts.instrument.symbol, "{outlook}");
                 against.extend(objections);
             }

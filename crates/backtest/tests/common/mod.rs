@@ -28,7 +28,7 @@ pub fn engine_config(interval: Price) -> EngineConfig {
             accept_position: true,
         },
         gate: GateConfig { stale_after: Duration::from_secs(60), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
-        interval,
+        interval: interval.into(),
         countdown: None,
     }
 }

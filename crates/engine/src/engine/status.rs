@@ -19,7 +19,7 @@ impl Engine {
                 return view.instrument.price_of_ref(mean, Round::Nearest);
             }
             let level = if down { -slot.leg.index() } else { slot.leg.index() };
-            anchor?.offset(self.cfg.interval.units().checked_mul(i64::from(level))?)
+            self.cfg.interval.price(anchor?, level, view.instrument.tick)
         };
         let slots = view
             .slots
@@ -65,7 +65,7 @@ impl Engine {
                 round_trips: self.position.round_trips(),
             },
             anchor,
-            interval: self.cfg.interval,
+            interval: self.cfg.interval.interval_at(view.top.map_or(anchor.unwrap_or(Price::ZERO), |top| top.bid)),
             slots,
             orders,
             foreign_orders: self.position.foreign_orders(),

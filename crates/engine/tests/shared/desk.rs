@@ -20,6 +20,10 @@ pub struct Desk {
     pub bid: i64,
     pub minute: u64,
     pub log: Vec<String>,
+    /// How the levels of a grid lie.
+    pub spacing: Spacing,
+    /// What was committed last.
+    pub state: Option<StateRecord>,
 }
 
 impl Desk {
@@ -33,26 +37,32 @@ impl Desk {
     }
 
     pub fn of(strategy: Box<dyn Strategy>, boot: &Boot, holding: i64) -> Self {
-        let btc = Instrument::example_btcusdt();
-        let w = World::of(boot, strategy, btc.tick, GuardConfig::OFF, None);
-        let mut desk = Self { w, open: Vec::new(), bid: 6_000_000, minute: 0, log: Vec::new() };
+        Self::at(strategy, Instrument::example_btcusdt().tick.into(), boot, holding, 6_000_000)
+    }
+
+    /// Of a grid, at a price.
+    pub fn at(strategy: Box<dyn Strategy>, spacing: Spacing, boot: &Boot, holding: i64, bid: i64) -> Self {
+        let w = World::of(boot, strategy, spacing, GuardConfig::OFF, None);
+        let mut desk = Self { w, open: Vec::new(), bid, minute: 0, log: Vec::new(), spacing, state: boot.state };
         desk.w.now = Time::from_millis(1_700_000_040_000);
+        // Trades are numbered on over a restart.
+        desk.w.next_trade = boot.books.totals.and_then(|totals| totals.watermark).map_or(desk.w.next_trade, |id| id.0);
         desk.feed(Event::Link(Link { feed: Feed::Account, up: true }));
         desk.feed(desk.w.page(vec![], Some(1_000)));
         let held = desk.snapshot(holding);
         desk.feed(held);
         desk.feed(desk.w.lease());
-        desk.price(6_000_000);
+        desk.price(bid);
         desk.feed(Event::Committed { version: 1 });
         if boot.state.is_some() {
             // What an earlier process may have sent is waited for.
             desk.w.now = desk.w.now + Duration::from_secs(6);
-            desk.price(6_000_000);
+            desk.price(bid);
             desk.feed(Event::Wake);
             desk.feed(desk.w.page(vec![], None));
             let held = desk.snapshot(holding);
             desk.feed(held);
-            desk.price(6_000_000);
+            desk.price(bid);
         }
         assert_eq!(desk.w.engine.phase(), Phase::Trading);
         desk.log.clear();
@@ -87,7 +97,8 @@ impl Desk {
                         self.log.push(format!("cancel {}", show(&order)));
                         todo.push(self.told(&order, 0, OrderStatus::Canceled));
                     }
-                    Action::Alert(_) | Action::Commit(_) | Action::Record(_) | Action::Resync { .. } => {}
+                    Action::Commit(state) => self.state = Some(*state),
+                    Action::Alert(_) | Action::Record(_) | Action::Resync { .. } => {}
                     Action::Query { .. } | Action::Countdown { .. } => panic!("{action:?}"),
                 }
             }
@@ -209,7 +220,8 @@ impl Desk {
         let state = StateRecord {
             version: 1,
             anchor: Some(Price::from_units(6_000_000)),
-            interval: self.w.btc.tick,
+            interval: self.spacing,
+            shift: self.state.map_or(0, |state| state.shift),
             baseline: Some(TradeId(1_000)),
             paused: false,
             halted: false,

@@ -37,7 +37,13 @@ impl World {
     }
 
     /// Of any strategy.
-    pub fn of(boot: &Boot, strategy: Box<dyn Strategy>, interval: Price, guard: GuardConfig, countdown: Option<Countdown>) -> Self {
+    pub fn of(
+        boot: &Boot,
+        strategy: Box<dyn Strategy>,
+        interval: impl Into<Spacing>,
+        guard: GuardConfig,
+        countdown: Option<Countdown>,
+    ) -> Self {
         let btc = Instrument::example_btcusdt();
         let cfg = EngineConfig {
             position: PositionConfig {
@@ -50,7 +56,7 @@ impl World {
                 accept_position: true,
             },
             gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard },
-            interval,
+            interval: interval.into(),
             countdown,
         };
         let engine = Engine::new(btc, cfg, strategy, boot).unwrap();

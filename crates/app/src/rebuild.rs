@@ -239,13 +239,13 @@ async fn write(
             version: old.map_or(1, |s| s.version + 1),
             anchor: told.anchor.or(old.and_then(|s| s.anchor)),
             interval: old.map_or(interval, |s| s.interval),
-            shift: old.map_or(0, |s| s.shift),
             baseline: Some(baseline),
             paused: old.is_some_and(|s| s.paused),
             halted: old.is_some_and(|s| s.halted),
             lock: old.and_then(|s| s.lock),
             closing: old.is_some_and(|s| s.closing),
             idle: old.is_some_and(|s| s.idle),
+            memo: old.map_or(plimsoll_market::Memo::NONE, |s| s.memo),
         };
         store.commit(key, state).await?;
         screen::say(&format!("{name}: funding before today is not among executions and cannot be known any more; it counts from now on"));

@@ -1,17 +1,18 @@
+mod closing;
 mod status;
+mod tell;
 
 use crate::countdown::Countdown;
 use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
 use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Leg, Lock, Phase, Price, Qty, Round, Rule, Severity, Side,
-    Spacing, StateRecord, StopMode, Symbol, Time, Top, Totals, format_units,
+    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Memo, Phase, Price, Round, Rule, Severity, Spacing,
+    StateRecord, StopMode, Symbol, Time, Totals, format_units,
 };
-use plimsoll_position::limits::CLOSING_STRATEGY;
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
 use plimsoll_safety::{Closed, Gate, GateConfig};
-use plimsoll_strategy::{Intent, Quote, Quotes, Strategy, Style};
+use plimsoll_strategy::{Intent, Quotes, Strategy};
 use thiserror::Error;
 
 /// Pause before a held-back order or an unanswered verification is tried again.
@@ -163,6 +164,10 @@ pub struct Engine {
     /// Whether the exchange's switch is armed, and when it is to be told again.
     armed: bool,
     arm_at: Time,
+    /// Told that openings are withheld because of what somebody else holds.
+    opposed: bool,
+    /// Told that something is held while the strategy's figures are not there.
+    cold: bool,
 }
 
 impl Engine {
@@ -175,18 +180,18 @@ impl Engine {
             version: 0,
             anchor: None,
             interval: cfg.interval,
-            shift: 0,
             baseline: None,
             paused: false,
             halted: false,
             lock: None,
             closing: false,
             idle: false,
+            memo: Memo::NONE,
         };
         let mut state = boot.state.unwrap_or(blank);
         Self::check_boot(&instrument, cfg.interval, boot)?;
         if state.interval != cfg.interval {
-            state = StateRecord { anchor: None, interval: cfg.interval, shift: 0, ..state };
+            state = StateRecord { anchor: None, interval: cfg.interval, memo: Memo::NONE, ..state };
         }
         let mut books = boot.books.clone();
         if books.totals.is_none() && state.baseline.is_some() {
@@ -196,8 +201,8 @@ impl Engine {
         let anchored = state.anchor.is_some() && state.baseline.is_some();
         if let Some(anchor) = state.anchor {
             strategy.anchored(anchor);
-            strategy.shifted(state.shift);
         }
+        strategy.recall(state.memo);
         let mut gate = Gate::new(cfg.gate, state.paused, state.halted, state.lock);
         // What a dead process has begun to close is closed.
         let goal = match (state.closing, state.idle) {
@@ -233,6 +238,8 @@ impl Engine {
             // An engine before this one may have armed it.
             armed: cfg.countdown.is_some() && boot.state.is_some(),
             arm_at: Time::ZERO,
+            opposed: false,
+            cold: false,
         })
     }
 
@@ -333,7 +340,14 @@ impl Engine {
         self.remember(out);
         self.arm(now, out);
         // 3: what is wanted.
+        if self.dirty || changes.any(Changes::INVENTORY.and(Changes::FREED)) {
+            self.close_own_offsets(now, out);
+        }
         let intent = self.intend(now, event, changes);
+        self.note_memo(out);
+        if matches!(event, Event::Candle(_)) {
+            self.tell_cold(now, out);
+        }
         let epoch = self.position.view(now).inventory_epoch;
         if intent != Intent::Keep {
             self.wanted_epoch = epoch;
@@ -365,6 +379,12 @@ impl Engine {
         self.placed += u64::from(outcome.placed);
         self.canceled += u64::from(outcome.canceled);
         self.gate.canceled(outcome.canceled, &self.position.view(now), out);
+        if outcome.opposed != self.opposed {
+            self.opposed = outcome.opposed;
+            if outcome.opposed {
+                self.tell_opposed(now, out);
+            }
+        }
         self.dirty = false;
         if outcome.throttled {
             self.dirty = true;
@@ -386,28 +406,6 @@ impl Engine {
             Goal::Idle | Goal::Stop(StopMode::Cancel) => Intent::Flat,
             Goal::Flatten | Goal::Close { .. } | Goal::Stop(StopMode::Flatten) => self.close(now),
         }
-    }
-
-    /// Wants nothing until all orders are gone, then one order at market that closes the position.
-    fn close(&mut self, now: Time) -> Intent {
-        let view = self.position.view(now);
-        let holding = view.totals.holding;
-        let Some(leg) = Leg::new(CLOSING_STRATEGY, 0) else { return Intent::Flat };
-        let others = view.orders.iter().any(|(_, o)| o.id.leg() != leg);
-        let Some(side) = holding.side().map(Side::opposite) else { return Intent::Flat };
-        if others || !view.in_step {
-            return Intent::Flat;
-        }
-        let qty = Qty::from_units(holding.qty().units().min(view.instrument.market_qty_max.units()));
-        let quote = Quote { leg, side, style: Style::Market, reduce_only: true, price: Price::ZERO, qty };
-        // Of a position larger than one order may be, the next part is the same quote again.
-        let wanted = self.quotes.as_slice() == [quote] && self.wanted_epoch == view.inventory_epoch;
-        if view.orders.iter().next().is_some() || wanted {
-            return Intent::Keep;
-        }
-        self.quotes.clear();
-        self.quotes.push(quote);
-        Intent::Want
     }
 
     /// The engine's own life: boot, anchor, commands, stop.
@@ -455,39 +453,12 @@ impl Engine {
         }
     }
 
-    /// A closing is done when nothing is held and nothing works; a draining when nothing is held.
-    fn end_closing(&mut self, now: Time, out: &mut Actions) {
-        if matches!(self.goal, Goal::Flatten | Goal::Close { .. }) {
-            self.close_offsets(now, out);
-        }
-        let view = self.position.view(now);
-        if !view.totals.holding.is_flat() || !view.in_step {
-            return;
-        }
-        match self.goal {
-            Goal::Flatten if view.orders.is_empty() => self.goal = Goal::Idle,
-            Goal::Close { idle } if view.orders.is_empty() => {
-                self.goal = if idle { Goal::Idle } else { Goal::Trade };
-                self.write_anew();
-            }
-            Goal::Drain if view.orders.iter().all(|(_, order)| order.reduce_only) => {
-                let text = format_args!("{}: drained: nothing is held, and nothing will be opened", view.instrument.symbol);
-                out.push(Action::Alert(Box::new(Alert::new(Severity::Info, AlertCode::Command, now, &text))));
-                self.goal = Goal::Idle;
-            }
-            Goal::Trade | Goal::Idle | Goal::Flatten | Goal::Close { .. } | Goal::Drain | Goal::Stop(_) => {}
-        }
-    }
-
-    /// Long and short slots that offset each other hold nothing at the exchange: with the position closed they are closed, too.
-    fn close_offsets(&mut self, now: Time, out: &mut Actions) {
-        let view = self.position.view(now);
-        if view.in_step
-            && view.orders.is_empty()
-            && view.totals.holding.is_flat()
-            && let Some(price) = view.top.map(Top::mid)
-        {
-            self.position.close_offsets(price, out);
+    /// Commits what the strategy must know again, when it has changed.
+    fn note_memo(&mut self, out: &mut Actions) {
+        let memo = self.strategy.memo();
+        if memo != self.state.memo {
+            self.state.memo = memo;
+            self.commit(out);
         }
     }
 
@@ -500,16 +471,6 @@ impl Engine {
         }
     }
 
-    /// A rule demands that the position be closed. A stop and an operator's word go before.
-    fn close_by(&mut self, rule: Rule) {
-        self.gate.closes(Some(rule));
-        if matches!(self.goal, Goal::Trade | Goal::Drain | Goal::Idle) {
-            self.goal = Goal::Close { idle: self.goal != Goal::Trade };
-            self.quotes.clear();
-            self.dirty = true;
-        }
-    }
-
     /// Line 2 once more: what was not known when it was written locks the symbol.
     fn judge_anew(&mut self, now: Time, out: &mut Actions) {
         let verdict = self.gate.observe(&Event::Wake, &self.position.view(now), out);
@@ -517,42 +478,6 @@ impl Engine {
             self.close_by(rule);
         }
         self.dirty = true;
-    }
-
-    /// Somebody else trades with our mark, or the books do not come to agree with the exchange.
-    fn distrust(&mut self, now: Time, changes: Changes, out: &mut Actions) {
-        let symbol = self.position.view(now).instrument.symbol;
-        if changes.any(Changes::WRITER) && self.gate.lock_by(Lock { rule: Rule::OtherWriter, until: None }) {
-            out.push(Action::Alert(Box::new(Alert::new(
-                Severity::Critical,
-                AlertCode::OtherWriter,
-                now,
-                &format_args!(
-                    "{symbol}: an order with this account's mark that is not ours: another instance trades it; nothing is opened until re-armed"
-                ),
-            ))));
-            self.judge_anew(now, out);
-        }
-        if changes.any(Changes::FOREIGN) && self.gate.lock_by(Lock { rule: Rule::ForeignPosition, until: None }) {
-            out.push(Action::Alert(Box::new(Alert::new(
-                Severity::Critical,
-                AlertCode::PositionMismatch,
-                now,
-                &format_args!(
-                    "{symbol}: the account holds a position that is not of this bot; nothing is traded: close it, set trading.accept_positions: true, or after a lost database run plimsoll rebuild --write"
-                ),
-            ))));
-            self.judge_anew(now, out);
-        }
-        if changes.any(Changes::DIVERGED) && self.gate.lock_by(Lock { rule: Rule::Divergence, until: None }) {
-            out.push(Action::Alert(Box::new(Alert::new(
-                Severity::Critical,
-                AlertCode::PositionMismatch,
-                now,
-                &format_args!("{symbol}: books and exchange do not come to agree; nothing is opened until re-armed"),
-            ))));
-            self.judge_anew(now, out);
-        }
     }
 
     /// Commits what a restart must know, when it has changed.
@@ -567,7 +492,6 @@ impl Engine {
             Goal::Stop(_) => self.state.idle,
         };
         let closing = closing || matches!(self.goal, Goal::Stop(_)) && self.state.closing;
-        let shift = self.strategy.shift();
         let state = &mut self.state;
         // What is closed before trading ever began is booked from here on, and a start after a crash must know that.
         let begins = closing && state.baseline.is_none() && self.position.baseline().is_some();
@@ -575,13 +499,12 @@ impl Engine {
             state.baseline = self.position.baseline();
         }
         if !begins
-            && (state.paused, state.halted, state.lock, state.closing, state.idle, state.shift)
-                == (self.gate.paused(), self.gate.halted(), lock, closing, idle, shift)
+            && (state.paused, state.halted, state.lock, state.closing, state.idle)
+                == (self.gate.paused(), self.gate.halted(), lock, closing, idle)
         {
             return;
         }
-        (state.paused, state.halted, state.lock, state.closing, state.idle, state.shift) =
-            (self.gate.paused(), self.gate.halted(), lock, closing, idle, shift);
+        (state.paused, state.halted, state.lock, state.closing, state.idle) = (self.gate.paused(), self.gate.halted(), lock, closing, idle);
         self.commit(out);
     }
 

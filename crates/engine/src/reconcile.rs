@@ -1,7 +1,11 @@
-use plimsoll_market::{Actions, Time};
+use plimsoll_market::limits::QUOTES_MAX;
+use plimsoll_market::{Actions, OrderType, Time};
 use plimsoll_position::{NewOrder, Orders, Position, Slot, Slots, WorkState, Working};
 use plimsoll_safety::{Gate, Wanted};
 use plimsoll_strategy::{Quote, Quotes};
+
+/// What orders at market may overdraw the lease by, in thousandths of an order: what every slot takes to be closed twice.
+const OVERDRAFT_MAX: i64 = 2_000 * QUOTES_MAX as i64;
 
 /// What a comparison did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -12,6 +16,8 @@ pub(crate) struct Outcome {
     pub(crate) throttled: bool,
     /// An order that is not wanted is still on its way: its answer must bring another look.
     pub(crate) blocked: bool,
+    /// An opening was withheld because of what somebody else holds the other way.
+    pub(crate) opposed: bool,
 }
 
 /// What works of what is wanted.
@@ -41,7 +47,7 @@ fn find(quotes: &[Quote], slots: &Slots, orders: &Orders, now: Time) -> Found {
                     }
                 }
             }
-            Some(slot) if slot.blocked_until > now => {}
+            Some(slot) if slot.waits_until(quote.style.order().0) > now => {}
             Some(_) | None => found.fresh |= bit,
         }
     }
@@ -63,6 +69,7 @@ pub(crate) fn reconcile(
     let quotes = quotes.as_slice();
     let mut unwanted: u64 = 0;
     let mut blocked = false;
+    let opposed;
     let place;
     {
         let view = position.view(now);
@@ -77,6 +84,7 @@ pub(crate) fn reconcile(
         // An order that does not serve its quote counts at its own worth until it is gone, and its quote besides.
         let cleared = gate.clear(wanted, found.keep, &view);
         place = if current { found.fresh & cleared.allowed } else { 0 };
+        opposed = cleared.opposed;
         let mut keep = found.keep;
         for i in bits(found.served & !cleared.tolerated) {
             let order = quotes.get(usize::from(i)).and_then(|quote| view.slots.get(quote.leg)).and_then(|slot| slot.order);
@@ -90,17 +98,20 @@ pub(crate) fn reconcile(
             }
         }
     }
-    let mut outcome = Outcome { blocked, ..Outcome::default() };
+    let mut outcome = Outcome { blocked, opposed, ..Outcome::default() };
     for at in bits(unwanted) {
         outcome.canceled += u32::from(position.cancel(now, at, out));
     }
     for i in bits(place) {
         let Some(quote) = quotes.get(usize::from(i)) else { continue };
-        if !budget.take(now) {
-            outcome.throttled = true;
-            break;
-        }
         let (kind, tif) = quote.style.order();
+        // A stop waits for nobody's share: what closes at market may overdraw the lease, and what opens pays it back.
+        if kind == OrderType::Market {
+            budget.overdraw(now);
+        } else if !budget.take(now) {
+            outcome.throttled = true;
+            continue;
+        }
         let order =
             NewOrder { leg: quote.leg, side: quote.side, price: quote.price, qty: quote.qty, kind, tif, reduce_only: quote.reduce_only };
         if position.place(now, &order, out).is_ok() {
@@ -141,23 +152,23 @@ fn serves(order: &Working, quote: &Quote) -> bool {
 pub(crate) struct Budget {
     per_10s: u16,
     /// Orders available, in thousandths.
-    milli: u64,
+    milli: i64,
     filled_at: Time,
 }
 
 impl Budget {
     pub(crate) fn set_rate(&mut self, per_10s: u16) {
         if self.per_10s == 0 {
-            self.milli = u64::from(per_10s) * 1_000;
+            self.milli = i64::from(per_10s) * 1_000;
         }
         self.per_10s = per_10s;
     }
 
     fn fill(&mut self, now: Time) {
-        let elapsed_us = u64::try_from(now.since(self.filled_at).as_micros()).unwrap_or(u64::MAX).min(10_000_000);
-        let add = elapsed_us * u64::from(self.per_10s) / 10_000;
+        let elapsed_us = i64::try_from(now.since(self.filled_at).as_micros()).unwrap_or(i64::MAX).min(10_000_000);
+        let add = elapsed_us * i64::from(self.per_10s) / 10_000;
         if add > 0 {
-            self.milli = (self.milli + add).min(u64::from(self.per_10s) * 1_000);
+            self.milli = (self.milli + add).min(i64::from(self.per_10s) * 1_000);
             self.filled_at = now;
         }
     }
@@ -169,6 +180,11 @@ impl Budget {
             self.milli -= 1_000;
         }
         has
+    }
+
+    fn overdraw(&mut self, now: Time) {
+        self.fill(now);
+        self.milli = (self.milli - 1_000).max(-OVERDRAFT_MAX);
     }
 
     fn give_back(&mut self) {

@@ -108,13 +108,13 @@ fn a_stop_that_was_begun_goes_on_after_a_restart_and_stays_latched() {
         version: 5,
         anchor: Some(Price::from_units(6_000_000)),
         interval: Price::from_units(10_000).into(),
-        shift: 0,
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,
         lock,
         closing: true,
         idle: false,
+        memo: Memo::NONE,
     };
     let boot = Boot { state: Some(state), ..Boot::default() };
     let mut w = World::with(&boot, GuardConfig::OFF, None);
@@ -411,13 +411,13 @@ fn a_drain_waits_for_its_buys_and_cancel_all_is_remembered() {
         version: 5,
         anchor: Some(Price::from_units(6_000_000)),
         interval: Price::from_units(10_000).into(),
-        shift: 0,
         baseline: Some(TradeId(1_000)),
         paused: true,
         halted: false,
         lock: None,
         closing: false,
         idle: true,
+        memo: Memo::NONE,
     };
     let mut w = World::new(&Boot { state: Some(state), ..Boot::default() });
     let Event::Order(report) = w.fill(0, Side::Buy, 1, "60000", "0.003", "0.003", OrderStatus::Filled) else { unreachable!() };
@@ -439,13 +439,13 @@ fn a_foreign_order_at_the_start_disarms_what_was_armed_and_causes_no_endless_wak
         version: 5,
         anchor: Some(Price::from_units(6_000_000)),
         interval: Price::from_units(10_000).into(),
-        shift: 0,
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,
         lock: None,
         closing: false,
         idle: false,
+        memo: Memo::NONE,
     };
     let mut w = World::with(&Boot { state: Some(state), ..Boot::default() }, GuardConfig::OFF, Some(countdown));
     let mut foreign = w.report(World::id(0, Side::Buy, 9), "50000", "0.003", "0", OrderStatus::New, Source::Query);

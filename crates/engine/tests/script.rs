@@ -152,13 +152,13 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
         version: 5,
         anchor: Some(anchor),
         interval: interval.into(),
-        shift: 0,
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,
         lock: None,
         closing: false,
         idle: false,
+        memo: Memo::NONE,
     };
     let totals = Totals { watermark: Some(TradeId(1_000)), ..Totals::EMPTY };
     let boot = Boot { state: Some(state), books: Restored { totals: Some(totals), slots: vec![], recent: vec![] }, open_orders: 0 };
@@ -269,13 +269,13 @@ fn a_page_of_closing_executions_over_many_slots_fits() {
         version: 5,
         anchor: Some(anchor),
         interval: interval.into(),
-        shift: 0,
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,
         lock: None,
         closing: false,
         idle: false,
+        memo: Memo::NONE,
     };
     let slots: Vec<SlotRow> = (0..200)
         .map(|level| SlotRow { leg: Leg::new(0, level).unwrap(), held: Qty::from_units(3), cost: Notional::from_units(18_000_000) })

@@ -8,29 +8,9 @@ use plimsoll_market::*;
 use plimsoll_strategy::*;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use proptest::test_runner::TestCaseError;
-use shared::desk::{Desk, USDT, show};
+use shared::desk::{Desk, USDT, common, momentum, show};
 use shared::usdt;
 use std::time::Duration;
-
-fn common(change: impl Fn(&mut TradeConfig)) -> TradeConfig {
-    let mut cfg = TradeConfig {
-        direction: Direction::Both,
-        bar: Duration::from_secs(60),
-        entry: Entry::Taker,
-        slippage: 1_000,
-        stop_loss: 0,
-        trailing_from: 0,
-        trailing: 0,
-        cooldown: Duration::ZERO,
-    };
-    change(&mut cfg);
-    cfg.check().unwrap();
-    cfg
-}
-
-fn momentum(take_profit: u32) -> MomentumPlan {
-    MomentumPlan::new(MomentumConfig { amount: 1_000 * USDT, period: 3, oversold: 300_000, overbought: 700_000, take_profit }).unwrap()
-}
 
 #[test]
 fn momentum_buys_weakness_and_sells_strength() {
@@ -119,7 +99,7 @@ fn a_stop_outlives_a_refusal_a_partial_fill_and_a_better_price() {
     };
     // By hand: the exchange is busy, then fills a part.
     let sent = d.w.feed(top(5_900_000, d.w.now));
-    assert_eq!(sent, ["place 1:S+0#2 0.016 0.00"]);
+    assert_eq!(sent, ["commit 2 anchor Some(\"60000.00\")", "place 1:S+0#2 0.016 0.00"], "what it is about is stored while it goes out");
     let id = |generation| ClientId::new(Tag(7), 100, Leg::new(1, 0).unwrap(), Side::Sell, generation);
     assert_eq!(d.w.feed(Event::Rejected { id: id(2), request: Request::Place, reason: Reject::Busy }), ["alert order_refused"]);
     assert!(d.w.feed(top(5_999_000, d.w.now)).is_empty(), "the slot waits");

@@ -122,8 +122,6 @@ pub struct StateRecord {
     pub anchor: Option<Price>,
     /// How the levels lie; a stored anchor is void when the configured spacing differs.
     pub interval: Spacing,
-    /// Levels by which the grid's bounds have followed the price; above zero upwards.
-    pub shift: i32,
     /// The newest execution when trading began: what came after it is ours to book, even if nothing was ever stored.
     pub baseline: Option<TradeId>,
     /// Whether an operator paused the symbol.
@@ -136,6 +134,55 @@ pub struct StateRecord {
     pub closing: bool,
     /// Whether nothing is to work until an operator resumes: a restart leaves it so.
     pub idle: bool,
+    /// What the strategy must know again after a restart.
+    pub memo: Memo,
+}
+
+/// What strategies must know again after a restart and nothing else tells: a stop that is being carried out, a pause. A word for each
+/// strategy of a symbol; what it means only that strategy knows. Zero is nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Memo(pub [u64; Memo::WORDS]);
+
+impl Memo {
+    /// Strategies that share a symbol, at most.
+    pub const WORDS: usize = 4;
+    /// Nothing to be known.
+    pub const NONE: Self = Self([0; Self::WORDS]);
+
+    /// That of a symbol's only strategy.
+    pub const fn of(word: u64) -> Self {
+        let mut memo = Self::NONE;
+        memo.0[0] = word;
+        memo
+    }
+}
+
+/// As it is stored: hexadecimal words with blanks between.
+impl core::fmt::Display for Memo {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let [first, rest @ ..] = self.0;
+        write!(f, "{first:x}")?;
+        rest.iter().try_for_each(|word| write!(f, " {word:x}"))
+    }
+}
+
+/// What is stored was something else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not {} hexadecimal words", Memo::WORDS)]
+pub struct MemoError;
+
+impl core::str::FromStr for Memo {
+    type Err = MemoError;
+
+    fn from_str(text: &str) -> Result<Self, MemoError> {
+        let mut words = text.split(' ').map(|word| u64::from_str_radix(word, 16).map_err(|_| MemoError));
+        let mut memo = Self::NONE;
+        for word in &mut memo.0 {
+            *word = words.next().ok_or(MemoError)??;
+        }
+        words.next().map_or(Ok(memo), |_| Err(MemoError))
+    }
 }
 
 /// What one event of the account changed; stored as a whole or not at all.

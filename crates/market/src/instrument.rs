@@ -2,6 +2,7 @@ use crate::decimal::{DecimalError, Round, divide, format_units, parse_units, res
 use crate::ids::{Asset, Symbol};
 use crate::limits::MONEY_SCALE;
 use crate::money::{Amount, Bps, Holding, Notional, Price, Qty, RefPrice};
+use crate::order::OrderType;
 use core::fmt;
 use thiserror::Error;
 
@@ -158,6 +159,17 @@ impl Instrument {
         let step = i128::from(self.step.units().max(1));
         let steps = divide(i128::from(qty.units()), step, round)?;
         u64::try_from(steps * step).ok().filter(|u| *u <= i64::MAX.unsigned_abs()).map(Qty::from_units)
+    }
+
+    /// What one order of a kind closes of what is held: at most the largest quantity that the kind may have, on its step. What is
+    /// left over stays; less than a step, after the rules have changed, cannot be closed by an order.
+    pub fn closing_qty(&self, held: Qty, kind: OrderType) -> Qty {
+        let (step, most) = match kind {
+            OrderType::Market => (self.market_step, self.market_qty_max),
+            OrderType::Limit => (self.step, self.qty_max),
+        };
+        let units = held.units().min(most.units());
+        Qty::from_units(units - units % step.units().max(1))
     }
 
     /// Turns a computed price into one on the tick.

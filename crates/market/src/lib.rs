@@ -32,7 +32,9 @@ mod time;
 #[cfg(feature = "serde")]
 mod wire;
 
-pub use action::{Action, Actions, Alert, AlertCode, Booked, Cancel, Place, Record, Severity, SlotRow, StateRecord, Totals, WaitingFees};
+pub use action::{
+    Action, Actions, Alert, AlertCode, Booked, Cancel, Memo, MemoError, Place, Record, Severity, SlotRow, StateRecord, Totals, WaitingFees,
+};
 pub use book::{Book, BookError, Level, LevelChange, Top};
 pub use candle::{Candle, CandleBuilder, Trade};
 pub use decimal::{DecimalError, Round, format_units, parse_units, rescale};

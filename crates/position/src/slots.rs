@@ -1,5 +1,5 @@
 use crate::limits::{CLOSING_STRATEGY, SLOTS};
-use plimsoll_market::{Holding, Leg, Notional, Qty, Side, SlotRow, Time};
+use plimsoll_market::{Holding, Leg, Notional, OrderType, Qty, Side, SlotRow, Time};
 
 /// One level of a grid, or one layer of a position: at most one live order, and what it has opened. Its leg tells whether that is
 /// long or short.
@@ -20,8 +20,10 @@ pub struct Slot {
     pub exiting: bool,
     /// Refusals in a row.
     pub refusals: u8,
-    /// Nothing is sent for this slot before then.
+    /// Nothing that rests or has a limit is sent for this slot before then.
     pub blocked_until: Time,
+    /// Nothing at market is sent for this slot before then: a stop waits for no refusal but its own kind's.
+    pub market_blocked_until: Time,
 }
 
 impl Slot {
@@ -35,6 +37,7 @@ impl Slot {
             exiting: false,
             refusals: 0,
             blocked_until: Time::ZERO,
+            market_blocked_until: Time::ZERO,
         }
     }
 
@@ -42,6 +45,15 @@ impl Slot {
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.held.is_zero() && self.order.is_none()
+    }
+
+    /// Until when an order of a kind has to wait for an earlier refusal.
+    #[inline]
+    pub const fn waits_until(&self, kind: OrderType) -> Time {
+        match kind {
+            OrderType::Market => self.market_blocked_until,
+            OrderType::Limit => self.blocked_until,
+        }
     }
 
     /// The row that is stored.
@@ -74,19 +86,30 @@ pub struct Slots {
     held: [u64; SLOTS / 64],
     /// Of those a bit per place that holds a short position.
     short: [u64; SLOTS / 64],
+    /// What each place held, signed, when it was noted last, and the sum of it.
+    #[cfg_attr(feature = "serde", serde(with = "plimsoll_bounded::array"))]
+    noted: Box<[i64; SLOTS]>,
+    net: i64,
     /// The place of the order that closes the position: no level of a grid may keep it from its own.
     closing: Option<Slot>,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { ring: Box::new([None; SLOTS]), held: [0; SLOTS / 64], short: [0; SLOTS / 64], closing: None }
+        Self {
+            ring: Box::new([None; SLOTS]),
+            held: [0; SLOTS / 64],
+            short: [0; SLOTS / 64],
+            noted: Box::new([0; SLOTS]),
+            net: 0,
+            closing: None,
+        }
     }
 }
 
 impl Slots {
     /// Bytes the ring takes.
-    pub const BYTES: usize = size_of::<Self>() + SLOTS * size_of::<Option<Slot>>();
+    pub const BYTES: usize = size_of::<Self>() + SLOTS * (size_of::<Option<Slot>>() + size_of::<i64>());
 
     const fn closes(leg: Leg) -> bool {
         leg.strategy() == CLOSING_STRATEGY
@@ -153,7 +176,11 @@ impl Slots {
             return;
         }
         let place = Self::place(leg);
-        let holds = self.ring[place].as_ref().filter(|s| !s.held.is_zero()).and_then(|s| s.leg.opening());
+        let held = self.ring[place].as_ref().filter(|s| !s.held.is_zero()).and_then(|s| s.leg.opening().map(|side| (side, s.held)));
+        let signed = held.map_or(0, |(side, held)| held.signed(side).units());
+        self.net += signed - self.noted[place];
+        self.noted[place] = signed;
+        let holds = held.map(|(side, _)| side);
         let bit = 1_u64 << (place % 64);
         let word = place / 64;
         self.held[word] &= !bit;
@@ -235,8 +262,9 @@ impl Slots {
     }
 
     /// What all slots hold together: long ones less short ones.
-    pub fn net(&self) -> Holding {
-        Holding::from_units(self.held_by(Side::Buy).signed(Side::Buy).units() + self.held_by(Side::Sell).signed(Side::Sell).units())
+    #[inline]
+    pub const fn net(&self) -> Holding {
+        Holding::from_units(self.net)
     }
 
     /// The slot that gives way first when a closing takes from those that this side opens: the one with the highest index. A short
@@ -249,7 +277,7 @@ impl Slots {
     pub fn cleanup_empty(&mut self, now: Time) -> usize {
         let mut dropped = 0;
         for place in self.ring.iter_mut().chain([&mut self.closing]) {
-            if place.as_ref().is_some_and(|s| s.is_empty() && s.blocked_until <= now) {
+            if place.as_ref().is_some_and(|s| s.is_empty() && s.blocked_until.max(s.market_blocked_until) <= now) {
                 *place = None;
                 dropped += 1;
             }
@@ -259,7 +287,7 @@ impl Slots {
 
     /// The earliest time at which a blocked slot is free again, after `now`.
     pub fn next_unblock(&self, now: Time) -> Option<Time> {
-        self.iter().map(|s| s.blocked_until).filter(|t| *t > now).min()
+        self.iter().flat_map(|s| [s.blocked_until, s.market_blocked_until]).filter(|t| *t > now).min()
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::orders::Orders;
 use crate::slots::Slots;
-use plimsoll_market::{Instrument, Leg, MarkPrice, Time, Top, Totals};
+use plimsoll_market::{Holding, Instrument, Leg, MarkPrice, Side, Time, Top, Totals};
 
 /// What changed by an event: one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -67,6 +67,8 @@ pub struct View<'a> {
     pub orders: &'a Orders,
     /// Holding, cost and profit.
     pub totals: &'a Totals,
+    /// What the account holds beyond the slots, long or short: somebody else's, as far as these books know.
+    pub beyond: Holding,
     /// Grows with each change of what is held.
     pub inventory_epoch: u64,
     /// Whether fills, orders and position are in step with the exchange.
@@ -74,6 +76,13 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// Whether an opening of a side would only take from what somebody else holds the other way: nothing of ours could be closed
+    /// then, because an account has one position.
+    #[inline]
+    pub fn is_opposed(&self, opening: Side) -> bool {
+        self.beyond.side() == Some(opening.opposite()) && self.beyond.qty() >= self.instrument.qty_min
+    }
+
     /// Whether what takes from a leg can be sent as an order that only reduces: nothing is held the other way. One-way accounts have
     /// one position, and an order reduces that or nothing.
     #[inline]

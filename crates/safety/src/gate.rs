@@ -95,6 +95,8 @@ pub struct Cleared {
     pub allowed: u64,
     /// May stay where they rest, but not be sent anew.
     pub tolerated: u64,
+    /// Something was withheld because it would only take from what somebody else holds the other way.
+    pub opposed: bool,
 }
 
 /// What a quote is to the gate.
@@ -333,9 +335,10 @@ impl Gate {
         let band = Band::of(view);
         let few = Few::of(&self.cfg.guard, view, matched);
         if self.mode.closed.is_none()
+            && !(view.is_opposed(Side::Buy) || view.is_opposed(Side::Sell))
             && let Some(all) = self.all_pass(quotes.clone(), exposure, exposure_max, &band, few, view)
         {
-            return Cleared { allowed: all, tolerated: all };
+            return Cleared { allowed: all, tolerated: all, opposed: false };
         }
         self.clear_each(quotes, exposure, exposure_max, &band, few, view)
     }
@@ -392,6 +395,7 @@ impl Gate {
         let (near, mut layers) = few.map_or((u64::MAX, u32::MAX), |few| (few.nearest(quotes.clone(), view), few.layers));
         let mut allowed: u64 = 0;
         let mut tolerated: u64 = 0;
+        let mut opposed = false;
         // Orders that work and get no share: they count until they are gone.
         let mut leaving = 0;
         for (i, wanted) in quotes.clone().enumerate() {
@@ -418,6 +422,11 @@ impl Gate {
                 allowed |= bit;
                 continue;
             }
+            if view.is_opposed(wanted.side) {
+                opposed = true;
+                leaving += if opens { value } else { 0 };
+                continue;
+            }
             if exposure + value > exposure_max || value > self.order_max || layers == 0 {
                 leaving += if opens { value } else { 0 };
                 continue;
@@ -433,7 +442,7 @@ impl Gate {
         if exposure + leaving > exposure_max {
             allowed &= !Self::without_room(quotes, allowed, exposure + leaving - exposure_max, view);
         }
-        Cleared { allowed, tolerated: allowed | tolerated }
+        Cleared { allowed, tolerated: allowed | tolerated, opposed }
     }
 
     /// The new opening quotes that must wait until orders worth `excess` are gone: the least wanted first, so that whoever is

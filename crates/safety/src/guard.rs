@@ -5,7 +5,8 @@ use crate::trips::{Percent, Protections, Trips};
 use core::fmt::Display;
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Command, Event, Lock, MarkPrice, OrderStatus, RefPrice, Reject, Request, Round, Rule, Severity, Time,
+    Action, Actions, Alert, AlertCode, Command, Event, Lock, MarkPrice, OrderStatus, RefPrice, Reject, Request, Round, Rule, Severity,
+    Side, Time,
 };
 use plimsoll_position::View;
 
@@ -81,6 +82,8 @@ pub(crate) struct Guard {
     /// Highest return of the holding, in millionths of its cost.
     peak: i64,
     liquidation: RefPrice,
+    /// The side of the position that it belongs to.
+    side: Option<Side>,
     liquidation_near: bool,
     funding_dear: bool,
     margin_refusals: u8,
@@ -102,6 +105,7 @@ impl Guard {
             closing: None,
             peak: 0,
             liquidation: RefPrice::ZERO,
+            side: None,
             liquidation_near: false,
             funding_dear: false,
             margin_refusals: 0,
@@ -136,6 +140,10 @@ impl Guard {
         }
         if self.epoch != view.inventory_epoch {
             self.epoch = view.inventory_epoch;
+            if view.totals.holding.side() != self.side {
+                // The price of another position says nothing of this one; the next snapshot tells it.
+                (self.side, self.liquidation) = (view.totals.holding.side(), RefPrice::ZERO);
+            }
             self.inventory(view, out);
         }
         match event {

@@ -22,8 +22,8 @@ pub(crate) mod state {
         pub lock_until_ns: Option<i64>,
         pub closing: bool,
         pub idle: bool,
+        pub memo: Option<String>,
         pub grid_ratio: Option<i64>,
-        pub grid_shift: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,6 +8,7 @@ mod funding;
 mod grid;
 mod instruments;
 mod logs;
+mod memo;
 mod risk;
 mod system;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(funding::Funding),
             Box::new(ended::Ended),
             Box::new(days::Days),
+            Box::new(memo::MemoStep),
             Box::new(grid::Grid),
         ]
     }

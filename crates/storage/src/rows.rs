@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use plimsoll_market::{
-    AccountRecord, Amount, Asset, Booked, ClientId, Fill, FundingPayment, Holding, Leg, Lock, LogLevel, Name, Notional, Order, OrderId,
-    OrderStatus, Price, Qty, Rule, Severity, Side, SlotRow, Spacing, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
+    AccountRecord, Amount, Asset, Booked, ClientId, Fill, FundingPayment, Holding, Leg, Lock, LogLevel, Memo, Name, Notional, Order,
+    OrderId, OrderStatus, Price, Qty, Rule, Severity, Side, SlotRow, Spacing, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
@@ -18,7 +18,7 @@ use crate::system::{DaySums, Sum};
 use crate::{EquityPoint, EventId, EventRow, HistoryEvent, Key, LogLine, LogRow, StoredScales, SystemRow};
 
 pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
-    let StateRecord { version, anchor, interval, shift, baseline, paused, halted, lock, closing, idle } = *record;
+    let StateRecord { version, anchor, interval, baseline, paused, halted, lock, closing, idle, memo } = *record;
     state::ActiveModel {
         account: Set(key.account.to_string()),
         symbol: Set(key.symbol.to_string()),
@@ -32,7 +32,6 @@ pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
             Spacing::Even(_) => None,
             Spacing::Ratio(ratio) => Some(ratio.into()),
         }),
-        grid_shift: Set(shift.into()),
         paused: Set(paused),
         halted: Set(halted),
         baseline: Set(baseline.map(|id| id.0 as i64)),
@@ -40,6 +39,7 @@ pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
         lock_until_ns: Set(lock.and_then(|lock| lock.until).map(nanos)),
         closing: Set(closing),
         idle: Set(idle),
+        memo: Set((memo != Memo::NONE).then(|| memo.to_string())),
     }
 }
 
@@ -104,7 +104,6 @@ pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> 
             None => Spacing::Even(column.price("grid_interval", row.grid_interval)?),
             Some(ratio) => Spacing::Ratio(u32::try_from(ratio).map_err(|_| column.corrupt("grid_ratio", ratio))?),
         },
-        shift: i32::try_from(row.grid_shift).map_err(|_| column.corrupt("grid_shift", row.grid_shift))?,
         baseline: row.baseline.map(|id| TradeId(id as u64)),
         paused: row.paused,
         halted: row.halted,
@@ -116,6 +115,7 @@ pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> 
         },
         closing: row.closing,
         idle: row.idle,
+        memo: row.memo.as_deref().map_or(Ok(Memo::NONE), |text| column.parse("memo", text))?,
     })
 }
 

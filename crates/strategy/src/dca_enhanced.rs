@@ -175,6 +175,10 @@ impl Plan for DcaPlan {
         false
     }
 
+    fn turns(&self) -> bool {
+        false
+    }
+
     fn amount(&self, layer: u8) -> i128 {
         self.amounts.get(usize::from(layer)).copied().unwrap_or(0)
     }

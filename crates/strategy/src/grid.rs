@@ -2,7 +2,7 @@ use crate::limits::GRID_WINDOWS_MAX;
 use crate::trader::close_at_market;
 use crate::{GridOptions, Intent, Quote, Quotes, Strategy, Style, Trailing};
 use plimsoll_market::limits::MONEY_SCALE;
-use plimsoll_market::{Event, FilterError, Instrument, Leg, Notional, Price, Qty, Round, Side, Spacing, format_units};
+use plimsoll_market::{Event, FilterError, Instrument, Leg, Memo, Notional, OrderType, Price, Qty, Round, Side, Spacing, format_units};
 use plimsoll_position::{Changes, Seat, Slot, View, limits::SLOTS};
 use thiserror::Error;
 
@@ -529,7 +529,7 @@ impl Grid {
             _ => target,
         };
         let Some(price) = self.price(seen) else { return };
-        let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
+        let qty = view.instrument.closing_qty(slot.held, OrderType::Limit);
         want.push(Quote { leg: slot.leg, side, style: Style::PostOnly, reduce_only: view.only_reduces(slot.leg), price, qty });
     }
 }
@@ -546,11 +546,13 @@ impl Strategy for Grid {
         self.forget_qtys();
     }
 
-    fn shift(&self) -> i32 {
-        self.shift
+    fn memo(&self) -> Memo {
+        Memo::of(u64::from(self.shift.cast_unsigned()))
     }
 
-    fn shifted(&mut self, shift: i32) {
+    fn recall(&mut self, memo: Memo) {
+        let [word, ..] = memo.0;
+        let shift = u32::try_from(word).map_or(0, u32::cast_signed);
         self.shift = match self.options.trailing {
             Trailing::Off => 0,
             Trailing::Up => shift.max(0),

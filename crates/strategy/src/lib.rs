@@ -48,7 +48,7 @@ pub use quotes::{Intent, Quote, Quotes, Style};
 pub use trader::{Add, BadOrder, Direction, Entry, Held, ParameterError, Plan, Target, TradeConfig, Trader};
 pub use trend_following::{Average, TrendFollowing, TrendFollowingConfig, TrendFollowingPlan};
 
-use plimsoll_market::{Event, Leg, Price};
+use plimsoll_market::{Event, Leg, Memo, Price};
 use plimsoll_position::{Changes, View};
 
 /// A source of wanted orders for one symbol.
@@ -62,17 +62,22 @@ pub trait Strategy: Send {
     /// The price of level 0, fixed for the life of the symbol's books. Called once, before the first event.
     fn anchored(&mut self, anchor: Price);
 
-    /// Levels by which its bounds have followed the price; what it says is stored with the symbol's state.
-    fn shift(&self) -> i32 {
-        0
-    }
-
-    /// What it said before a restart. Called after [`Strategy::anchored`], when the state was stored by a process before this one.
-    fn shifted(&mut self, _shift: i32) {}
-
     /// Learns of a trade or a closed candle while nothing is asked: before trading began, while the position is closed or the symbol
     /// rests. Figures that take a while to be warm go on by it.
     fn watch(&mut self, _event: &Event, _view: &View<'_>) {}
+
+    /// What it must know again after a restart and its books do not tell, one word for each strategy in it; stored when it changes.
+    fn memo(&self) -> Memo {
+        Memo::NONE
+    }
+
+    /// Learns after a restart what [`Strategy::memo`] said last, before the first event.
+    fn recall(&mut self, _memo: Memo) {}
+
+    /// Whether the figures that it closes positions by are there; until then only its stops and targets do.
+    fn is_warm(&self) -> bool {
+        true
+    }
 
     /// Whether what a leg holds is its own to close; of a strategy that does not say so everything is.
     fn owns(&self, _leg: Leg) -> bool {

@@ -2,7 +2,7 @@ use crate::indicators::{Bars, Indicator, RealizedVolatility};
 use crate::{BadOrder, Intent, ParameterError, Quote, Quotes, Strategy, Style};
 use core::time::Duration;
 use plimsoll_market::limits::MONEY_SCALE;
-use plimsoll_market::{Event, FilterError, Instrument, Leg, Price, Qty, Round, Side, Top, format_units};
+use plimsoll_market::{Event, FilterError, Instrument, Leg, OrderType, Price, Round, Side, Top, format_units};
 use plimsoll_position::{Changes, Slot, View};
 
 /// The number of its long legs.
@@ -167,7 +167,7 @@ impl MarketMaker {
         // What the other side has opened goes first, the last layer of it.
         let mut closes = (0..self.cfg.layers).rev().filter_map(|layer| view.slots.get(Self::leg(side.opposite(), layer)?));
         if let Some(slot) = closes.find(|slot: &&Slot| slot.exiting && slot.held >= view.instrument.qty_min) {
-            let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
+            let qty = view.instrument.closing_qty(slot.held, OrderType::Limit);
             want.push(Quote { leg: slot.leg, side, style: Style::PostOnly, reduce_only: view.only_reduces(slot.leg), price, qty });
             return;
         }

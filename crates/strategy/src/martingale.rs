@@ -108,6 +108,10 @@ impl Plan for MartingalePlan {
         false
     }
 
+    fn turns(&self) -> bool {
+        false
+    }
+
     fn amount(&self, layer: u8) -> i128 {
         self.amounts.get(usize::from(layer)).copied().unwrap_or(0)
     }

@@ -87,6 +87,10 @@ impl Plan for MeanReversionPlan {
         })
     }
 
+    fn is_warm(&self) -> bool {
+        self.now.is_some()
+    }
+
     fn amount(&self, _layer: u8) -> i128 {
         self.cfg.amount
     }

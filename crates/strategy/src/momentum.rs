@@ -80,6 +80,10 @@ impl Plan for MomentumPlan {
         })
     }
 
+    fn is_warm(&self) -> bool {
+        self.now.is_some()
+    }
+
     fn amount(&self, _layer: u8) -> i128 {
         self.cfg.amount
     }

@@ -147,6 +147,10 @@ impl Plan for TrendFollowingPlan {
         self.trend.side == Some(opened.opposite())
     }
 
+    fn is_warm(&self) -> bool {
+        self.trend.known
+    }
+
     fn amount(&self, _layer: u8) -> i128 {
         self.cfg.amount
     }

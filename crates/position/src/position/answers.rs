@@ -1,11 +1,11 @@
 //! What refusals, silence and unknown outcomes change.
 
-use super::{ANSWER_GRACE, Position, QUERY_PAUSE, REFUSAL_PAUSE, REFUSAL_PAUSE_MAX};
+use super::{ANSWER_GRACE, MARKET_REFUSAL_PAUSE, Position, QUERY_PAUSE, REFUSAL_PAUSE, REFUSAL_PAUSE_MAX};
 use crate::orders::WorkState;
 use crate::view::Changes;
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, CancelFailure, ClientId, Leg, Order, OrderStatus, Qty, Reject, Request, Severity, Time,
+    Action, Actions, Alert, AlertCode, CancelFailure, ClientId, Leg, Order, OrderStatus, OrderType, Qty, Reject, Request, Severity, Time,
 };
 
 impl Position {
@@ -17,7 +17,8 @@ impl Position {
                     // The exchange has an open order with our id: the request came through after all.
                     return self.on_unknown(now, id, request, out);
                 }
-                let refusals = self.refuse(now, id.leg(), reason);
+                let kind = self.orders.get(at).map_or(OrderType::Limit, |order| order.kind);
+                let refusals = self.refuse(now, id.leg(), kind, reason);
                 let order = self.orders.get(at).map(|w| Order {
                     id,
                     order_id: None,
@@ -45,13 +46,26 @@ impl Position {
         }
     }
 
-    pub(super) fn refuse(&mut self, now: Time, leg: Leg, reason: Reject) -> u8 {
+    /// Makes a leg wait after a refusal, the longer the more there were in a row; returns how many.
+    pub(super) fn refuse(&mut self, now: Time, leg: Leg, kind: OrderType, reason: Reject) -> u8 {
         let Some(slot) = self.slots.get_mut(leg) else { return 0 };
+        // What was refused long ago is no row.
+        if now.since(slot.blocked_until.max(slot.market_blocked_until)) > REFUSAL_PAUSE_MAX {
+            slot.refusals = 0;
+        }
         slot.refusals = slot.refusals.saturating_add(1);
         let pause = REFUSAL_PAUSE.saturating_mul(1 << slot.refusals.min(8)).min(REFUSAL_PAUSE_MAX);
-        // Would-take heals with the next price; it only must not spin.
-        slot.blocked_until = now + if reason == Reject::WouldTake { pause.min(Duration::from_secs(2)) } else { pause };
-        let (refusals, until) = (slot.refusals, slot.blocked_until);
+        let until = match (kind, reason) {
+            (OrderType::Market, _) => now + pause.min(MARKET_REFUSAL_PAUSE),
+            // Would-take heals with the next price; it only must not spin.
+            (OrderType::Limit, Reject::WouldTake) => now + pause.min(Duration::from_secs(2)),
+            (OrderType::Limit, _) => now + pause,
+        };
+        match kind {
+            OrderType::Market => slot.market_blocked_until = until,
+            OrderType::Limit => slot.blocked_until = until,
+        }
+        let refusals = slot.refusals;
         self.unblock_at = Time::earliest(self.unblock_at, Some(until));
         refusals
     }
@@ -115,7 +129,8 @@ impl Position {
         let Some(at) = self.orders.find(id) else { return Changes::NONE };
         match request {
             Request::Place => {
-                self.refuse(now, id.leg(), Reject::Busy);
+                let kind = self.orders.get(at).map_or(OrderType::Limit, |order| order.kind);
+                self.refuse(now, id.leg(), kind, Reject::Busy);
                 self.drop_order(at);
                 Changes::FREED
             }

@@ -9,8 +9,8 @@ use crate::sync::{SyncState, Verdict};
 use crate::view::Changes;
 use arrayvec::ArrayVec;
 use plimsoll_market::{
-    Action, Actions, Booked, Cancel, ClientId, Fill, FillPage, Notional, Order, OrderReport, OrderStatus, Price, Qty, Record, Round, Side,
-    SlotRow, Source, Time, Totals,
+    Action, Actions, Booked, Cancel, ClientId, Fill, FillPage, Leg, Notional, Order, OrderReport, OrderStatus, Price, Qty, Record, Round,
+    Side, SlotRow, Source, Time, Totals,
 };
 
 impl Position {
@@ -226,6 +226,43 @@ impl Position {
         for slot in closed {
             out.push(Action::Record(Box::new(self.record(None, None, Some(slot)))));
         }
+    }
+
+    /// Closes what long and short slots of one strategy offset each other of, at a price: the account holds only the difference.
+    ///
+    /// Nothing is done while one of its orders works. The smaller side goes first: of what is stored after a crash between, the
+    /// larger one holds too much, and is brought down to what the account holds.
+    pub fn close_own_offsets(&mut self, strategy: u8, price: Price, out: &mut Actions) -> bool {
+        let number = strategy % Leg::SHORT;
+        let own = |leg: Leg| leg.opening().is_some() && leg.strategy() % Leg::SHORT == number;
+        let sum = |side: Side| self.slots.holding().filter(|s| own(s.leg) && s.leg.opens(side)).map(|s| s.held).sum::<Qty>();
+        let (long, short) = (sum(Side::Buy), sum(Side::Sell));
+        let both = long.min(short);
+        if both.is_zero() || self.orders.iter().any(|(_, order)| own(order.id.leg())) {
+            return false;
+        }
+        let smaller = if long < short { Side::Buy } else { Side::Sell };
+        let mut closed = ArrayVec::<SlotRow, SLOTS>::new();
+        for side in [smaller, smaller.opposite()] {
+            let mut rest = both;
+            // Ends: each turn empties a slot or takes the rest.
+            while !rest.is_zero() {
+                let last = self.slots.holding().map(|s| s.leg).filter(|leg| own(*leg) && leg.opens(side)).max_by_key(|leg| leg.index());
+                let Some(slot) = last.and_then(|leg| self.slots.get_mut(leg)) else { break };
+                let part = slot.held.min(rest);
+                let gain = take(slot, part, price);
+                rest -= part;
+                let row = slot.row();
+                self.slots.note_held(row.leg);
+                self.round_trips += self.instrument.amount(gain, Round::Nearest).map_or(0, |a| a.units);
+                closed.push(row);
+            }
+        }
+        self.inventory_epoch += 1;
+        for slot in closed {
+            out.push(Action::Record(Box::new(self.record(None, None, Some(slot)))));
+        }
+        true
     }
 
     pub(super) fn record(&self, order: Option<Order>, fill: Option<Booked>, slot: Option<SlotRow>) -> Record {

@@ -8,8 +8,8 @@ use crate::sync::{Sync, SyncState};
 use crate::view::{Changes, View};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Cancel, ClientId, Event, Feed, Instrument, Leg, MarkPrice, OrderType, Place, Price, Qty, Round, Side, SlotRow, Tag,
-    Time, TimeInForce, Top, Totals, TradeId,
+    Action, Actions, Cancel, ClientId, Event, Feed, Holding, Instrument, Leg, MarkPrice, OrderType, Place, Price, Qty, Round, Side,
+    SlotRow, Tag, Time, TimeInForce, Top, Totals, TradeId,
 };
 use thiserror::Error;
 
@@ -27,6 +27,8 @@ const RESYNC_PAUSE_MAX: Duration = Duration::from_secs(30);
 const REFUSAL_PAUSE: Duration = Duration::from_millis(500);
 /// Longest such pause.
 const REFUSAL_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Longest such pause of an order at market: those are stops, and a price does not wait.
+const MARKET_REFUSAL_PAUSE: Duration = Duration::from_secs(2);
 
 /// Orders that a symbol can place in one run: 2^28, or eight a second for a year. Of the 37 bits of a generation the rest tells
 /// the symbol.
@@ -153,6 +155,8 @@ pub struct Position {
     compared: bool,
     compare_at: Time,
     unblock_at: Option<Time>,
+    /// What the account holds beyond the slots.
+    beyond: Holding,
 }
 
 impl Position {
@@ -169,11 +173,11 @@ impl Position {
             if let Some(slot) = slots.claim(row.leg) {
                 slot.held = row.held;
                 slot.cost = row.cost;
-                slot.exiting = !row.held.is_zero();
+                slot.exiting = row.held >= instrument.qty_min && !row.held.is_zero();
                 slots.note_held(row.leg);
             }
         }
-        Self {
+        let mut books = Self {
             instrument,
             cfg,
             slots,
@@ -195,7 +199,10 @@ impl Position {
             compared: false,
             compare_at: Time::ZERO,
             unblock_at: None,
-        }
+            beyond: Holding::FLAT,
+        };
+        books.note_beyond();
+        books
     }
 
     /// What strategy and safety read.
@@ -209,6 +216,7 @@ impl Position {
             slots: &self.slots,
             orders: &self.orders,
             totals: &self.totals,
+            beyond: self.beyond,
             inventory_epoch: self.inventory_epoch,
             in_step: self.sync.state == SyncState::InStep,
         }
@@ -292,6 +300,18 @@ impl Position {
 
     /// Takes what happened into the books and says what changed.
     pub fn apply(&mut self, now: Time, event: &Event, out: &mut Actions) -> Changes {
+        let changes = self.take(now, event, out);
+        if changes.any(Changes::INVENTORY) {
+            self.note_beyond();
+        }
+        changes
+    }
+
+    fn note_beyond(&mut self) {
+        self.beyond = Holding::from_units(self.totals.holding.units() - self.slots.net().units());
+    }
+
+    fn take(&mut self, now: Time, event: &Event, out: &mut Actions) -> Changes {
         match event {
             Event::Top(top) => {
                 let moved = self.top.is_none_or(|t| t.bid != top.bid || t.ask != top.ask);

@@ -196,7 +196,7 @@ impl Position {
             let take = slot.held.min(excess);
             slot.cost -= slot.cost.share(take, slot.held);
             slot.held -= take;
-            slot.exiting = !slot.held.is_zero();
+            slot.exiting = slot.held >= self.instrument.qty_min && !slot.held.is_zero();
             excess -= take;
             let row = slot.row();
             self.slots.note_held(leg);

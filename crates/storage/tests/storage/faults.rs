@@ -10,13 +10,13 @@ pub const STATE: StateRecord = StateRecord {
     version: 1,
     anchor: None,
     interval: Spacing::Even(Price::from_units(100)),
-    shift: 0,
     baseline: None,
     paused: false,
     halted: false,
     lock: None,
     closing: false,
     idle: false,
+    memo: plimsoll_market::Memo::NONE,
 };
 
 #[tokio::test]

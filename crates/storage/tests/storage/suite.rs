@@ -21,7 +21,6 @@ fn state(version: u64) -> StateRecord {
         version,
         anchor,
         interval: if version.is_multiple_of(2) { Spacing::Ratio(5_000) } else { Spacing::Even(Price::from_units(7)) },
-        shift: 3 - version as i32,
         baseline: anchor.map(|_| TradeId(9)),
         paused: version > 2,
         halted: version > 3,
@@ -32,6 +31,7 @@ fn state(version: u64) -> StateRecord {
         },
         closing: version == 4,
         idle: version == 3,
+        memo: if version == 3 { plimsoll_market::Memo([1, u64::MAX, 0, 7]) } else { plimsoll_market::Memo::NONE },
     }
 }
 

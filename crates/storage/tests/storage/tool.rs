@@ -31,13 +31,13 @@ pub async fn fill(place: &Place) {
             version: 7,
             anchor: (fills > 3).then(|| Price::from_units(6_000_000)),
             interval: Price::from_units(100).into(),
-            shift: 0,
             baseline: None,
             paused: fills > 3,
             halted: false,
             lock: None,
             closing: false,
             idle: fills == 3,
+            memo: plimsoll_market::Memo::of(u64::from(fills == 3)),
         };
         store.commit(key, state).await.unwrap();
         let asset = |name| Asset::new(name).unwrap();
@@ -308,8 +308,8 @@ pub async fn age(place: &Place) {
              ALTER TABLE totals DROP COLUMN other_fees; ALTER TABLE totals DROP COLUMN waiting_fees; \
              ALTER TABLE totals DROP COLUMN waiting_asset; ALTER TABLE totals DROP COLUMN waiting_fills; \
              ALTER TABLE state DROP COLUMN baseline; ALTER TABLE state DROP COLUMN lock_rule; ALTER TABLE state DROP COLUMN lock_until_ns; \
-             ALTER TABLE state DROP COLUMN grid_ratio; ALTER TABLE state DROP COLUMN grid_shift; \
-             ALTER TABLE state DROP COLUMN idle; ALTER TABLE state DROP COLUMN closing; ALTER TABLE totals DROP COLUMN funded_ns",
+             ALTER TABLE state DROP COLUMN grid_ratio; \
+             ALTER TABLE state DROP COLUMN idle; ALTER TABLE state DROP COLUMN memo; ALTER TABLE state DROP COLUMN closing; ALTER TABLE totals DROP COLUMN funded_ns",
         )
         .await;
 }

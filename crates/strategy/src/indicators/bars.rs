@@ -62,6 +62,8 @@ pub struct Closed {
     pub hole: bool,
     /// The bars that are complete now, the oldest first.
     pub bars: ArrayVec<Bar, 2>,
+    /// When the last of them ended, by the clock that bars are aligned to.
+    pub end: Option<Time>,
 }
 
 /// Puts minutes together to bars of so many of them, aligned to the clock (UTC).
@@ -118,8 +120,9 @@ impl Bars {
                 open.volume += bar.volume;
             }
             open => {
-                if let Some((_, late)) = open.take() {
+                if let Some((began, late)) = open.take() {
                     closed.bars.push(late);
+                    closed.end = Some(Time::from_millis(began + self.span_ms));
                 }
                 self.whole |= at == begins;
                 if self.whole {
@@ -128,9 +131,10 @@ impl Bars {
             }
         }
         if at + MINUTE_MS >= begins + self.span_ms
-            && let Some((_, done)) = self.open.take()
+            && let Some((began, done)) = self.open.take()
         {
             closed.bars.push(done);
+            closed.end = Some(Time::from_millis(began + self.span_ms));
         }
         closed
     }

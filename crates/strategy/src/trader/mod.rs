@@ -11,11 +11,14 @@ use crate::indicators::{Bar, Bars};
 use crate::{Intent, Quote, Quotes, Strategy, Style};
 use config::shifted;
 use core::time::Duration;
-use plimsoll_market::{Candle, Event, Instrument, Leg, Price, Qty, Round, Side, Time, Top};
+use plimsoll_market::{Candle, Event, Instrument, Leg, Memo, OrderType, Price, Qty, Round, Side, Time, Top};
 use plimsoll_position::{Changes, Seat, Slot, View};
 
 /// How long after its close a bar may still be acted on: what is told of the past only warms indicators up.
 const FRESH: Duration = Duration::from_secs(60);
+
+/// The bit of a memo that says that a position is being closed; the others are the end of the pause, in milliseconds.
+const LEAVING: u64 = 1 << 63;
 
 /// Where the next layer opens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,8 +54,18 @@ pub trait Plan: Send + Clone + core::fmt::Debug + 'static {
     /// The side to open by, asked at the close of a bar. `None` without a reason, and while its figures are not warm.
     fn enter(&self) -> Option<Side>;
 
-    /// Whether what a side opened is to be closed, asked at the close of a bar.
+    /// Whether what a side opened is to be closed, asked at the close of a bar. `false` while its figures are not warm.
     fn leave(&self, opened: Side) -> bool;
+
+    /// Whether the figures that [`Plan::leave`] goes by are there.
+    fn is_warm(&self) -> bool {
+        true
+    }
+
+    /// Whether a wish for the other side closes what is held. Not so for plans that only a target or a stop ends.
+    fn turns(&self) -> bool {
+        true
+    }
 
     /// What a layer may cost, units of 1e-8 of the quote asset; the first is layer 0.
     fn amount(&self, layer: u8) -> i128;
@@ -91,7 +104,8 @@ struct Opening {
 /// it cost. Only the best price that a trail goes by begins anew. An order counts as filled when it is booked.
 ///
 /// A stop once decided is carried out, whatever the price does meanwhile: all its orders are withdrawn and each layer is closed at
-/// market, again and again until nothing is held. A restart in between decides anew, by the price that it finds.
+/// market, again and again until nothing is held and nothing of its own can fill any more. That it was decided, and how long nothing
+/// is entered after it, is stored ([`Strategy::memo`]).
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Trader<P> {
@@ -106,6 +120,8 @@ pub struct Trader<P> {
     /// Best price for the position since it is held, by which the trail goes.
     peak: Option<Price>,
     leaving: bool,
+    /// A layer that was filled in part is to be filled no further: it closes with what it has.
+    finished: Option<u8>,
     /// Nothing is entered before then.
     calm_at: Time,
     /// Something changed while there was no price.
@@ -128,6 +144,7 @@ impl<P: Plan> Trader<P> {
             both: false,
             peak: None,
             leaving: false,
+            finished: None,
             calm_at: Time::ZERO,
             behind: true,
             displaced: false,
@@ -151,7 +168,8 @@ impl<P: Plan> Trader<P> {
         for bar in &closed.bars {
             self.plan.bar(bar);
         }
-        !closed.bars.is_empty() && now.since(candle.open_time + Duration::from_secs(60)) <= FRESH
+        // Of two bars the last one is the newer.
+        closed.end.is_some_and(|end| now.since(end) < FRESH)
     }
 
     /// What a closed bar says.
@@ -159,8 +177,10 @@ impl<P: Plan> Trader<P> {
         let wish = self.plan.enter().filter(|side| self.cfg.direction.allows(*side));
         let opened = self.held.map(|held| held.side);
         if let Some(side) = opened {
-            self.leaving |= self.plan.leave(side) || wish == Some(side.opposite());
+            self.leaving |= self.plan.leave(side) || self.plan.turns() && wish == Some(side.opposite());
         }
+        // What a layer has got until its bar ends is all that it gets.
+        self.finished = self.held.filter(|held| !held.is_whole).map(|held| held.last_layer);
         let wish = wish.filter(|side| opened != Some(*side) && now >= self.calm_at);
         self.opening = wish.map(|side| Opening { side, layer: 0, at: None });
     }
@@ -173,10 +193,18 @@ impl<P: Plan> Trader<P> {
         if held.map(|held| held.side) != self.held.map(|held| held.side) {
             self.peak = None;
             if self.held.is_some() {
-                self.leaving = false;
-                self.calm_at = view.now + self.cfg.cooldown;
+                if !self.cfg.cooldown.is_zero() {
+                    self.calm_at = view.now + self.cfg.cooldown;
+                }
                 self.opening = self.opening.filter(|_| self.cfg.cooldown.is_zero());
             }
+        }
+        // An order of its own that can still fill would hold something again.
+        if held.is_none() && !view.orders.iter().any(|(_, order)| self.owns(order.id.leg())) {
+            self.leaving = false;
+        }
+        if held.is_none_or(|held| held.is_whole || self.finished != Some(held.last_layer)) {
+            self.finished = None;
         }
         // What was to be opened is there.
         if let Some(held) = held.filter(|held| held.is_whole) {
@@ -206,6 +234,11 @@ impl<P: Plan> Trader<P> {
             self.opening = None;
             return true;
         }
+        // Where the position would be closed, a layer that is not whole yet would be left behind.
+        if !held.is_whole && self.finished.is_none() && self.is_reached(&held, price, view.instrument) {
+            (self.finished, self.opening) = (Some(held.last_layer), None);
+            return true;
+        }
         // A layer on the winning side takes once, and stands until the bar ends.
         let due = match self.plan.add(&held, price) {
             Some(Add::Winning(step)) => held.is_whole && self.room(&held) && held.from_last(price) >= i64::from(step),
@@ -218,26 +251,59 @@ impl<P: Plan> Trader<P> {
         false
     }
 
+    /// Whether a price is at the last layer's target, or beyond.
+    fn is_reached(&self, held: &Held, price: Price, instrument: &Instrument) -> bool {
+        let target = match self.plan.target(held, held.last_layer) {
+            Some(Target::Mean(gain)) => held.target(gain, instrument),
+            Some(Target::Own(gain)) => return held.from_last(price) >= i64::from(gain),
+            None => None,
+        };
+        target.is_some_and(|target| if held.side == Side::Buy { price >= target } else { price <= target })
+    }
+
     fn room(&self, held: &Held) -> bool {
         held.last_layer.saturating_add(1) < self.plan.layers_max()
+    }
+
+    /// Wants what is held closed at market, and nothing else. It needs no price.
+    fn write_leaving(&self, view: &View<'_>, want: &mut Quotes) {
+        want.clear();
+        // With both directions held only the difference is a position, which an order can reduce; the engine closes what is left of
+        // them against each other.
+        let net = view.totals.holding;
+        let mut rest = net.qty();
+        for slot in view.slots.holding().filter(|slot| self.owns(slot.leg)) {
+            let mut quote = close_at_market(slot, view);
+            if self.both {
+                let side = slot.leg.opening();
+                if net.side() != side {
+                    continue;
+                }
+                quote.qty = quote.qty.min(view.instrument.closing_qty(rest, OrderType::Market));
+                quote.reduce_only = true;
+                rest -= quote.qty;
+            }
+            if quote.qty >= view.instrument.qty_min && !quote.qty.is_zero() {
+                want.push(quote);
+            }
+        }
     }
 
     fn write(&mut self, view: &View<'_>, top: &Top, want: &mut Quotes) {
         want.clear();
         self.displaced = false;
         if let Some(held) = self.held {
+            let alone = held.layers == 1;
             for slot in view.slots.holding() {
-                let own = slot.leg.strategy() % Leg::SHORT == self.strategy && slot.leg.opening().is_some();
-                if !own || slot.held < view.instrument.qty_min {
+                if !self.owns(slot.leg) || slot.held < view.instrument.qty_min {
                     continue;
                 }
-                if self.leaving {
-                    want.push(close_at_market(slot, view));
-                } else if let Some(order) =
+                if let Some(order) =
                     slot.order.and_then(|at| view.orders.get(at)).filter(|_| !slot.exiting && slot.leg.opens(slot.order_side))
                 {
-                    // A layer that is being filled is wanted as it is; a first one only as long as its bar.
-                    if slot.leg.index() > 0 || self.opening.is_some() {
+                    // A layer that is being filled is wanted as it is, while others are held too; a first one only as long as its bar.
+                    let goes_on = self.finished != u8::try_from(slot.leg.index()).ok() && !(alone && slot.leg.index() > 0);
+                    if self.opening.is_some() || slot.leg.index() > 0 && goes_on {
                         let style = if self.opening.is_some() { self.cfg.entry.style() } else { Style::PostOnly };
                         let (price, qty) = (order.price, order.qty);
                         want.push(Quote { leg: slot.leg, side: slot.order_side, style, reduce_only: false, price, qty });
@@ -249,9 +315,7 @@ impl<P: Plan> Trader<P> {
                 }
             }
         }
-        if !self.leaving {
-            self.write_opening(view, top, want);
-        }
+        self.write_opening(view, top, want);
     }
 
     fn target(&self, held: &Held, slot: &Slot, instrument: &Instrument) -> Option<Price> {
@@ -271,7 +335,16 @@ impl<P: Plan> Trader<P> {
             if want.as_slice().iter().any(|quote| quote.leg == leg) || !is_ready(view, leg) {
                 return;
             }
-            let at = opening.at.or_else(|| self.entry(opening, view.instrument, top));
+            // An order that closes or opens the other way must be gone: what it fills would be held beside this.
+            let other = |leg: Leg| self.owns(leg) && leg.opening() == Some(opening.side.opposite());
+            if view.orders.iter().any(|(_, order)| other(order.id.leg())) {
+                return;
+            }
+            // A price that would take now is taken from the market again: post-only, it would be refused until its bar ends.
+            let stands = |(price, _): &(Price, Qty)| {
+                self.cfg.entry == Entry::Taker || rests(opening.side, *price, top) || working(view, leg).is_some()
+            };
+            let at = opening.at.filter(stands).or_else(|| self.entry(opening, view.instrument, top));
             let Some((price, qty)) = at else { return };
             opening.at = at;
             self.opening = Some(opening);
@@ -355,7 +428,7 @@ fn working(view: &View<'_>, leg: Leg) -> Option<Price> {
 }
 
 pub(crate) fn close_at_market(slot: &Slot, view: &View<'_>) -> Quote {
-    let qty = Qty::from_units(slot.held.units().min(view.instrument.market_qty_max.units()));
+    let qty = view.instrument.closing_qty(slot.held, OrderType::Market);
     let side = slot.leg.opening().map_or(Side::Sell, Side::opposite);
     Quote { leg: slot.leg, side, style: Style::Market, reduce_only: view.only_reduces(slot.leg), price: Price::ZERO, qty }
 }
@@ -375,7 +448,7 @@ fn close_at(slot: &Slot, target: Price, view: &View<'_>, top: &Top) -> Quote {
             Side::Buy => top.bid,
         },
     };
-    let qty = Qty::from_units(slot.held.units().min(view.instrument.qty_max.units()));
+    let qty = view.instrument.closing_qty(slot.held, OrderType::Limit);
     Quote { leg: slot.leg, side, style: Style::PostOnly, reduce_only: view.only_reduces(slot.leg), price, qty }
 }
 
@@ -414,17 +487,42 @@ impl<P: Plan> Strategy for Trader<P> {
             self.decide(view.now);
             news = true;
         }
-        let Some(top) = view.top else {
-            self.behind |= news;
-            return Intent::Keep;
-        };
-        news |= self.look(view, top) || self.displaced && changes.any(Changes::TOP);
+        if !self.leaving
+            && let Some(top) = view.top
+        {
+            news |= self.look(view, top) || self.displaced && changes.any(Changes::TOP);
+        }
         if !news {
             return Intent::Keep;
         }
+        match view.top {
+            _ if self.leaving => {
+                self.displaced = false;
+                self.write_leaving(view, want);
+            }
+            Some(top) => self.write(view, top, want),
+            None => {
+                self.behind = true;
+                return Intent::Keep;
+            }
+        }
         self.behind = false;
-        self.write(view, top, want);
         Intent::Want
+    }
+
+    fn memo(&self) -> Memo {
+        let calm = self.calm_at.millis() & !LEAVING;
+        Memo::of(calm | if self.leaving { LEAVING } else { 0 })
+    }
+
+    fn recall(&mut self, memo: Memo) {
+        let [word, ..] = memo.0;
+        self.leaving = word & LEAVING != 0;
+        self.calm_at = Time::from_millis(word & !LEAVING);
+    }
+
+    fn is_warm(&self) -> bool {
+        self.plan.is_warm()
     }
 
     fn bytes(&self) -> usize {

@@ -1,0 +1,100 @@
+//! How what is held is closed, and when that is done.
+
+use super::{Engine, Goal};
+use crate::limits::RECONCILE_ROOM;
+use plimsoll_market::Phase;
+use plimsoll_market::{Action, Actions, Alert, AlertCode, Leg, OrderType, Price, Rule, Severity, Side, Time, Top};
+use plimsoll_position::limits::{CLOSING_STRATEGY, SLOTS};
+use plimsoll_strategy::{Intent, Quote, Style};
+
+impl Engine {
+    /// Wants nothing until all orders are gone, then one order at market that closes the position.
+    pub(super) fn close(&mut self, now: Time) -> Intent {
+        let view = self.position.view(now);
+        let holding = view.totals.holding;
+        let Some(leg) = Leg::new(CLOSING_STRATEGY, 0) else { return Intent::Flat };
+        let others = view.orders.iter().any(|(_, o)| o.id.leg() != leg);
+        let Some(side) = holding.side().map(Side::opposite) else { return Intent::Flat };
+        if others || !view.in_step {
+            return Intent::Flat;
+        }
+        let qty = view.instrument.closing_qty(holding.qty(), OrderType::Market);
+        let quote = Quote { leg, side, style: Style::Market, reduce_only: true, price: Price::ZERO, qty };
+        // Of a position larger than one order may be, the next part is the same quote again.
+        let wanted = self.quotes.as_slice() == [quote] && self.wanted_epoch == view.inventory_epoch;
+        if view.orders.iter().next().is_some() || wanted {
+            return Intent::Keep;
+        }
+        self.quotes.clear();
+        self.quotes.push(quote);
+        Intent::Want
+    }
+
+    /// A closing is done when nothing is held and nothing works; a draining when nothing is held.
+    pub(super) fn end_closing(&mut self, now: Time, out: &mut Actions) {
+        if matches!(self.goal, Goal::Flatten | Goal::Close { .. }) {
+            self.close_offsets(now, out);
+        }
+        let view = self.position.view(now);
+        if !view.totals.holding.is_flat() || !view.in_step {
+            return;
+        }
+        match self.goal {
+            Goal::Flatten if view.orders.is_empty() => self.goal = Goal::Idle,
+            Goal::Close { idle } if view.orders.is_empty() => {
+                self.goal = if idle { Goal::Idle } else { Goal::Trade };
+                self.write_anew();
+            }
+            Goal::Drain if view.orders.iter().all(|(_, order)| order.reduce_only) => {
+                let text = format_args!("{}: drained: nothing is held, and nothing will be opened", view.instrument.symbol);
+                out.push(Action::Alert(Box::new(Alert::new(Severity::Info, AlertCode::Command, now, &text))));
+                self.goal = Goal::Idle;
+            }
+            Goal::Trade | Goal::Idle | Goal::Flatten | Goal::Close { .. } | Goal::Drain | Goal::Stop(_) => {}
+        }
+    }
+
+    /// Long and short slots that offset each other hold nothing at the exchange: with the position closed they are closed, too.
+    pub(super) fn close_offsets(&mut self, now: Time, out: &mut Actions) {
+        let view = self.position.view(now);
+        if view.in_step
+            && view.orders.is_empty()
+            && view.totals.holding.is_flat()
+            && let Some(price) = view.top.map(Top::mid)
+        {
+            self.position.close_offsets(price, out);
+        }
+    }
+
+    /// One strategy holds long and short at once: what offsets each other is closed, because the account holds only the difference.
+    pub(super) fn close_own_offsets(&mut self, now: Time, out: &mut Actions) {
+        let view = self.position.view(now);
+        if self.phase != Phase::Trading || !(view.slots.holds(Side::Buy) && view.slots.holds(Side::Sell)) || !view.in_step {
+            return;
+        }
+        let Some(price) = view.top.map(Top::mid) else { return };
+        // Ends: each strategy's number once, and only while there is room for what it records.
+        let mut numbers = arrayvec::ArrayVec::<u8, { Leg::SHORT as usize }>::new();
+        for leg in view.slots.holding().map(|slot| slot.leg).filter(|leg| leg.opening() == Some(Side::Sell)) {
+            let number = leg.strategy() % Leg::SHORT;
+            if !numbers.contains(&number) {
+                let _full = numbers.try_push(number);
+            }
+        }
+        for number in numbers {
+            if out.room() > SLOTS + RECONCILE_ROOM {
+                self.position.close_own_offsets(number, price, out);
+            }
+        }
+    }
+
+    /// A rule demands that the position be closed. A stop and an operator's word go before.
+    pub(super) fn close_by(&mut self, rule: Rule) {
+        self.gate.closes(Some(rule));
+        if matches!(self.goal, Goal::Trade | Goal::Drain | Goal::Idle) {
+            self.goal = Goal::Close { idle: self.goal != Goal::Trade };
+            self.quotes.clear();
+            self.dirty = true;
+        }
+    }
+}

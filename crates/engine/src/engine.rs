@@ -7,8 +7,8 @@ use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
 use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Memo, Phase, Price, Round, Rule, Severity, Spacing,
-    StateRecord, StopMode, Symbol, Time, Totals, format_units,
+    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Memo, Phase, Round, Rule, Severity, Spacing, StateRecord,
+    StopMode, Symbol, Time, Totals, format_units,
 };
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
 use plimsoll_safety::{Closed, Gate, GateConfig};

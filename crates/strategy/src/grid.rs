@@ -2,7 +2,9 @@ use crate::limits::GRID_WINDOWS_MAX;
 use crate::trader::close_at_market;
 use crate::{GridOptions, Intent, Quote, Quotes, Strategy, Style, Trailing};
 use plimsoll_market::limits::MONEY_SCALE;
-use plimsoll_market::{Event, FilterError, Instrument, Leg, Memo, Notional, OrderType, Price, Qty, Round, Side, Spacing, format_units};
+use plimsoll_market::{
+    Bps, Event, FilterError, Instrument, Leg, Memo, Notional, OrderType, Price, Qty, Round, Side, Spacing, format_units,
+};
 use plimsoll_position::{Changes, Seat, Slot, View, limits::SLOTS};
 use thiserror::Error;
 
@@ -189,18 +191,38 @@ impl GridConfig {
                 tick: instrument.show_price(instrument.tick).to_string(),
             }));
         }
+        if self.earns(options, instrument, price, instrument.maker_fee) {
+            return Ok(());
+        }
         let gross = Price::from_units(above.minus(price)) * qty;
         let fees = instrument.fee(price * qty, instrument.maker_fee).units + instrument.fee(above * qty, instrument.maker_fee).units;
-        if instrument.amount(gross, Round::Down).map_or(0, |a| a.units) <= fees {
-            return Err(Box::new(GridError::Fees {
-                symbol: symbol(),
-                price: instrument.show_price(price).to_string(),
-                gross: shown(gross),
-                quote: instrument.quote.to_string(),
-                fees: format_units(fees, MONEY_SCALE).to_string(),
-            }));
-        }
-        Ok(())
+        Err(Box::new(GridError::Fees {
+            symbol: symbol(),
+            price: instrument.show_price(price).to_string(),
+            gross: shown(gross),
+            quote: instrument.quote.to_string(),
+            fees: format_units(fees, MONEY_SCALE).to_string(),
+        }))
+    }
+
+    /// Whether a round trip from a price earns more than fees of a rate.
+    fn earns(&self, options: &GridOptions, instrument: &Instrument, price: Price, fee: Bps) -> bool {
+        let qty = instrument.qty_for(options.sizes(self.order_quote).0, price);
+        let above = options.spacing(self.interval).price(price, 1, instrument.tick).unwrap_or(price);
+        let gross = Price::from_units(above.minus(price).max(0)) * qty;
+        let fees = instrument.fee(price * qty, fee).units + instrument.fee(above * qty, fee).units;
+        instrument.amount(gross, Round::Down).map_or(0, |a| a.units) > fees
+    }
+
+    /// Whether a round trip from a price earns more than fees of a rate, with an order that the exchange takes.
+    pub(crate) fn pays(&self, options: &GridOptions, instrument: &Instrument, price: Price, fee: Bps) -> bool {
+        let price = instrument.round_price(price, Round::Down).unwrap_or(price);
+        let qty = instrument.qty_for(options.sizes(self.order_quote).0, price);
+        let fits = match instrument.check_limit(price, qty, false) {
+            Ok(()) | Err(FilterError::PriceRange { .. } | FilterError::OffTick { .. } | FilterError::OffStep { .. }) => true,
+            Err(FilterError::QtyRange { .. } | FilterError::MinNotional { .. }) => false,
+        };
+        fits && self.earns(options, instrument, price, fee)
     }
 }
 
@@ -287,6 +309,11 @@ impl Grid {
             order_quote: cfg.order_quote,
             shift: 0,
         }
+    }
+
+    /// The number of its legs, a short one's as if it were long.
+    pub(crate) const fn number(&self) -> u8 {
+        self.strategy % Leg::SHORT
     }
 
     /// A price as the grid sees it.
@@ -590,6 +617,11 @@ impl Strategy for Grid {
 
     fn owns(&self, leg: Leg) -> bool {
         leg.strategy() == self.strategy
+    }
+
+    fn level_price(&self, leg: Leg, tick: Price) -> Option<Price> {
+        let seen = self.level(self.anchor?, Some(leg).filter(|leg| self.owns(*leg))?.index(), tick)?;
+        self.price(seen)
     }
 
     fn bytes(&self) -> usize {

@@ -1,8 +1,8 @@
 use crate::limits::GRID_NUMBER;
 use crate::{
-    DcaConfig, DcaPlan, Grid, GridConfig, GridError, GridOptions, MarketMaker, MarketMakerConfig, MartingaleConfig, MartingalePlan,
-    MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig, Trader,
-    TrendFollowingConfig, TrendFollowingPlan,
+    Combo, ComboConfig, DcaConfig, DcaPlan, Grid, GridConfig, GridError, GridOptions, MarketMaker, MarketMakerConfig, MartingaleConfig,
+    MartingalePlan, MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig,
+    Trader, TrendFollowingConfig, TrendFollowingPlan,
 };
 use plimsoll_market::{Instrument, Price, Side, Spacing};
 use thiserror::Error;
@@ -10,6 +10,7 @@ use thiserror::Error;
 /// A strategy with its parameters: what a symbol is configured to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[expect(clippy::large_enum_variant, reason = "one for a symbol, read once")]
 pub enum StrategyConfig {
     /// A long grid.
     Grid(GridConfig),
@@ -27,6 +28,8 @@ pub enum StrategyConfig {
     DcaEnhanced(TradeConfig, DcaConfig),
     /// A market maker.
     MarketMaker(MarketMakerConfig),
+    /// Several on one symbol, or one that opens only when it suits.
+    Combo(ComboConfig),
 }
 
 /// Why a strategy cannot run on a symbol.
@@ -51,6 +54,7 @@ impl StrategyConfig {
             size_of::<Trader<MartingalePlan>>(),
             size_of::<Trader<DcaPlan>>(),
             size_of::<MarketMaker>(),
+            size_of::<Combo>(),
         ];
         let (mut most, mut at) = (0, 0);
         // Ends with the list.
@@ -64,7 +68,7 @@ impl StrategyConfig {
     };
 
     /// The configured word.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Grid(_) | Self::GridWith(..) => "grid",
             Self::Momentum(..) => MomentumPlan::NAME,
@@ -73,6 +77,7 @@ impl StrategyConfig {
             Self::Martingale(..) => MartingalePlan::NAME,
             Self::DcaEnhanced(..) => DcaPlan::NAME,
             Self::MarketMaker(_) => "market_maker",
+            Self::Combo(combo) => combo.name(),
         }
     }
 
@@ -94,11 +99,12 @@ impl StrategyConfig {
             Self::Martingale(cfg, plan) => trader(cfg, MartingalePlan::new(plan)?),
             Self::DcaEnhanced(cfg, plan) => trader(cfg, DcaPlan::new(plan)?),
             Self::MarketMaker(cfg) => Ok(Box::new(MarketMaker::new(cfg)?)),
+            Self::Combo(ref combo) => Ok(Box::new(Combo::new(combo)?)),
         }
     }
 
     /// How its levels lie; `None` for what has layers instead.
-    pub const fn interval(&self) -> Option<Spacing> {
+    pub fn interval(&self) -> Option<Spacing> {
         match self {
             Self::Grid(cfg) => Some(Spacing::Even(cfg.interval)),
             Self::GridWith(cfg, options) => Some(options.spacing(cfg.interval)),
@@ -108,6 +114,7 @@ impl StrategyConfig {
             | Self::Martingale(..)
             | Self::DcaEnhanced(..)
             | Self::MarketMaker(_) => None,
+            Self::Combo(combo) => combo.grid().map(|(cfg, options)| options.spacing(cfg.interval)),
         }
     }
 
@@ -133,6 +140,7 @@ impl StrategyConfig {
             Self::Martingale(cfg, plan) => cfg.check_layers(&MartingalePlan::new(plan)?, instrument, price)?,
             Self::DcaEnhanced(cfg, plan) => cfg.check_layers(&DcaPlan::new(plan)?, instrument, price)?,
             Self::MarketMaker(cfg) => cfg.check_at(instrument, price)?,
+            Self::Combo(ref combo) => combo.check(instrument, price)?,
         }
         Ok(())
     }

@@ -172,6 +172,12 @@ impl Desk {
             Side::Buy => order.price.units() >= best,
             Side::Sell => order.price.units() <= best,
         };
+        let own = |other: &&Place| match side {
+            Side::Buy => other.id.side() == Side::Sell && other.price.units() <= best,
+            Side::Sell => other.id.side() == Side::Buy && other.price.units() >= best,
+        };
+        let met = self.open.iter().find(own).filter(|_| takes && order.tif != TimeInForce::Gtx);
+        assert!(met.is_none(), "{order:?} trades with {met:?}");
         match (takes, order.tif) {
             (true, TimeInForce::Gtx) => Some(Event::Rejected { id: order.id, request: Request::Place, reason: Reject::WouldTake }),
             (true, _) => Some(self.filled(&order, best)),

@@ -80,6 +80,15 @@ impl Spacing {
         low
     }
 
+    /// So many times as wide.
+    #[must_use]
+    pub const fn times(self, factor: u32) -> Self {
+        match self {
+            Self::Even(interval) => Self::Even(Price::from_units(interval.units().saturating_mul(factor as i64))),
+            Self::Ratio(ratio) => Self::Ratio(ratio.saturating_mul(factor)),
+        }
+    }
+
     /// Distance of two levels about a price, at least one unit.
     pub fn interval_at(self, price: Price) -> Price {
         match self {

@@ -1,6 +1,7 @@
 //! The configuration: read, checked as a whole, and typed.
 
 mod alerts;
+mod combo;
 pub mod keys;
 mod reader;
 mod risk;
@@ -9,6 +10,7 @@ mod strategy;
 mod symbol_keys;
 
 pub use alerts::AlertsConfig;
+pub use combo::ComboSettings;
 pub use reader::Mistake;
 pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
@@ -50,8 +52,10 @@ pub enum Exchange {
 pub struct SymbolConfig {
     /// The exchange's name.
     pub symbol: Symbol,
-    /// What trades it, if it is no grid.
+    /// What trades it, if it is neither a grid nor more than one strategy by itself.
     pub strategy: Option<StrategyConfig>,
+    /// Several strategies, or one that does not always open.
+    pub combo: Option<ComboSettings>,
     /// What a grid has beside its levels.
     pub grid: GridSettings,
     /// Distance of two levels of a grid, units of 1e-8 of the quote asset; zero for other strategies.
@@ -64,6 +68,30 @@ pub struct SymbolConfig {
     pub sell_window: u8,
     /// Rules of its own.
     pub own: OwnRules,
+}
+
+impl SymbolConfig {
+    /// Whether it has levels: it is a grid, or there is one among its strategies.
+    pub fn has_grid(&self) -> bool {
+        match &self.combo {
+            Some(combo) => combo.grid().is_some(),
+            None => self.strategy.is_none(),
+        }
+    }
+
+    /// Whether it is a grid whose spacing is chosen.
+    pub fn is_adjusted(&self) -> bool {
+        self.combo.as_ref().is_some_and(|combo| matches!(combo.choice, plimsoll_strategy::Choice::Spacing(_)))
+    }
+
+    /// The configured word of what trades it.
+    pub fn strategy_name(&self) -> &'static str {
+        match (&self.combo, self.strategy) {
+            (Some(combo), _) if combo.children.len() > 1 => "combo",
+            (Some(combo), _) => combo.children.first().and_then(|child| child.strategy).map_or("grid", |strategy| strategy.name()),
+            (None, strategy) => strategy.map_or("grid", |strategy| strategy.name()),
+        }
+    }
 }
 
 /// Settings of the local exchange.
@@ -353,7 +381,7 @@ fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake
             continue;
         };
         let before = mistakes.len();
-        let values = read(map, SYMBOL_KEYS, &prefix, &[], mistakes);
+        let values = read(map, SYMBOL_KEYS, &prefix, &["combo.children"], mistakes);
         if mistakes.len() > before {
             continue;
         }
@@ -374,11 +402,18 @@ fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake
             });
             continue;
         }
+        let strategy = strategy::read_strategy(map, &values, &prefix, mistakes);
+        let combo = combo::read_combo(map, &values, &prefix, mistakes);
+        // The levels of a combo are those of its grid.
+        let levels = combo.as_ref().and_then(ComboSettings::grid);
+        let interval = levels.map_or_else(|| units(&values, "price_interval"), |grid| grid.interval);
+        let grid = levels.map_or_else(|| GridSettings::read(&values), |grid| grid.grid);
         symbols.push(SymbolConfig {
             symbol,
-            strategy: strategy::read_strategy(map, &values, &prefix, mistakes),
-            grid: GridSettings::read(&values),
-            interval: units(&values, "price_interval"),
+            strategy: strategy.filter(|_| combo.is_none()),
+            combo,
+            grid,
+            interval,
             order_quote: units(&values, "order_quantity"),
             buy_window: u8::try_from(buy).unwrap_or(0),
             sell_window: u8::try_from(sell).unwrap_or(0),

@@ -65,6 +65,11 @@ impl GridSettings {
         Self { opening, prices: PRICES.map(written), rest }
     }
 
+    /// All that is no price.
+    pub(super) const fn rest(&self) -> GridOptions {
+        GridOptions { opening: self.opening, ..self.rest }
+    }
+
     /// How levels lie that are a ratio apart; `None` for even ones.
     pub const fn ratio(&self) -> Option<Spacing> {
         if self.rest.ratio == 0 { None } else { Some(Spacing::Ratio(self.rest.ratio)) }
@@ -92,9 +97,15 @@ pub fn read_strategy(map: &Map<String, Value>, values: &Values, prefix: &str, mi
     let name = text(values, "strategy");
     let mut mistake = |key: &str, what: String| mistakes.push(Mistake { key: format!("{prefix}{key}"), what });
     for section in SECTIONS.iter().filter(|section| map.get(**section).is_some_and(|value| !value.is_null())) {
-        if *section != name && (matches!(name.as_str(), "grid" | "market_maker") || *section != "trade") {
+        if *section != name && (matches!(name.as_str(), "grid" | "market_maker" | "combo") || *section != "trade") {
             mistake(section, format!("does not go with strategy: {name}"));
         }
+    }
+    if name == "combo" {
+        for key in GRID_ONLY.iter().filter(|key| map.get(**key).is_some_and(|value| !value.is_null())) {
+            mistake(key, "does not go with strategy: combo; its children have their own".to_owned());
+        }
+        return None;
     }
     if name == "grid" {
         let written = |key: &str| matches!(values.get(key), Some(Checked::Units(_)));

@@ -7,7 +7,7 @@ pub const SYMBOL_KEYS: &[Key] = &[
     key("symbol", Kind::Text { max: 32 }, None, "The exchange's name of the contract, as BTCUSDT."),
     key(
         "strategy",
-        Kind::Choice(&["grid", "momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced", "market_maker"]),
+        Kind::Choice(&["grid", "momentum", "mean_reversion", "trend_following", "martingale", "dca_enhanced", "market_maker", "combo"]),
         Some("grid"),
         "What trades it.",
     ),
@@ -256,5 +256,103 @@ pub const SYMBOL_KEYS: &[Key] = &[
         Kind::Decimal { min: "0", max: "10" },
         Some("0.02"),
         "How far the middle may move before the quotes follow; below half_spread_percent.",
+    ),
+    key(
+        "trend_detector.when",
+        Kind::Words,
+        Some(""),
+        "Regimes in which the strategy opens: up, down, ranging, volatile; without it, all. What is held is closed in all of them. With strategy: combo each child has its own.",
+    ),
+    key("trend_detector.bar", Kind::Duration { min_ms: 60_000, max_ms: DAY_MS }, Some("5m"), "Length of its bars: whole minutes."),
+    key("trend_detector.adx_period", Kind::Int { min: 2, max: 256 }, Some("14"), "Bars of Wilder's ADX."),
+    key("trend_detector.trend_from", Kind::Decimal { min: "0", max: "100" }, Some("25"), "ADX from which on the market trends."),
+    key(
+        "trend_detector.trend_until",
+        Kind::Decimal { min: "0", max: "100" },
+        Some("20"),
+        "ADX below which a trend is over; not above trend_from.",
+    ),
+    key(
+        "trend_detector.mean_period",
+        Kind::Int { min: 1, max: 256 },
+        Some("20"),
+        "Bars of the exponential mean whose slope tells whether a trend goes up or down.",
+    ),
+    key("trend_detector.volatility_period", Kind::Int { min: 2, max: 256 }, Some("20"), "Bars of the deviation of returns."),
+    key(
+        "trend_detector.volatile_from_percent",
+        Kind::Decimal { min: "0", max: "100" },
+        Some("1"),
+        "Deviation of a bar's return from which on the market is volatile, whatever else it is; 0 turns it off.",
+    ),
+    key(
+        "trend_detector.volatile_until_percent",
+        Kind::Decimal { min: "0", max: "100" },
+        Some("0.7"),
+        "Deviation below which it is so no longer; not above volatile_from_percent.",
+    ),
+    key("trend_detector.confirm_bars", Kind::Int { min: 1, max: 100 }, Some("2"), "Bars that must say the same in a row."),
+    key("dynamic_adjuster.bar", Kind::Duration { min_ms: 60_000, max_ms: DAY_MS }, Some("5m"), "Length of its bars: whole minutes."),
+    key("dynamic_adjuster.volatility_period", Kind::Int { min: 2, max: 256 }, Some("20"), "Bars of the deviation of returns."),
+    key(
+        "dynamic_adjuster.deviations",
+        Kind::Decimal { min: "0.001", max: "100" },
+        Some("1"),
+        "Deviations of a bar's return that levels are to be apart.",
+    ),
+    key(
+        "dynamic_adjuster.spacings",
+        Kind::Int { min: 2, max: 4 },
+        Some("3"),
+        "Spacings to choose from: the grid's own, and each twice as wide as the one before.",
+    ),
+    key(
+        "dynamic_adjuster.margin_percent",
+        Kind::Decimal { min: "0", max: "1000" },
+        Some("50"),
+        "What a round trip must earn beyond its fees, in percent of them, or the spacing opens nothing.",
+    ),
+    key(
+        "dynamic_adjuster.size",
+        Kind::Choice(&["fixed", "scaled"]),
+        Some("fixed"),
+        "Whether orders stay as large when levels are farther apart, or grow as much.",
+    ),
+    key(
+        "combo.capital",
+        Kind::Decimal { min: "0.00000001", max: "1000000000000" },
+        Some(""),
+        "What all children may hold and open together, at cost, in the quote asset; without it only the account's limits hold.",
+    ),
+    key(
+        "combo.period",
+        Kind::Duration { min_ms: 60_000, max_ms: DAY_MS },
+        Some("1h"),
+        "Time between two looks at what the children earned: whole minutes.",
+    ),
+    key("combo.window", Kind::Int { min: 1, max: 48 }, Some("24"), "Periods that count."),
+    key("combo.floor_percent", Kind::Decimal { min: "0", max: "100" }, Some("10"), "The least that a child's share may shrink to."),
+    key("combo.ceiling_percent", Kind::Decimal { min: "0", max: "100" }, Some("70"), "The most that it may grow to."),
+    key(
+        "combo.step_percent",
+        Kind::Decimal { min: "0", max: "100" },
+        Some("0"),
+        "The most that a share changes in a period, by what was earned; 0 keeps shares as they are.",
+    ),
+];
+
+/// What each entry of `combo.children` has beside the keys of a symbol.
+pub const CHILD_KEYS: &[Key] = &[
+    key(
+        "when",
+        Kind::Words,
+        Some(""),
+        "Regimes in which it opens, by the symbol's trend_detector: up, down, ranging, volatile; without it, all.",
+    ),
+    key(
+        "weight_percent",
+        Kind::Decimal { min: "0.0001", max: "100" },
+        Some(""),
+        "Its share of combo.capital; without it all have the same.",
     ),
 ];

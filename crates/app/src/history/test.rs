@@ -211,17 +211,17 @@ fn shown(config: &Config, settings: &SymbolConfig, args: &BacktestArgs, instrume
         Some(path) => format!("as measured in {}", path.display()),
         None => format!("{} ms there, {} ms back", args.order_latency, args.answer_latency),
     };
-    let interval = match (settings.strategy, settings.grid.ratio()) {
-        (None, Some(Spacing::Ratio(ratio))) => trimmed(format_units(i128::from(ratio), 4).to_string()) + " %",
-        (None, _) => trimmed(amount(settings.interval)),
-        (Some(_), _) => "none".to_owned(),
+    let interval = match (settings.has_grid(), settings.grid.ratio()) {
+        (true, Some(Spacing::Ratio(ratio))) => trimmed(format_units(i128::from(ratio), 4).to_string()) + " %",
+        (true, _) => trimmed(amount(settings.interval)),
+        (false, _) => "none".to_owned(),
     };
     let queue = match args.queue {
         QueueModel::RiskAverse => "risk-averse".to_owned(),
         QueueModel::Probability { power } => format!("probability, power {power}"),
     };
     [
-        ("Strategy", settings.strategy.map_or("grid", |strategy| strategy.name()).to_owned()),
+        ("Strategy", settings.strategy_name().to_owned()),
         ("Price interval", interval),
         ("Order", trimmed(amount(settings.order_quote)) + " " + instrument.quote.as_str()),
         ("Windows", format!("{} buys, {} sells", settings.buy_window, settings.sell_window)),

@@ -27,7 +27,7 @@ pub fn price_of(units: i128, instrument: &Instrument) -> Option<Price> {
 /// How the levels lie; `None` when the configured distance has more digits than the symbol's prices. Levels are a grid's: a
 /// strategy of another kind has layers, which need no distance.
 pub fn interval_of(settings: &SymbolConfig, instrument: &Instrument) -> Option<Spacing> {
-    if settings.strategy.is_some() {
+    if !settings.has_grid() {
         return Some(Spacing::Even(instrument.tick));
     }
     settings.grid.ratio().or_else(|| price_of(settings.interval, instrument).map(Spacing::Even))
@@ -36,8 +36,11 @@ pub fn interval_of(settings: &SymbolConfig, instrument: &Instrument) -> Option<S
 /// The settings of a symbol's strategy.
 ///
 /// # Errors
-/// A price with more digits than the symbol's.
+/// A price with more digits than the symbol's, or children that do not go together.
 pub fn strategy_config(settings: &SymbolConfig, instrument: &Instrument, interval: Spacing) -> Result<StrategyConfig, String> {
+    if let Some(combo) = &settings.combo {
+        return combo.resolve(instrument, interval, |units| price_of(units, instrument));
+    }
     if let Some(other) = settings.strategy {
         return Ok(other);
     }

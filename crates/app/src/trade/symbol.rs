@@ -279,6 +279,10 @@ impl SymbolLoop {
                 StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some((grid, options.spacing(grid.interval))),
                 _ => None,
             };
+            // Of one grid among others too: the exposure is the limit of all of them.
+            let combined = if let StrategyConfig::Combo(combo) = &self.parts.strategy { combo.grid() } else { None };
+            let combined = combined.as_ref().filter(|(_, options)| options.opening == Side::Buy);
+            let long = long.or(combined.map(|(grid, options)| (grid, options.spacing(grid.interval))));
             if let Some((grid, spacing)) = long {
                 let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, grid, spacing, *top);
                 tracing::info!(symbol = %self.parts.instrument.symbol, "{outlook}");

@@ -37,6 +37,20 @@ pub struct Child {
 }
 
 impl ChildConfig {
+    /// What a symbol's only strategy is as a child; `None` for what goes alone.
+    pub const fn of(strategy: StrategyConfig) -> Option<Self> {
+        Some(match strategy {
+            StrategyConfig::Grid(cfg) => Self::Grid(cfg, GridOptions::LONG),
+            StrategyConfig::GridWith(cfg, options) => Self::Grid(cfg, options),
+            StrategyConfig::Momentum(cfg, plan) => Self::Momentum(cfg, plan),
+            StrategyConfig::MeanReversion(cfg, plan) => Self::MeanReversion(cfg, plan),
+            StrategyConfig::TrendFollowing(cfg, plan) => Self::TrendFollowing(cfg, plan),
+            StrategyConfig::Martingale(cfg, plan) => Self::Martingale(cfg, plan),
+            StrategyConfig::DcaEnhanced(cfg, plan) => Self::DcaEnhanced(cfg, plan),
+            StrategyConfig::MarketMaker(_) | StrategyConfig::Combo(_) => return None,
+        })
+    }
+
     /// The same as a symbol's only strategy.
     pub const fn alone(&self) -> StrategyConfig {
         match *self {

@@ -212,8 +212,12 @@ fn compare(told: &Told, stored: &Totals, slots: &[SlotRow]) -> Vec<String> {
     if told.late == 0 {
         line("realised profit", money(stored.realized), money(theirs.realized));
     }
-    let sum = |rows: &[SlotRow]| rows.iter().map(|row| row.held).sum();
-    line("in slots", i.show_qty(sum(slots)).to_string(), i.show_qty(sum(&told.slots)).to_string());
+    // Long ones less short ones.
+    let sum = |rows: &[SlotRow]| {
+        let signed = |row: &SlotRow| row.leg.opening().map_or(0, |side| row.held.signed(side).units());
+        plimsoll_market::Holding::from_units(rows.iter().map(signed).sum())
+    };
+    line("in slots", i.show_holding(sum(slots)).to_string(), i.show_holding(sum(&told.slots)).to_string());
     if told.holding != theirs.holding {
         lines.push(format!(
             "the exchange holds {}, its history since trading began makes {}: the rest was there before, or came by hands that its history no longer shows; that cannot be known",

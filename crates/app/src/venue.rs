@@ -6,8 +6,8 @@ use crate::memory::exchange_name;
 use crate::{screen, secret};
 use anyhow::Context;
 use plimsoll_bounded::{Grants, Tasks};
+use plimsoll_exchange::binance::encode::Interval;
 use plimsoll_exchange::binance::sign::{Secret, Signer};
-use plimsoll_exchange::session::limits::CANDLES_MAX;
 use plimsoll_exchange::session::{Routing, SessionConfig};
 use plimsoll_gateway::{Clock, GatewayConfig, GatewayHandle};
 use plimsoll_market::{Asset, Name, Symbol, Tag, Time};
@@ -124,10 +124,11 @@ pub fn session_config(config: &Config, venue: &Venue, tag: Tag, earlier: Earlier
     let signer = Signer::new(Secret::new(venue.key.to_string())?, &Secret::new(venue.secret.to_string())?);
     let symbols = config.symbols.iter().map(|s| s.symbol).collect();
     let (routing, recv_window) = (venue.routing, venue.recv_window);
-    // Strategies that go by bars are warmed up by as many as there are.
-    let bars = if config.symbols.iter().any(|symbol| symbol.strategy.is_some()) { CANDLES_MAX } else { 0 };
-    let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0)).max(bars);
-    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles, rates, funded_to })
+    let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
+    // Strategies that go by bars are warmed up by those of the past: the longest candles that make them up.
+    let longest = |bar: Duration| Interval::ALL.into_iter().rev().find(|i| bar.as_secs().is_multiple_of(i.duration().as_secs()));
+    let bars = config.symbols.iter().filter_map(|symbol| Some((symbol.symbol, longest(symbol.bar()?)?))).collect();
+    Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles, bars, rates, funded_to })
 }
 
 /// Waits for the exchange's answers, and says every few seconds what for: after several starts in a minute its request weight is

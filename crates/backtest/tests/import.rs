@@ -1,12 +1,15 @@
 //! What becomes a tape, and what is refused, naming the place.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests may panic, and say what they leave out")]
 
+mod common;
+
+use common::shared;
 use plimsoll_backtest::Timeline;
 use plimsoll_backtest::import::{ImportOptions, RowKind, import, show_time};
 use plimsoll_backtest::tape::{Tick, inspect};
 use plimsoll_market::{Instrument, Round, Side};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 fn options() -> ImportOptions {
@@ -17,16 +20,6 @@ fn options() -> ImportOptions {
         allow_missing: false,
         prices: Round::Exact,
     }
-}
-
-fn shared(name: &str) -> Option<PathBuf> {
-    let root =
-        std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    let path = root.join("data/market").join(name);
-    if !path.exists() {
-        eprintln!("left out: {} is not here", path.display());
-    }
-    path.exists().then_some(path)
 }
 
 /// Imports a text under a name and tells what was read, one event a line, or why not.

@@ -394,7 +394,7 @@ impl Engine {
 
     fn intend(&mut self, now: Time, event: &Event, changes: Changes) -> Intent {
         let asked = matches!(self.goal, Goal::Trade | Goal::Drain) && self.phase == Phase::Trading;
-        if !asked && matches!(event, Event::Candle(_) | Event::Trade(_)) {
+        if matches!(event, Event::Past(_)) || !asked && matches!(event, Event::Candle(_) | Event::Trade(_)) {
             self.strategy.watch(event, &self.position.view(now));
         }
         match self.goal {
@@ -424,6 +424,7 @@ impl Engine {
             Event::Top(_)
             | Event::Trade(_)
             | Event::Candle(_)
+            | Event::Past(_)
             | Event::Mark(_)
             | Event::Gap(_)
             | Event::Link(_)

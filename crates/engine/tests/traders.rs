@@ -429,6 +429,18 @@ fn parameters_have_ranges() {
         cfg.check().is_err()
     };
     assert!(bad(&|c| c.bar = Duration::from_secs(90)) && bad(&|c| c.bar = Duration::ZERO) && bad(&|c| c.stop_loss = 900_001));
+    // What earns no more than its fees, or more than a short position can, and a price that the exchange would not take.
+    let refused = |take_profit: u32, change: &dyn Fn(&mut TradeConfig)| {
+        let mut cfg = common(|_| ());
+        change(&mut cfg);
+        let told = cfg.check_layers(&momentum(take_profit), &btc, Price::from_units(6_000_000)).map_err(|error| error.to_string());
+        told.err().unwrap_or_default()
+    };
+    let fees = (btc.taker_fee.ppm() + btc.maker_fee.ppm()) as u32;
+    assert!(refused(fees, &|_| ()).starts_with(&format!("take_profit is {fees} millionths, with fees of {fees}; allowed: more than")));
+    assert_eq!(refused(fees + 1, &|_| ()), "");
+    assert!(refused(900_001, &|_| ()).contains("short positions") && refused(900_001, &|c| c.direction = Direction::Long).is_empty());
+    assert!(refused(0, &|c| c.slippage = btc.percent_up.0 - 1_000_000 + 1).starts_with("slippage is"));
     assert!(bad(&|c| c.slippage = 50_001) && !bad(&|c| c.slippage = 50_000));
     let both = MartingaleConfig {
         direction: Direction::Both,

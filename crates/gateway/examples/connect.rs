@@ -67,6 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         recv_window: Duration::from_secs(5),
         leverage: None,
         candles: 0,
+        bars: Vec::new(),
         rates: Vec::new(),
         funded_to: Vec::new(),
     };

@@ -1,6 +1,6 @@
 //! Events and actions as people read them: prices and quantities with their points, times in UTC.
 
-use plimsoll_market::{Action, Event, Fill, Instrument, OrderReport, Record, Side, Time, format_units, limits::MONEY_SCALE};
+use plimsoll_market::{Action, Candle, Event, Fill, Instrument, OrderReport, Record, Side, Time, format_units, limits::MONEY_SCALE};
 use time::OffsetDateTime;
 
 /// An instant, to the nanosecond: `2026-01-31T12:00:00.000000001Z`.
@@ -21,6 +21,18 @@ fn parts(time: Time, write: impl FnOnce(OffsetDateTime, String) -> String) -> St
     }
 }
 
+fn candle(candle: &Candle, i: &Instrument) -> String {
+    format!(
+        "candle from {}: {} {} {} {}, volume {}",
+        utc(candle.open_time),
+        i.show_price(candle.open),
+        i.show_price(candle.high),
+        i.show_price(candle.low),
+        i.show_price(candle.close),
+        i.show_qty(candle.volume)
+    )
+}
+
 /// An event in a line; lists take a line for each entry.
 pub fn show_event(event: &Event, i: &Instrument) -> String {
     match event {
@@ -30,15 +42,8 @@ pub fn show_event(event: &Event, i: &Instrument) -> String {
         Event::Trade(trade) => {
             format!("trade {} {} × {} by a {}", trade.id, i.show_price(trade.price), i.show_qty(trade.qty), trade.taker.as_str())
         }
-        Event::Candle(candle) => format!(
-            "candle from {}: {} {} {} {}, volume {}",
-            utc(candle.open_time),
-            i.show_price(candle.open),
-            i.show_price(candle.high),
-            i.show_price(candle.low),
-            i.show_price(candle.close),
-            i.show_qty(candle.volume)
-        ),
+        Event::Candle(bar) => candle(bar, i),
+        Event::Past(past) => format!("of the past, {} s long: {}", past.interval.as_secs(), candle(&past.candle, i)),
         Event::Mark(mark) => format!("mark {}, index {}", mark.mark, mark.index),
         Event::Gap(feed) => format!("gap in the feed {feed:?}"),
         Event::Link(link) => format!("feed {:?} is {}", link.feed, if link.up { "up" } else { "down" }),

@@ -43,6 +43,16 @@ pub struct Candle {
     pub trades: u32,
 }
 
+/// A closed candle of the past, of any length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct PastCandle {
+    /// Its length.
+    pub interval: Duration,
+    /// What happened in it.
+    pub candle: Candle,
+}
+
 /// Aggregates trades into candles of one interval.
 ///
 /// # Bounds

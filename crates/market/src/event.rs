@@ -1,5 +1,5 @@
 use crate::book::Top;
-use crate::candle::{Candle, Trade};
+use crate::candle::{Candle, PastCandle, Trade};
 use crate::ids::{Asset, ClientId, PositionSide, Symbol, TradeId};
 use crate::instrument::Instrument;
 use crate::money::{Amount, Bps, Holding, RefPrice};
@@ -19,6 +19,8 @@ pub enum Event {
     Trade(Trade),
     /// A candle closed.
     Candle(Box<Candle>),
+    /// A candle of another length that closed before the market data began: it only warms figures up.
+    Past(Box<PastCandle>),
     /// Mark price, index price or funding rate changed.
     Mark(MarkPrice),
     /// Data of a feed was lost; what depends on it is unknown until it comes again.

@@ -36,7 +36,7 @@ pub use action::{
     Action, Actions, Alert, AlertCode, Booked, Cancel, Memo, MemoError, Place, Record, Severity, SlotRow, StateRecord, Totals, WaitingFees,
 };
 pub use book::{Book, BookError, Level, LevelChange, Top};
-pub use candle::{Candle, CandleBuilder, Trade};
+pub use candle::{Candle, CandleBuilder, PastCandle, Trade};
 pub use decimal::{DecimalError, Round, format_units, parse_units, rescale};
 pub use event::{
     AccountEvent, AssetRate, Balance, CancelFailure, Command, Event, Feed, FillPage, FundingPayment, Lease, Link, MarkPrice,

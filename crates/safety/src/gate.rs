@@ -232,6 +232,7 @@ impl Gate {
             Event::MemoryShort(short) => self.memory_short = *short,
             Event::Command(Command::CleanupSlots | Command::Resync)
             | Event::Candle(_)
+            | Event::Past(_)
             | Event::Gap(_)
             | Event::Link(_)
             | Event::Order(_)

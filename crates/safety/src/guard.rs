@@ -167,6 +167,7 @@ impl Guard {
             Event::Top(_)
             | Event::Trade(_)
             | Event::Candle(_)
+            | Event::Past(_)
             | Event::Gap(_)
             | Event::Link(_)
             | Event::Order(_)

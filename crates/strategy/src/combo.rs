@@ -10,6 +10,7 @@ use crate::{
 };
 use arrayvec::ArrayVec;
 use child::ChildStrategy;
+use core::time::Duration;
 use plimsoll_market::limits::QUOTES_MAX;
 use plimsoll_market::{Event, Instrument, Leg, Memo, Price};
 use plimsoll_position::{Changes, View};
@@ -24,6 +25,29 @@ pub enum Choice {
     Trend(TrendConfig),
     /// The one of a grid's spacings that volatility and fees ask for. The only child is the grid with its narrowest spacing.
     Spacing(AdjusterConfig),
+}
+
+impl Choice {
+    /// Length of the bars that it goes by.
+    pub const fn bar(&self) -> Option<Duration> {
+        match self {
+            Self::All => None,
+            Self::Trend(cfg) => Some(cfg.bar),
+            Self::Spacing(cfg) => Some(cfg.bar),
+        }
+    }
+}
+
+/// The longest bar that whole ones of all these are made of.
+pub fn common_bar(bars: impl Iterator<Item = Duration>) -> Option<Duration> {
+    let divisor = |mut a: u64, mut b: u64| {
+        // Ends: Euclid's remainders shrink.
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    bars.map(|bar| bar.as_secs()).reduce(divisor).map(Duration::from_secs)
 }
 
 /// Several strategies on one symbol.
@@ -80,6 +104,12 @@ impl ComboConfig {
             ChildConfig::Grid(grid, options) => Some((grid, options)),
             _ => None,
         })
+    }
+
+    /// The longest bar that all bars of its figures are made of; `None` when it goes by prices alone.
+    pub fn bar(&self) -> Option<Duration> {
+        let children = self.children.iter().flatten().filter_map(|child| child.strategy.alone().bar());
+        common_bar(children.chain(self.choice.bar()))
     }
 
     /// The configured word.

@@ -43,7 +43,7 @@ pub struct DcaConfig {
     pub step_max: u32,
     /// By how much each safety order is larger than the last, 0.5 to 3 times.
     pub amount_scale: u32,
-    /// By how much each step is wider than the last, 0.5 to 3 times.
+    /// By how much each step is wider than the last, 0.5 to 3 times; it is never less than `step_min`.
     pub step_scale: u32,
     /// Gain at which a single layer is closed.
     pub take_first: u32,
@@ -139,6 +139,7 @@ impl DcaPlan {
 
 impl Plan for DcaPlan {
     const NAME: &'static str = "dca_enhanced";
+    const TARGET: &'static str = "take_first, take_last or take_total";
     const NUMBER: u8 = 5;
 
     fn bar(&mut self, bar: &Bar) {
@@ -193,7 +194,7 @@ impl Plan for DcaPlan {
             return None;
         }
         for _ in 0..held.last_layer {
-            step = (step * u64::from(self.cfg.step_scale) / 1_000_000).min(1_000_000);
+            step = (step * u64::from(self.cfg.step_scale) / 1_000_000).clamp(u64::from(self.cfg.step_min), 1_000_000);
         }
         // Beyond nine tenths there is no price for it.
         u32::try_from(step).ok().filter(|step| *step <= crate::limits::SHARE_MAX).map(Add::Losing)

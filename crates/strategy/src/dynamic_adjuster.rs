@@ -100,8 +100,12 @@ impl DynamicAdjuster {
     /// Takes a candle; tells whether it chose anew. `rules` tells that the exchange's rules changed.
     pub fn event(&mut self, event: &Event, rules: bool, view: &View<'_>) -> bool {
         let mut look = rules;
-        if let Event::Candle(candle) = event {
-            let closed = self.bars.push(candle, view.instrument);
+        let closed = match event {
+            Event::Candle(candle) => Some(self.bars.push(candle, view.instrument)),
+            Event::Past(past) => Some(self.bars.push_past(past, view.instrument)),
+            _ => None,
+        };
+        if let Some(closed) = closed {
             if closed.hole {
                 self.volatility.reset();
                 look = true;

@@ -4,6 +4,7 @@ use crate::{
     MartingalePlan, MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig,
     Trader, TrendFollowingConfig, TrendFollowingPlan,
 };
+use core::time::Duration;
 use plimsoll_market::{Instrument, Price, Side, Spacing};
 use thiserror::Error;
 
@@ -100,6 +101,20 @@ impl StrategyConfig {
             Self::DcaEnhanced(cfg, plan) => trader(cfg, DcaPlan::new(plan)?),
             Self::MarketMaker(cfg) => Ok(Box::new(MarketMaker::new(cfg)?)),
             Self::Combo(ref combo) => Ok(Box::new(Combo::new(combo)?)),
+        }
+    }
+
+    /// Length of the bars that it goes by; `None` for what goes by prices alone.
+    pub fn bar(&self) -> Option<Duration> {
+        match self {
+            Self::Grid(_) | Self::GridWith(..) => None,
+            Self::Momentum(cfg, _)
+            | Self::MeanReversion(cfg, _)
+            | Self::TrendFollowing(cfg, _)
+            | Self::Martingale(cfg, _)
+            | Self::DcaEnhanced(cfg, _) => Some(cfg.bar),
+            Self::MarketMaker(cfg) => Some(cfg.bar),
+            Self::Combo(combo) => combo.bar(),
         }
     }
 

@@ -41,7 +41,7 @@ mod trend_detector;
 mod trend_following;
 
 pub use capital_allocator::{CapitalAllocator, CapitalConfig};
-pub use combo::{Child, ChildConfig, Choice, Combo, ComboConfig};
+pub use combo::{Child, ChildConfig, Choice, Combo, ComboConfig, common_bar};
 pub use dca_enhanced::{Cascade, DcaConfig, DcaEnhanced, DcaPlan};
 pub use dynamic_adjuster::{AdjusterConfig, DynamicAdjuster, Size};
 pub use grid::{Grid, GridConfig, GridError};

@@ -122,8 +122,11 @@ impl MarketMaker {
 
     /// Takes a candle; tells whether a bar closed.
     fn candle(&mut self, event: &Event, view: &View<'_>) -> bool {
-        let Event::Candle(candle) = event else { return false };
-        let closed = self.bars.push(candle, view.instrument);
+        let closed = match event {
+            Event::Candle(candle) => self.bars.push(candle, view.instrument),
+            Event::Past(past) => self.bars.push_past(past, view.instrument),
+            _ => return false,
+        };
         if closed.hole {
             self.volatility.reset();
             self.deviation = None;

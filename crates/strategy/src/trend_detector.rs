@@ -149,8 +149,11 @@ impl TrendDetector {
 
     /// Takes a candle of an event; tells whether it says something else now.
     pub fn event(&mut self, event: &Event, view: &View<'_>) -> bool {
-        let Event::Candle(candle) = event else { return false };
-        let closed = self.bars.push(candle, view.instrument);
+        let closed = match event {
+            Event::Candle(candle) => self.bars.push(candle, view.instrument),
+            Event::Past(past) => self.bars.push_past(past, view.instrument),
+            _ => return false,
+        };
         let before = self.regime;
         if closed.hole {
             self.adx.reset();

@@ -7,6 +7,7 @@ use crate::seat::Seat;
 use plimsoll_bounded::{Grant, Grants, Plan};
 use plimsoll_engine::{Account, AccountConfig, Boot, Countdown, Engine, EngineConfig};
 use plimsoll_exchange::SymbolIndex;
+use plimsoll_exchange::binance::encode::Interval;
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Session, SessionConfig};
 use plimsoll_market::{Action, Asset, Event, Instrument, Price, Symbol, Tag, Time};
@@ -122,6 +123,8 @@ impl Bot {
             recv_window: RECV_WINDOW,
             leverage: Some(options.leverage),
             candles: 0,
+            // Its strategies go by bars of a minute; a grid takes no notice.
+            bars: symbols(options).into_iter().map(|symbol| (symbol, Interval::M1)).collect(),
             rates: symbols(options)
                 .into_iter()
                 .zip(disks)

@@ -79,6 +79,17 @@ impl SymbolConfig {
         }
     }
 
+    /// The longest bar that all bars are made of that its strategies go by; `None` when they go by prices alone.
+    pub fn bar(&self) -> Option<Duration> {
+        match &self.combo {
+            Some(combo) => {
+                let children = combo.children.iter().filter_map(|child| child.strategy?.bar());
+                plimsoll_strategy::common_bar(children.chain(combo.choice.bar()))
+            }
+            None => self.strategy?.bar(),
+        }
+    }
+
     /// Whether it is a grid whose spacing is chosen.
     pub fn is_adjusted(&self) -> bool {
         self.combo.as_ref().is_some_and(|combo| matches!(combo.choice, plimsoll_strategy::Choice::Spacing(_)))

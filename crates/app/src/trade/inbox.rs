@@ -131,7 +131,7 @@ impl Inbox {
 /// Whether an event may be lost when a newer one comes.
 fn is_market(event: &Event) -> bool {
     match event {
-        Event::Top(_) | Event::Trade(_) | Event::Candle(_) | Event::Mark(_) => true,
+        Event::Top(_) | Event::Trade(_) | Event::Candle(_) | Event::Past(_) | Event::Mark(_) => true,
         Event::Gap(_)
         | Event::Link(_)
         | Event::Order(_)

@@ -1,4 +1,4 @@
-#![allow(dead_code, reason = "shared by tests")]
+#![allow(dead_code, clippy::print_stderr, reason = "shared by tests, which say what they leave out")]
 
 use plimsoll_backtest::tape::Tick;
 use plimsoll_backtest::{Figures, Latency, Observer, Run, Sample, Setup, Summary};
@@ -8,6 +8,7 @@ use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig, LadderConfig};
 use plimsoll_sim::solo::{QueueModel, SoloConfig};
 use plimsoll_strategy::{Grid, GridConfig};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub const START_MS: u64 = 1_700_000_040_000;
@@ -139,4 +140,15 @@ pub fn run(setup: Setup, ticks: &[(u64, Tick)]) -> Told {
         fills: both.fills,
         summary,
     }
+}
+
+/// A file of real market data, when there is one here.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let root =
+        std::env::var_os("PLIMSOLL_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let path = root.join("data/market").join(name);
+    if !path.exists() {
+        eprintln!("left out: {} is not here", path.display());
+    }
+    path.exists().then_some(path)
 }

@@ -172,7 +172,7 @@ impl Session {
             Job::Income(_) => self.income_answered(now, answer, out),
             Job::BookSnapshot => self.book_answered(now, symbol, answer, out),
             Job::Countdown(after) => self.armed(now, symbol, after, &answer),
-            Job::Candles(_) => self.candles_answered(now, symbol, answer, out),
+            Job::Candles(interval, count) => self.candles_answered(now, symbol, (interval, count), answer, out),
             Job::Rate(at) => self.rate_answered(now, at, answer, out),
             Job::Baseline
             | Job::Trades(_)

@@ -9,6 +9,7 @@ use super::jobs::{Job, Pending};
 use super::limits::{BOOT_ATTEMPTS, INSTRUMENTS_EVERY};
 use super::report::{BootReport, PositionMode, SymbolReport};
 use super::resync_state::Resync;
+use super::side::Past;
 use super::user::ListenKey;
 use crate::SymbolIndex;
 use crate::binance::book_sync::BookSync;
@@ -353,7 +354,7 @@ impl SymbolState {
             book,
             book_fetch: Fetch::None,
             arming: None,
-            candles: Fetch::None,
+            past: Past::default(),
             book_backoff: Backoff::default(),
             book_synced_at: None,
             top: None,

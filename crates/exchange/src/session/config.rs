@@ -1,3 +1,4 @@
+use crate::binance::encode::Interval;
 use crate::binance::sign::Signer;
 use core::time::Duration;
 use plimsoll_market::{Asset, Symbol, Tag, Time};
@@ -28,6 +29,9 @@ pub struct SessionConfig {
     /// Closed candles of a minute that each symbol is told when its market data begins, at most [`super::limits::CANDLES_MAX`];
     /// zero for none.
     pub candles: u16,
+    /// Length of the bars that a symbol's strategy goes by: it is told [`super::limits::PAST_MAX`] of the past, and the parts of the
+    /// unfinished one.
+    pub bars: Vec<(Symbol, Interval)>, // tidy: bounded by SYMBOLS_MAX
     /// Symbols whose fees, paid in another asset by an earlier run, still wait for that asset's rate.
     pub rates: Vec<(Symbol, Asset)>, // tidy: bounded by SYMBOLS_MAX
     /// Up to when funding is booked, of symbols where that is known: what was paid since is told when the user stream is first open.
@@ -37,10 +41,10 @@ pub struct SessionConfig {
 
 impl core::fmt::Debug for SessionConfig {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { symbols, tag, routing, recv_window, leverage, candles, rates, funded_to, signer: _ } = self;
+        let Self { symbols, tag, routing, recv_window, leverage, candles, bars, rates, funded_to, signer: _ } = self;
         write!(
             f,
-            "SessionConfig({symbols:?}, {tag:?}, {routing:?}, {recv_window:?}, leverage {leverage:?}, candles {candles}, rates {rates:?}, funded {funded_to:?})"
+            "SessionConfig({symbols:?}, {tag:?}, {routing:?}, {recv_window:?}, leverage {leverage:?}, candles {candles}, bars {bars:?}, rates {rates:?}, funded {funded_to:?})"
         )
     }
 }

@@ -15,6 +15,7 @@ use super::offset::Offset;
 use super::random::Random;
 use super::report::SessionStats;
 use super::resync_state::{PAGE_BYTES, Page, Resync, Stage};
+use super::side::Past;
 use super::side::{Arming, FeeAsset};
 use super::user::{Funding, ListenKey};
 use crate::binance::book_sync::BookSync;
@@ -135,7 +136,7 @@ pub(super) struct SymbolState {
     /// What the exchange's switch is still to be told.
     pub(super) arming: Option<Arming>,
     /// Candles of the past.
-    pub(super) candles: Fetch,
+    pub(super) past: Past,
 }
 
 /// A book's snapshot.
@@ -439,7 +440,7 @@ impl Session {
                     state.book_fetch = Fetch::InFlight;
                 }
             }
-            Job::Countdown(_) | Job::Candles(_) | Job::Rate(_) => self.side_started(job, symbol),
+            Job::Countdown(_) | Job::Candles(..) | Job::Rate(_) => self.side_started(job, symbol),
             Job::Baseline
             | Job::Trades(_)
             | Job::OrdersFrom(_)
@@ -609,7 +610,7 @@ impl Session {
             if let Fetch::Wanted(at) = state.book_fetch {
                 add(Some(at));
             }
-            if let Fetch::Wanted(at) = state.candles {
+            if let Fetch::Wanted(at) = state.past.fetch {
                 add(Some(at));
             }
             add(state.arming.and_then(|arming| arming.due_at()));

@@ -2,6 +2,7 @@ use super::budget::{Charge, Cost};
 use super::io::{Lane, RequestId};
 use super::limits::{BOOK_SNAPSHOT_LEVELS, ORDER_REQUESTS_MAX, ORDER_TIMEOUT, OTHER_REQUESTS_MAX, OTHER_TIMEOUT, SNAPSHOTS_SINGLE_MAX};
 use crate::SymbolIndex;
+use crate::binance::encode::Interval;
 use core::time::Duration;
 use plimsoll_market::{ClientId, OrderId, Place, Time, TradeId};
 
@@ -37,8 +38,8 @@ pub(crate) enum Job {
     Income(Time),
     /// The exchange withdraws the symbol's orders unless it is told again within this time.
     Countdown(Duration),
-    /// The newest so many candles.
-    Candles(u16),
+    /// The newest so many candles of a length.
+    Candles(Interval, u16),
     /// What the asset with this number, in which fees were paid, is worth.
     Rate(u8),
 }
@@ -75,7 +76,7 @@ impl Job {
             | Self::SymbolConfig
             | Self::Fees
             | Self::Leverage(_)
-            | Self::Candles(_)
+            | Self::Candles(..)
             | Self::Rate(_)
             | Self::BookSnapshot => Lane::Info,
         }
@@ -95,7 +96,7 @@ impl Job {
             | Self::Rate(_)
             | Self::OpenOrders => 1,
             Self::Countdown(_) => 10,
-            Self::Candles(limit) => {
+            Self::Candles(_, limit) => {
                 if limit < 100 {
                     1
                 } else {
@@ -156,7 +157,7 @@ impl Job {
             | Self::OpenOrders
             | Self::BookSnapshot
             | Self::Income(_)
-            | Self::Candles(_) => 1 << 20,
+            | Self::Candles(..) => 1 << 20,
             Self::SymbolConfig | Self::AllPositions | Self::AllOpenOrders => 4 << 20,
             Self::ExchangeInfo => 16 << 20,
         }
@@ -185,7 +186,7 @@ impl Job {
             Self::BookSnapshot => "book snapshot",
             Self::Income(_) => "funding payments",
             Self::Countdown(_) => "countdown",
-            Self::Candles(_) => "candles",
+            Self::Candles(..) => "candles",
             Self::Rate(_) => "rate of an asset",
         }
     }

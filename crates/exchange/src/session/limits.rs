@@ -175,14 +175,21 @@ pub const STOP_WAIT: Duration = Duration::from_secs(3);
 ///
 /// All requests that can be on their way, a thousand fills in pages of a hundred, an account's balances and positions, and a
 /// handful more.
-pub const OUTPUTS_BASE: usize = REQUESTS_MAX + TRADES_PAGE as usize / 100 + 1 + 3 * BALANCES_MAX + 16;
-const _: () = assert!(OUTPUTS_BASE > REQUESTS_MAX + CANDLES_MAX as usize + 16);
+pub const OUTPUTS_BASE: usize = REQUESTS_MAX + PAST_MAX as usize + TRADES_PAGE as usize / 100 + 1 + 3 * BALANCES_MAX + 16;
+const _: () = assert!(CANDLES_MAX <= PAST_MAX);
 
 /// Funding payments asked for in one request: the most that the exchange gives.
 pub const INCOME_PAGE: u16 = 1_000;
 
-/// Candles of the past that are fetched at most: as many as cost a weight of 1.
+/// Candles of a minute that are fetched at most: as many as cost a weight of 1, and more than an hour.
 pub const CANDLES_MAX: u16 = 98;
+
+/// Bars of the past that are fetched at most: they cost a weight of 2, find room in a symbol's queue, and warm any figure that looks
+/// back over 256.
+pub const PAST_MAX: u16 = 384;
+
+/// Requests for candles of the past that may fail in a row: until they are answered those of the stream wait.
+pub const PAST_TRIES: u8 = 6;
 
 /// Pairs of an asset in which fees are paid and one to value it in: an account pays in BNB at most, for contracts in USDT and in USDC.
 pub const FEE_ASSETS_MAX: usize = 4;

@@ -89,13 +89,14 @@ impl Session {
         let link = Link { feed: Feed::Market, up };
         let mut changed = false;
         for n in self.shard(shard) {
+            let wanted = up && self.past_of(SymbolIndex(n as u16)).is_some();
             if let Some(state) = self.symbols.get_mut(n)
                 && state.market_up != up
             {
                 state.market_up = up;
                 changed = true;
-                if up && self.config.candles > 0 && state.candles == Fetch::None {
-                    state.candles = Fetch::Wanted(now);
+                if up {
+                    state.past.begin(now, wanted);
                 }
                 out.event(SymbolIndex(n as u16), Event::Link(link));
             }
@@ -255,7 +256,7 @@ impl Session {
             Message::Mark(mark) => out.event(mark.symbol, Event::Mark(mark.price)),
             Message::Kline(kline) => {
                 if kline.closed && &kline.interval == "1m" {
-                    out.event(kline.symbol, Event::Candle(Box::new(kline.candle)));
+                    self.candle(kline.symbol, kline.candle, out);
                 }
             }
             Message::OrderUpdate(update) => self.order_update(now, &update, out),

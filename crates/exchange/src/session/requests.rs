@@ -109,7 +109,7 @@ fn symbol_request(query: &mut String, job: Job, instrument: &plimsoll_market::In
         Job::BookSnapshot => encode::depth(query, symbol, BOOK_SNAPSHOT_LEVELS),
         Job::Countdown(after) => encode::countdown_cancel_all(query, symbol, after),
         // One more than asked for: the newest is not closed yet.
-        Job::Candles(count) => encode::klines(query, symbol, Interval::M1, count + 1, None, None),
+        Job::Candles(interval, count) => encode::klines(query, symbol, interval, count + 1, None, None),
         Job::Clock
         | Job::ExchangeInfo
         | Job::PositionMode
@@ -150,7 +150,7 @@ fn account_request(query: &mut String, job: Job) -> RequestSpec {
         | Job::Position
         | Job::OpenOrders
         | Job::Countdown(_)
-        | Job::Candles(_)
+        | Job::Candles(..)
         | Job::Rate(_)
         // bug of ours: jobs of a symbol are queued with their symbol only, rates with an asset that is known.
         | Job::BookSnapshot => unreachable!("{} is asked for symbols in use only", job.name()),

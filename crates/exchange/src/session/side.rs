@@ -5,12 +5,16 @@ use super::answers::Answer;
 use super::core::{Fetch, Session};
 use super::io::Outputs;
 use super::jobs::Job;
-use super::limits::{RATE_MAX_AGE, RATE_RETRY, SIDE_RETRY};
+use super::limits::{CANDLES_MAX, PAST_MAX, PAST_TRIES, RATE_MAX_AGE, RATE_RETRY, SIDE_RETRY};
 use crate::SymbolIndex;
 use crate::binance::decode;
+use crate::binance::encode::Interval;
 use crate::instruments::Scales;
 use core::time::Duration;
-use plimsoll_market::{Amount, Asset, AssetRate, Event, RefPrice, Symbol, Time};
+use plimsoll_market::{Amount, Asset, AssetRate, Candle, Event, PastCandle, RefPrice, Symbol, Time};
+
+/// Hours that are fetched of an unfinished bar of up to a day.
+const HOURS: u16 = 25;
 
 /// What the exchange's switch is to be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,8 +76,10 @@ impl Session {
 
     /// The next symbol whose candles of the past are wanted.
     pub(super) fn next_candles(&self, now: Time) -> Option<(Job, SymbolIndex)> {
-        let n = self.symbols.iter().position(|state| matches!(state.candles, Fetch::Wanted(at) if at <= now))?;
-        Some((Job::Candles(self.config.candles), SymbolIndex(n as u16)))
+        let n = self.symbols.iter().position(|state| matches!(state.past.fetch, Fetch::Wanted(at) if at <= now))?;
+        let (symbol, step) = (SymbolIndex(n as u16), self.symbols.get(n)?.past.step);
+        let (interval, count) = self.past_of(symbol)?.nth(usize::from(step))?;
+        Some((Job::Candles(interval, count), symbol))
     }
 
     pub(super) fn side_started(&mut self, job: Job, symbol: SymbolIndex) {
@@ -85,7 +91,7 @@ impl Session {
         }
         let Some(state) = self.symbols.get_mut(symbol.usize()) else { return };
         match job {
-            Job::Candles(_) => state.candles = Fetch::InFlight,
+            Job::Candles(..) => state.past.fetch = Fetch::InFlight,
             Job::Countdown(_) => state.arming = state.arming.map(|arming| Arming { in_flight: true, ..arming }),
             _ => {}
         }
@@ -178,25 +184,102 @@ impl Session {
         }
     }
 
+    /// A candle closed. While the past is still asked for it waits: told first, it would make the past out of date.
+    pub(super) fn candle(&mut self, symbol: SymbolIndex, candle: Candle, out: &mut Outputs) {
+        let Some(state) = self.symbols.get_mut(symbol.usize()) else { return };
+        if state.past.fetch == Fetch::None {
+            out.event(symbol, Event::Candle(Box::new(candle)));
+        } else {
+            // An older one that waits is among those that are fetched.
+            state.past.waits = Some(candle);
+        }
+    }
+
     /// Tells the closed candles, oldest first; those that the stream tells too are told twice.
-    pub(super) fn candles_answered(&mut self, now: Time, symbol: SymbolIndex, answer: Answer<'_>, out: &mut Outputs) {
+    pub(super) fn candles_answered(
+        &mut self,
+        now: Time,
+        symbol: SymbolIndex,
+        asked: (Interval, u16),
+        answer: Answer<'_>,
+        out: &mut Outputs,
+    ) {
         let scales = self.instruments.get(symbol).map(|i| Scales { index: symbol, price: i.price_scale, qty: i.qty_scale, quote: i.quote });
         let exchange_now = self.offset.exchange_time(now);
+        let steps = self.past_of(symbol).map_or(0, Iterator::count);
         let (Some(scales), Some(state)) = (scales, self.symbols.get_mut(symbol.usize())) else { return };
+        let (interval, most) = asked;
         match answer.map(|body| decode::klines(body, &scales)) {
             Ok(Ok(candles)) => {
-                state.candles = Fetch::None;
-                let most = usize::from(self.config.candles);
-                for past in candles.iter().filter(|past| past.close_time < exchange_now).take(most) {
-                    out.event(symbol, Event::Candle(Box::new(past.candle)));
+                (state.past.step, state.past.failures) = (state.past.step + 1, 0);
+                state.past.fetch = if usize::from(state.past.step) < steps { Fetch::Wanted(now) } else { Fetch::None };
+                for past in candles.iter().filter(|past| past.close_time < exchange_now).take(usize::from(most)) {
+                    let candle = past.candle;
+                    out.event(
+                        symbol,
+                        match interval {
+                            Interval::M1 => Event::Candle(Box::new(candle)),
+                            longer => Event::Past(Box::new(PastCandle { interval: longer.duration(), candle })),
+                        },
+                    );
                 }
             }
             failed => {
                 if matches!(failed, Ok(Err(_))) {
                     self.stats.replies_malformed += 1;
                 }
-                state.candles = Fetch::Wanted(now + SIDE_RETRY);
+                state.past.failures += 1;
+                state.past.fetch = if state.past.failures < PAST_TRIES { Fetch::Wanted(now + SIDE_RETRY) } else { Fetch::None };
             }
         }
+        if state.past.fetch == Fetch::None
+            && let Some(candle) = state.past.waits.take()
+        {
+            out.event(symbol, Event::Candle(Box::new(candle)));
+        }
+    }
+}
+
+/// What is fetched of a symbol's past when its market data begins.
+#[derive(Clone, Debug)]
+pub(super) struct Past {
+    pub(super) fetch: Fetch,
+    /// Which of its requests is next.
+    pub(super) step: u8,
+    failures: u8,
+    /// The newest candle of the stream since then.
+    waits: Option<Candle>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self { fetch: Fetch::None, step: 0, failures: 0, waits: None }
+    }
+}
+
+impl Past {
+    /// Market data begins: the past is asked for, if it is wanted and not on its way already.
+    pub(super) fn begin(&mut self, now: Time, wanted: bool) {
+        if wanted && self.fetch == Fetch::None {
+            *self = Self { fetch: Fetch::Wanted(now), ..Self::default() };
+        }
+    }
+}
+
+impl Session {
+    /// The requests for a symbol's past, one after the other: whole bars, then the hours and the minutes of the unfinished one.
+    /// `None` when nothing is wanted.
+    pub(super) fn past_of(&self, symbol: SymbolIndex) -> Option<impl Iterator<Item = (Interval, u16)> + use<>> {
+        let name = self.instruments.get(symbol)?.symbol;
+        let bar = self.config.bars.iter().find(|(of, _)| *of == name).map(|(_, bar)| *bar);
+        let minutes = match bar {
+            None if self.config.candles == 0 => return None,
+            None => self.config.candles,
+            Some(Interval::M1) => PAST_MAX,
+            Some(_) => CANDLES_MAX,
+        };
+        let bars = bar.filter(|bar| *bar != Interval::M1).map(|bar| (bar, PAST_MAX));
+        let hours = bar.filter(|bar| bar.duration() > Interval::H1.duration()).map(|_| (Interval::H1, HOURS));
+        Some(bars.into_iter().chain(hours).chain([(Interval::M1, minutes)]))
     }
 }

@@ -396,6 +396,7 @@ pub fn spawn(addr: SocketAddr, sink: impl Sink, tasks: &Tasks) -> GatewayHandle 
         recv_window: Duration::from_secs(5),
         leverage: None,
         candles: 0,
+        bars: Vec::new(),
         rates: Vec::new(),
         funded_to: Vec::new(),
     };

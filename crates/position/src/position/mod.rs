@@ -322,6 +322,8 @@ impl Position {
                 if moved { Changes::TOP } else { Changes::NONE }
             }
             Event::Trade(_) | Event::Candle(_) => Changes::MARKET,
+            // It says nothing of now.
+            Event::Past(_) => Changes::NONE,
             Event::Mark(mark) => {
                 self.mark = Some(*mark);
                 Changes::MARK

@@ -1,7 +1,7 @@
 use super::takes;
 use arrayvec::ArrayVec;
 use core::time::Duration;
-use plimsoll_market::{Candle, Instrument, Time};
+use plimsoll_market::{Candle, Instrument, PastCandle, Time};
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -66,7 +66,7 @@ pub struct Closed {
     pub end: Option<Time>,
 }
 
-/// Puts minutes together to bars of so many of them, aligned to the clock (UTC).
+/// Puts minutes together to bars of so many of them, aligned to the clock (UTC). Of the past it takes longer candles, too.
 ///
 /// A candle that was told before counts once. A bar begins at its first minute only, so that the first one is whole; a minute
 /// without a candle had no trade, and a bar that lost its last minute closes with the next candle.
@@ -77,8 +77,8 @@ pub struct Closed {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bars {
     span_ms: u64,
-    /// Start of the last candle taken.
-    last: Option<Time>,
+    /// End of the last candle taken, in milliseconds.
+    told_to: Option<u64>,
     /// Start of the unfinished bar, and what it is so far.
     open: Option<(u64, Bar)>,
     /// A bar has begun with its first minute, and nothing was missing since.
@@ -89,7 +89,7 @@ impl Bars {
     /// Makes one for bars of 1 minute to a day.
     pub fn new(span: Duration) -> Self {
         let minutes = u64::try_from(span.as_millis()).unwrap_or(u64::MAX) / MINUTE_MS;
-        Self { span_ms: minutes.clamp(1, 1_440) * MINUTE_MS, last: None, open: None, whole: false }
+        Self { span_ms: minutes.clamp(1, 1_440) * MINUTE_MS, told_to: None, open: None, whole: false }
     }
 
     /// Length of a bar.
@@ -99,15 +99,27 @@ impl Bars {
 
     /// Takes a closed candle of a minute.
     pub fn push(&mut self, candle: &Candle, instrument: &Instrument) -> Closed {
+        self.take(candle, MINUTE_MS, instrument)
+    }
+
+    /// Takes a closed candle of the past: whole bars, or parts of one. What does not fit into one is left out.
+    pub fn push_past(&mut self, past: &PastCandle, instrument: &Instrument) -> Closed {
+        let length = u64::try_from(past.interval.as_millis()).unwrap_or(0);
+        if length < MINUTE_MS || !self.span_ms.is_multiple_of(length) {
+            return Closed::default();
+        }
+        self.take(&past.candle, length, instrument)
+    }
+
+    fn take(&mut self, candle: &Candle, length: u64, instrument: &Instrument) -> Closed {
         let mut closed = Closed::default();
         let at = candle.open_time.millis();
-        let last = match self.last {
-            Some(last) if candle.open_time <= last => return closed,
-            last => last.map(Time::millis),
-        };
-        self.last = Some(candle.open_time);
+        if self.told_to.is_some_and(|end| at < end) {
+            return closed;
+        }
+        let told_to = self.told_to.replace(at + length);
         let begins = at / self.span_ms * self.span_ms;
-        if last.is_some_and(|last| at - last > self.span_ms * HOLE_BARS + MINUTE_MS) {
+        if told_to.is_some_and(|end| at - end > self.span_ms * HOLE_BARS) {
             closed.hole = true;
             (self.open, self.whole) = (None, false);
         }
@@ -130,7 +142,7 @@ impl Bars {
                 }
             }
         }
-        if at + MINUTE_MS >= begins + self.span_ms
+        if at + length >= begins + self.span_ms
             && let Some((began, done)) = self.open.take()
         {
             closed.bars.push(done);

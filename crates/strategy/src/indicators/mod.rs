@@ -27,7 +27,7 @@ mod window;
 
 pub use averages::{Ema, Sma, Wma};
 pub use bands::{Band, Bollinger, Donchian, Keltner, RealizedVolatility, ZScore};
-pub use bars::{Bar, Bars};
+pub use bars::{Bar, Bars, Closed};
 pub use oscillators::{Cci, Macd, MacdValue, Rsi, Stochastic, StochasticValue};
 pub use trend::{Adx, AdxValue, Atr, SuperTrend, SuperTrendValue};
 pub use volume::{Obv, Vwap};

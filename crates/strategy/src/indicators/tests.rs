@@ -1,6 +1,6 @@
 use super::*;
 use core::time::Duration;
-use plimsoll_market::{Candle, Instrument, Notional, Price, Qty, Time};
+use plimsoll_market::{Candle, Instrument, Notional, PastCandle, Price, Qty, Time};
 use proptest::prelude::*;
 
 fn flat(price: f64) -> Bar {
@@ -193,5 +193,54 @@ fn bars_of_a_minute_are_the_candles() {
     for minute in 0..5 {
         let closed = bars.push(&candle(minute, 6_000_000), &btc);
         assert_eq!(closed.bars.as_slice(), [Bar { high: 60_000.05, low: 59_999.95, close: 60_000.0, volume: 1.0 }]);
+    }
+}
+
+/// What minutes come to in one longer candle.
+fn past(from: u64, minutes: u64) -> PastCandle {
+    let all: Vec<_> = (from..from + minutes).map(|minute| candle(minute, close(minute))).collect();
+    let (first, last) = (all[0], all[all.len() - 1]);
+    PastCandle {
+        interval: Duration::from_secs(minutes * 60),
+        candle: Candle {
+            high: all.iter().map(|c| c.high).max().unwrap(),
+            low: all.iter().map(|c| c.low).min().unwrap(),
+            close: last.close,
+            volume: Qty::from_units(1_000 * minutes),
+            ..first
+        },
+    }
+}
+
+fn close(minute: u64) -> i64 {
+    6_000_000 + (minute as i64 * 7_919) % 10_007
+}
+
+#[test]
+fn longer_candles_of_the_past_make_the_same_bars() {
+    let btc = Instrument::example_btcusdt();
+    for (span, steps) in [(240, [240, 60, 1]), (1_440, [1_440, 60, 1]), (15, [15, 1, 1]), (7, [1, 1, 1])] {
+        let (begin, now) = (span * 100, span * 104 + span / 2);
+        let mut by_minutes = Bars::new(Duration::from_secs(span * 60));
+        let mut expected = Vec::new();
+        for minute in begin..now + 2 * span {
+            expected.extend(by_minutes.push(&candle(minute, close(minute)), &btc).bars);
+        }
+        let mut bars = Bars::new(Duration::from_secs(span * 60));
+        let mut made = Vec::new();
+        for step in steps {
+            // The exchange tells what is over of each length, however much of it was told before.
+            for from in (begin..now).step_by(step as usize).filter(|from| from + step <= now) {
+                made.extend(bars.push_past(&past(from, step), &btc).bars);
+            }
+        }
+        assert_eq!(made.len(), 4, "{span}");
+        for minute in now - 3..now + 2 * span {
+            made.extend(bars.push(&candle(minute, close(minute)), &btc).bars);
+        }
+        assert_eq!(made, expected, "{span}");
+        // What does not fit into a bar is no part of it.
+        let odd = PastCandle { interval: Duration::from_secs(span * 60 + 60), ..past(now + 3 * span, span) };
+        assert_eq!(bars.push_past(&odd, &btc), Closed::default());
     }
 }

@@ -1,4 +1,4 @@
-use super::Plan;
+use super::{Held, Plan, Target};
 use crate::Style;
 use crate::indicators::PeriodError;
 use crate::limits::{LAYERS_MAX, SHARE_MAX};
@@ -153,7 +153,12 @@ impl TradeConfig {
             return Err(ParameterError::range("layers", layers, "1 to 60"));
         }
         let price = instrument.round_price(price, Round::Down).unwrap_or(price);
+        let band = instrument.percent_up.0.saturating_sub(1_000_000).min(1_000_000_u32.saturating_sub(instrument.percent_down.0));
+        if self.entry == Entry::Taker && self.slippage > band {
+            return Err(ParameterError::range("slippage", self.slippage, "no more than the exchange lets a price be off the mark price"));
+        }
         for layer in 0..layers {
+            self.check_target(plan, layer, instrument, price)?;
             let qty = instrument.qty_for(plan.amount(layer), price);
             match instrument.check_limit(price, qty, false) {
                 Ok(()) | Err(FilterError::PriceRange { .. } | FilterError::OffTick { .. } | FilterError::OffStep { .. }) => {}
@@ -170,6 +175,34 @@ impl TradeConfig {
                     })));
                 }
             }
+        }
+        Ok(())
+    }
+}
+
+impl TradeConfig {
+    /// A target must bring more than the fees of its way in and out, and a short position can at most gain all that it brought.
+    fn check_target<P: Plan>(&self, plan: &P, layer: u8, instrument: &Instrument, price: Price) -> Result<(), ParameterError> {
+        let side = if self.direction.allows(Side::Sell) { Side::Sell } else { Side::Buy };
+        let qty = instrument.qty_for(plan.amount(layer), price);
+        let held = Held {
+            side,
+            qty,
+            cost: (price * qty).units(),
+            layers: layer.saturating_add(1),
+            last_layer: layer,
+            last: price,
+            is_whole: true,
+        };
+        let Some(Target::Mean(gain) | Target::Own(gain)) = plan.target(&held, layer) else { return Ok(()) };
+        let entry = if self.entry == Entry::Taker { instrument.taker_fee } else { instrument.maker_fee };
+        let fees = i64::from(entry.ppm().max(0)) + i64::from(instrument.maker_fee.ppm().max(0));
+        if i64::from(gain) <= fees {
+            let told = format!("{gain} millionths, with fees of {fees}");
+            return Err(ParameterError::range(P::TARGET, told, "more than the fees of an entry and an exit"));
+        }
+        if side == Side::Sell && gain > SHARE_MAX {
+            return Err(ParameterError::range(P::TARGET, gain, "up to 900,000 millionths where short positions are allowed"));
         }
         Ok(())
     }

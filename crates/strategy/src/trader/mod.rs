@@ -7,7 +7,7 @@ mod held;
 pub use config::{BadOrder, Direction, Entry, ParameterError, TradeConfig};
 pub use held::Held;
 
-use crate::indicators::{Bar, Bars};
+use crate::indicators::{Bar, Bars, Closed};
 use crate::limits::NUMBERS_A_CHILD;
 use crate::{Intent, Quote, Quotes, Strategy, Style};
 use config::shifted;
@@ -43,6 +43,8 @@ pub enum Target {
 pub trait Plan: Send + Clone + core::fmt::Debug + 'static {
     /// The configured kind, for logs and display.
     const NAME: &'static str;
+    /// The keys that its targets are configured by.
+    const TARGET: &'static str = "take_profit";
     /// The number of its long legs, of its own for ever: what it holds is found again by it.
     const NUMBER: u8;
 
@@ -173,14 +175,18 @@ impl<P: Plan> Trader<P> {
     /// Takes a candle; tells whether a bar closed now.
     fn candle(&mut self, candle: &Candle, now: Time, instrument: &Instrument) -> bool {
         let closed = self.bars.push(candle, instrument);
+        self.take(&closed);
+        // Of two bars the last one is the newer.
+        closed.end.is_some_and(|end| now.since(end) < FRESH)
+    }
+
+    fn take(&mut self, closed: &Closed) {
         if closed.hole {
             self.plan.reset();
         }
         for bar in &closed.bars {
             self.plan.bar(bar);
         }
-        // Of two bars the last one is the newer.
-        closed.end.is_some_and(|end| now.since(end) < FRESH)
     }
 
     /// What a closed bar says.
@@ -480,6 +486,10 @@ impl<P: Plan> Strategy for Trader<P> {
     }
 
     fn watch(&mut self, event: &Event, view: &View<'_>) {
+        if let Event::Past(past) = event {
+            let closed = self.bars.push_past(past, view.instrument);
+            self.take(&closed);
+        }
         if let Event::Candle(candle) = event {
             self.candle(candle, view.now, view.instrument);
             // What a bar said while nothing was traded is over.

@@ -84,6 +84,7 @@ fn config(symbols: &[&'static str], routing: Routing) -> SessionConfig {
         recv_window: Duration::from_secs(5),
         leverage: Some(5),
         candles: 0,
+        bars: Vec::new(),
         rates: Vec::new(),
         funded_to: Vec::new(),
     }
@@ -390,6 +391,7 @@ fn show(event: &Event) -> String {
         Event::Top(top) => format!("top {}x{} u", top.bid.units(), top.bid_qty.units()),
         Event::Trade(trade) => format!("trade {}", trade.price.units()),
         Event::Candle(candle) => format!("candle {}", candle.close.units()),
+        Event::Past(past) => format!("past {} s {}", past.interval.as_secs(), past.candle.close.units()),
         Event::Mark(mark) => format!("mark {}", mark.mark),
         Event::Gap(feed) => format!("gap {feed:?}"),
         Event::Link(link) => format!("link {:?} {}", link.feed, if link.up { "up" } else { "down" }),

@@ -1,4 +1,6 @@
+use super::streams::TAPE;
 use super::*;
+use crate::binance::encode::Interval;
 use limits::SIDE_RETRY;
 
 fn countdown(secs: u64) -> Action {
@@ -52,6 +54,61 @@ fn candles_of_the_past_are_told_when_market_data_begins_and_only_closed_ones() {
     assert_eq!(world.sent("klines?symbol=BTCUSDT&interval=1m&limit=3"), 2);
     let told: Vec<_> = world.log.iter().filter(|line| line.contains("candle")).cloned().collect();
     assert_eq!(told, ["0 candle 200", "0 candle 300"]);
+}
+
+fn kline(open: u64, length: u64, close: &str) -> String {
+    format!(r#"[{open},"1.00","9.00","1.00","{close}","1.000",{},"5.00",3,"0.500","2.00","0"]"#, open + length - 1)
+}
+
+/// A closed candle of the stream.
+fn stream(open: u64, close: &str) -> String {
+    let end = open + 59_999;
+    format!(
+        r#"{{"stream":"btcusdt@kline_1m","data":{{"e":"kline","E":{end},"s":"BTCUSDT","k":{{"t":{open},"T":{end},"s":"BTCUSDT","i":"1m","f":1,"L":3,"o":"1.00","c":"{close}","h":"9.00","l":"1.00","v":"1.000","n":3,"x":true,"q":"5.00","V":"0.500","Q":"2.00","B":"0"}}}}}}"#
+    )
+}
+
+#[test]
+fn bars_of_the_past_come_before_those_of_the_stream() {
+    let (minute, hour, mut world) = (60_000, 3_600_000, World::new(&["BTCUSDT"], Routing::Routed));
+    world.session.config.candles = 2;
+    world.session.config.bars = vec![(Symbol::new("BTCUSDT").unwrap(), Interval::H4)];
+    let now = START / minute * minute;
+    let bars = format!(
+        "[{},{}]",
+        kline(now / (4 * hour) * 4 * hour - 4 * hour, 4 * hour, "2.00"),
+        kline(now / (4 * hour) * 4 * hour, 4 * hour, "7.00")
+    );
+    world.rule("interval=4h", ok(bars), 99);
+    world.rule("interval=1h", ok(format!("[{}]", kline(now / hour * hour - hour, hour, "3.00"))), 99);
+    world.rule("interval=1m", error(-1001), 1);
+    world.rule("interval=1m", ok(format!("[{}]", kline(now - minute, minute, "4.00"))), 99);
+    world.input(Input::Start);
+    world.advance(Duration::from_secs(1));
+    world.frame(TAPE, &stream(now - minute, "4.00"));
+    assert!(!world.log.iter().any(|line| line.contains("candle")), "the past is not complete");
+    world.advance_alive(SIDE_RETRY * 2);
+    let asked = |what: &str| world.sent(&format!("klines?symbol=BTCUSDT&interval={what}"));
+    assert_eq!((asked("4h&limit=385"), asked("1h&limit=26"), asked("1m&limit=99")), (1, 1, 2));
+    let told: Vec<_> = world.log.iter().filter(|line| line.contains("candle") || line.contains("past")).cloned().collect();
+    assert_eq!(told, ["0 past 14400 s 200", "0 past 3600 s 300", "0 candle 400", "0 candle 400"], "what is not over is not told");
+}
+
+#[test]
+fn candles_of_the_stream_do_not_wait_for_ever() {
+    let mut world = World::new(&["BTCUSDT"], Routing::Routed);
+    world.session.config.candles = 2;
+    world.rule("v1/klines", error(-1001), 99);
+    world.input(Input::Start);
+    world.advance(Duration::from_secs(1));
+    let now = START / 60_000 * 60_000;
+    world.frame(TAPE, &stream(now - 120_000, "3.00"));
+    world.frame(TAPE, &stream(now - 60_000, "4.00"));
+    world.advance_alive(SIDE_RETRY * u32::from(limits::PAST_TRIES) * 2);
+    assert_eq!(world.sent("klines?"), usize::from(limits::PAST_TRIES));
+    world.frame(TAPE, &stream(now, "5.00"));
+    let told: Vec<_> = world.log.iter().filter(|line| line.contains("candle")).cloned().collect();
+    assert_eq!(told, ["0 candle 400", "0 candle 500"]);
 }
 
 /// An execution whose fee was paid in BNB.

@@ -1,7 +1,7 @@
 use super::*;
 
 const BOOKS: u8 = 1;
-const TAPE: u8 = 2;
+pub(super) const TAPE: u8 = 2;
 
 /// A running session whose book is true at update 110.
 fn synced() -> World {

@@ -17,7 +17,7 @@ pub fn event(ms: u64, tick: Tick) -> (u64, Tick) {
     (ms, tick)
 }
 
-pub fn engine_config(interval: Price) -> EngineConfig {
+pub fn engine_config(interval: impl Into<Spacing>) -> EngineConfig {
     EngineConfig {
         position: PositionConfig {
             tag: Tag(7),

@@ -138,6 +138,8 @@ struct Wires {
 pub struct Run<O: Observer> {
     solo: Solo,
     engine: Engine,
+    /// Whether the strategy goes by candles.
+    takes_candles: bool,
     account: Account,
     actions: Box<Actions>,
     wires: Wires,
@@ -236,6 +238,7 @@ impl<O: Observer> Run<O> {
     /// An engine that cannot be built.
     pub fn new(setup: Setup, watched: O) -> Result<Self, RunError> {
         let Setup { engine, strategy, account, market, latency, candle_secs, funding } = setup;
+        let takes_candles = strategy.takes_candles();
         let (instrument, wallet) = (market.instrument, market.wallet);
         let quote = instrument.quote;
         let mut engine = engine;
@@ -267,6 +270,7 @@ impl<O: Observer> Run<O> {
         Ok(Self {
             solo: Solo::new(market),
             engine: Engine::new(instrument, engine, strategy, &Boot::default())?,
+            takes_candles,
             account: Account::new(account, 1, 0, None, Time::ZERO),
             actions: Box::default(),
             wires,
@@ -409,7 +413,9 @@ impl<O: Observer> Run<O> {
         // A number of our own: the tape keeps none, and nothing depends on it but that it grows.
         let trade = Trade { id: TradeId(self.events), price, qty, taker, time: now };
         self.tell(&Event::Trade(trade));
-        if let Some(candle) = self.builder.push(&trade) {
+        if self.takes_candles
+            && let Some(candle) = self.builder.push(&trade)
+        {
             self.tell(&Event::Candle(Box::new(candle)));
         }
     }
@@ -474,7 +480,7 @@ impl<O: Observer> Run<O> {
     fn finish_candle(&mut self) {
         self.walk(NEVER);
         let Pace::Candles(course) = &mut self.candles else { return };
-        let Some((open_time, bar)) = course.bar.take() else { return };
+        let Some((open_time, bar)) = course.bar.take().filter(|_| self.takes_candles) else { return };
         let candle = Candle {
             open_time,
             open: bar.open,

@@ -319,6 +319,15 @@ impl Engine {
         let changes = self.position.apply(now, event, out);
         // 2: what is allowed.
         let verdict = self.gate.observe(event, &self.position.view(now), out);
+        // Of most prices nothing follows: then nothing else needs to be looked at.
+        let mut steady = None;
+        if self.is_steady(now, event) && verdict.close.is_none() && !verdict.changed {
+            let intent = self.strategy.on_event(event, changes, &self.position.view(now), &mut self.quotes);
+            if intent == Intent::Keep && self.strategy.memo() == self.state.memo {
+                return;
+            }
+            steady = Some(intent);
+        }
         if let Some(rule) = verdict.close {
             self.close_by(rule);
         }
@@ -343,7 +352,7 @@ impl Engine {
         if self.dirty || changes.any(Changes::INVENTORY.and(Changes::FREED)) {
             self.close_own_offsets(now, out);
         }
-        let intent = self.intend(now, event, changes);
+        let intent = steady.unwrap_or_else(|| self.intend(now, event, changes));
         self.note_memo(out);
         if matches!(event, Event::Candle(_)) {
             self.tell_cold(now, out);
@@ -390,6 +399,17 @@ impl Engine {
             self.dirty = true;
             self.retry_at = Time::earliest(self.retry_at, Some(now + RETRY));
         }
+    }
+
+    /// Whether an event of the market can only concern the strategy: nothing waits, nothing is due, nothing is being ended.
+    #[inline]
+    fn is_steady(&self, now: Time, event: &Event) -> bool {
+        matches!(event, Event::Top(_) | Event::Trade(_))
+            && self.phase == Phase::Trading
+            && self.goal == Goal::Trade
+            && !self.dirty
+            && self.retry_at.is_none()
+            && (self.cfg.countdown.is_none() || now < self.arm_at)
     }
 
     fn intend(&mut self, now: Time, event: &Event, changes: Changes) -> Intent {

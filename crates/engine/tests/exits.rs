@@ -70,6 +70,49 @@ fn nothing_opens_against_what_somebody_else_holds() {
 }
 
 #[test]
+fn what_somebody_else_has_closed_is_in_nobodys_way() {
+    let btc = Instrument::example_btcusdt();
+    let grid =
+        GridConfig { interval: btc.parse_price("100", Round::Exact).unwrap(), order_quote: 200 * USDT, buy_window: 3, sell_window: 3 };
+    let mut w = shared::World::refusing(&Boot::default(), Box::new(Grid::new(grid, 0)), grid.interval);
+    w.feed(Event::Link(Link { feed: Feed::Account, up: true }));
+    w.feed(w.page(vec![], Some(1_000)));
+    w.feed(w.lease());
+    w.feed(w.top("60000.0", "60000.1"));
+    let told = w.feed(w.snapshot("0.020", vec![]));
+    assert!(told.contains(&"alert position_mismatch".to_owned()), "{told:?}");
+    // They sell it, which the stream tells too.
+    let mut gone = w.report(
+        ClientId::new(Tag(9), 1, Leg::new(0, 0).unwrap(), Side::Sell, 1),
+        "60000",
+        "0.020",
+        "0.020",
+        OrderStatus::Filled,
+        Source::Stream,
+    );
+    (gone.id, gone.side) = (None, Side::Sell);
+    gone.fill = Some(Fill {
+        trade_id: TradeId(1_001),
+        order_id: gone.order_id,
+        id: None,
+        side: Side::Sell,
+        price: gone.price,
+        qty: gone.qty,
+        fee: shared::usdt(0),
+        realized: shared::usdt(0),
+        maker: false,
+        time: w.now,
+    });
+    w.feed(Event::Order(Box::new(gone)));
+    w.now = w.now + Duration::from_secs(1);
+    w.feed(w.page(vec![], None));
+    w.check(w.snapshot("0", vec![]), &["commit 2 anchor Some(\"60000.00\")"]);
+    w.feed(Event::Committed { version: 2 });
+    let told = w.feed(w.top("60000.0", "60000.2"));
+    assert_eq!(told.iter().filter(|line| line.starts_with("place")).count(), 3, "{told:?}");
+}
+
+#[test]
 fn long_and_short_of_one_strategy_are_closed_against_each_other() {
     let long = common(|c| c.direction = Direction::Long);
     let (mut boot, _) = Desk::new(momentum(0), long).stored();

@@ -86,11 +86,22 @@ pub fn rescale(units: i128, from: u8, to: u8, round: Round) -> Result<i128, Deci
     shift(units, i32::from(to) - i32::from(from), to, round)
 }
 
+/// The powers of ten that there are.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
 fn shift(value: i128, places: i32, scale: u8, round: Round) -> Result<i128, DecimalError> {
     if value == 0 || places == 0 {
         return Ok(value);
     }
-    let power = 10_i128.checked_pow(places.unsigned_abs());
+    let power = POWERS.get(places.unsigned_abs() as usize).copied();
     if places > 0 {
         return power.and_then(|p| value.checked_mul(p)).ok_or(DecimalError::OutOfRange);
     }

@@ -291,6 +291,10 @@ impl Gate {
 
     /// The first reason that has resting orders withdrawn; without one the first of those that only withhold new ones.
     fn judge(&self, view: &View<'_>) -> Option<Closed> {
+        // The usual case first: this is asked at every price.
+        if self.is_calm(view) {
+            return None;
+        }
         let [lock, liquidation, funding] = self.guard.rules().map(|rule| rule.map(Closed::Rule));
         let stale = view.top.is_none() || view.now.since(self.last_market) > self.cfg.stale_after;
         let reasons = [
@@ -310,6 +314,18 @@ impl Gate {
         let mut reasons = reasons.into_iter().flatten();
         let first = reasons.next()?;
         if first.withdraws() { Some(first) } else { reasons.find(|reason| reason.withdraws()).or(Some(first)) }
+    }
+
+    /// Whether nothing at all closes the gate.
+    #[inline]
+    fn is_calm(&self, view: &View<'_>) -> bool {
+        !(self.halted | self.paused | self.records_full | self.memory_short)
+            && view.in_step
+            && self.lease.is_some_and(|lease| lease.demand.is_none() && lease.until > view.now)
+            && self.guard.is_calm()
+            && view.instrument.trading == plimsoll_market::Trading::Open
+            && view.top.is_some()
+            && view.now.since(self.last_market) <= self.cfg.stale_after
     }
 
     /// When the verdict may change though nothing happens.

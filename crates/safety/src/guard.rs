@@ -119,6 +119,12 @@ impl Guard {
         }
     }
 
+    /// Whether no rule withholds anything.
+    #[inline]
+    pub(crate) const fn is_calm(&self) -> bool {
+        self.lock.is_none() && !self.liquidation_near && !self.funding_dear
+    }
+
     /// The rules that stop opening now.
     #[inline]
     pub(crate) fn rules(&self) -> [Option<Rule>; 3] {

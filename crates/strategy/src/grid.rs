@@ -615,6 +615,10 @@ impl Strategy for Grid {
         Intent::Want
     }
 
+    fn takes_candles(&self) -> bool {
+        false
+    }
+
     fn owns(&self, leg: Leg) -> bool {
         leg.strategy() == self.strategy
     }

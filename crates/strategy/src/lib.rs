@@ -74,6 +74,11 @@ pub trait Strategy: Send {
     /// rests. Figures that take a while to be warm go on by it.
     fn watch(&mut self, _event: &Event, _view: &View<'_>) {}
 
+    /// Whether it goes by candles at all; one that does not need not be told of them.
+    fn takes_candles(&self) -> bool {
+        true
+    }
+
     /// Where a leg's level lies; `None` for what has no levels.
     fn level_price(&self, _leg: Leg, _tick: Price) -> Option<Price> {
         None

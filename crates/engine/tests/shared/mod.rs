@@ -44,6 +44,22 @@ impl World {
         guard: GuardConfig,
         countdown: Option<Countdown>,
     ) -> Self {
+        Self::accepting(boot, strategy, interval, guard, countdown, true)
+    }
+
+    /// Of any strategy, that trades nothing while the account holds what is not its own.
+    pub fn refusing(boot: &Boot, strategy: Box<dyn Strategy>, interval: Price) -> Self {
+        Self::accepting(boot, strategy, interval, GuardConfig::OFF, None, false)
+    }
+
+    fn accepting(
+        boot: &Boot,
+        strategy: Box<dyn Strategy>,
+        interval: impl Into<Spacing>,
+        guard: GuardConfig,
+        countdown: Option<Countdown>,
+        accept_position: bool,
+    ) -> Self {
         let btc = Instrument::example_btcusdt();
         let cfg = EngineConfig {
             position: PositionConfig {
@@ -53,7 +69,7 @@ impl World {
                 placed_before: 0,
                 recv_window_ms: 5_000,
                 compare_every: PositionConfig::COMPARE_EVERY,
-                accept_position: true,
+                accept_position,
             },
             gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard },
             interval: interval.into(),

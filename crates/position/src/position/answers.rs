@@ -49,10 +49,6 @@ impl Position {
     /// Makes a leg wait after a refusal, the longer the more there were in a row; returns how many.
     pub(super) fn refuse(&mut self, now: Time, leg: Leg, kind: OrderType, reason: Reject) -> u8 {
         let Some(slot) = self.slots.get_mut(leg) else { return 0 };
-        // What was refused long ago is no row.
-        if now.since(slot.blocked_until.max(slot.market_blocked_until)) > REFUSAL_PAUSE_MAX {
-            slot.refusals = 0;
-        }
         slot.refusals = slot.refusals.saturating_add(1);
         let pause = REFUSAL_PAUSE.saturating_mul(1 << slot.refusals.min(8)).min(REFUSAL_PAUSE_MAX);
         let until = match (kind, reason) {

@@ -304,7 +304,8 @@ impl Position {
     /// Takes what happened into the books and says what changed.
     pub fn apply(&mut self, now: Time, event: &Event, out: &mut Actions) -> Changes {
         let changes = self.take(now, event, out);
-        if changes.any(Changes::INVENTORY) {
+        // What is not of the market may have changed what is held, by comparisons too.
+        if !matches!(event, Event::Top(_) | Event::Trade(_) | Event::Mark(_) | Event::Candle(_) | Event::Past(_)) {
             self.note_beyond();
         }
         changes

@@ -169,6 +169,28 @@ fn a_stop_never_takes_an_order_of_another_child() {
 }
 
 #[test]
+fn a_stop_waits_for_a_cancel_that_is_not_heard_two_seconds_at_most() {
+    let children = [(momentum(Direction::Long, 5_000, 0), Regimes::ALL, 1), (grid(Side::Buy, 3), Regimes::ALL, 1)];
+    let mut d = desk(combo(&children, Choice::All, None));
+    for bid in [6_005_000, 6_005_000, 6_005_000, 6_005_000, 6_004_000] {
+        d.minute(bid);
+    }
+    for bid in [5_991_000, 5_984_000, 5_978_000] {
+        d.price(bid);
+    }
+    d.log.clear();
+    d.deaf = true;
+    d.price(5_973_000);
+    d.w.now = d.w.now + Duration::from_millis(1_900);
+    d.price(5_973_000);
+    assert_eq!(held(&d, 1), (9, 0));
+    d.w.now = d.w.now + Duration::from_millis(100);
+    d.price(5_973_000);
+    assert_eq!(d.log.first().map(String::as_str), Some("fill long 0 sell market 0.009 0.00 reduces at 59730.00"));
+    assert_eq!(held(&d, 1), (0, 0));
+}
+
+#[test]
 fn an_entry_that_takes_stays_short_of_what_another_child_sells() {
     let children = [(grid(Side::Buy, 2), Regimes::ALL, 1), (momentum(Direction::Long, 0, 0), Regimes::ALL, 1)];
     let mut d = desk(combo(&children, Choice::All, None));

@@ -12,7 +12,7 @@ use arrayvec::ArrayVec;
 use child::ChildStrategy;
 use core::time::Duration;
 use plimsoll_market::limits::QUOTES_MAX;
-use plimsoll_market::{Event, Instrument, Leg, Memo, Price};
+use plimsoll_market::{Event, Instrument, Leg, Memo, Price, Time};
 use plimsoll_position::{Changes, View};
 
 /// Who of a combo's children may open.
@@ -221,7 +221,7 @@ enum Word {
 /// - Only one direction is held at a time: while one child holds long positions, or an order of it may, no other opens short ones.
 ///   An account has one position, and what is long and short at once could not be closed by orders that only reduce.
 /// - No two orders of ours meet: what opens yields to what closes, and waits beyond it; what closes at market waits for an order of
-///   ours that it would take, which is withdrawn at once.
+///   ours that it would take, which is withdrawn at once, and two seconds at most.
 ///
 /// Each child has numbers of its own, by which its slots and profits are told apart, before and after a restart.
 #[derive(Clone, Debug)]
@@ -233,6 +233,8 @@ pub struct Combo {
     capital: Option<CapitalAllocator>,
     /// What is wanted must be put together anew.
     behind: bool,
+    /// Since when what closes at market waits for an order of ours that it would take.
+    waits_since: Option<Time>,
 }
 
 impl Combo {
@@ -257,7 +259,7 @@ impl Combo {
             (Choice::All | Choice::Spacing(_), _) => {}
         }
         let capital = cfg.capital.map(|capital| CapitalAllocator::new(capital, &weights)).transpose()?;
-        Ok(Self { members, trend, adjuster, capital, behind: true })
+        Ok(Self { members, trend, adjuster, capital, behind: true, waits_since: None })
     }
 
     /// Figures of its own take a candle; tells whether somebody else may open now.
@@ -306,7 +308,7 @@ impl Strategy for Combo {
     fn on_event(&mut self, event: &Event, changes: Changes, view: &View<'_>, want: &mut Quotes) -> Intent {
         // Who may open, and what would meet what, changes with what is held and what works.
         let looked_at = Changes::INVENTORY.and(Changes::FREED).and(Changes::ACKED).and(Changes::GATE);
-        let mut news = self.behind | changes.any(looked_at);
+        let mut news = self.behind | self.waits_since.is_some() | changes.any(looked_at);
         news |= self.choose(event, changes, view);
         for member in &mut self.members {
             match member.strategy.as_mut().on_event(event, changes, view, &mut member.quotes) {

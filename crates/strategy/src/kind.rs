@@ -45,7 +45,10 @@ pub enum StrategyError {
 }
 
 impl StrategyConfig {
-    /// Bytes the largest of them takes, for the ledger.
+    /// Bytes that several on one symbol take, for the ledger.
+    pub const BYTES_SEVERAL: usize = size_of::<Combo>();
+
+    /// Bytes the largest of those takes that go alone, for the ledger.
     pub const BYTES_MAX: usize = {
         let sizes = [
             size_of::<Grid>(),
@@ -55,7 +58,6 @@ impl StrategyConfig {
             size_of::<Trader<MartingalePlan>>(),
             size_of::<Trader<DcaPlan>>(),
             size_of::<MarketMaker>(),
-            size_of::<Combo>(),
         ];
         let (mut most, mut at) = (0, 0);
         // Ends with the list.

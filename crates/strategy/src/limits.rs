@@ -39,3 +39,6 @@ pub const PERIODS_MAX: usize = 48;
 /// How far an order at market is taken to reach into the book, in millionths of the price: an own order within it must be gone first.
 /// A book thinner than one per cent is left to the exchange, which lets nobody trade with himself.
 pub const REACH: i64 = 10_000;
+
+/// How long what closes at market waits for an order of ours that it would take to be withdrawn: a stop outranks everything.
+pub const PATIENCE: core::time::Duration = core::time::Duration::from_secs(2);

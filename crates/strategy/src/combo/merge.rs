@@ -1,23 +1,26 @@
 //! What of all that the children want becomes orders.
 
 use super::{Combo, Member};
-use crate::limits::REACH;
+use crate::limits::{PATIENCE, REACH};
 use crate::{Quote, Quotes, Style};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{Price, Round, Side, Top, rescale};
 use plimsoll_position::{View, WorkState, Working};
 
 impl Combo {
-    pub(super) fn merge(&self, view: &View<'_>, want: &mut Quotes) {
+    pub(super) fn merge(&mut self, view: &View<'_>, want: &mut Quotes) {
         want.clear();
-        self.merge_closings(view, want);
+        let waits = self.merge_closings(view, want);
+        self.waits_since = waits.then(|| self.waits_since.unwrap_or(view.now));
         for place in 0..self.members.len() {
             self.merge_openings(place, view, want);
         }
     }
 
-    /// What closes at market first; then what rests, unless it is in the way of that.
-    fn merge_closings(&self, view: &View<'_>, want: &mut Quotes) {
+    /// What closes at market first; then what rests, unless it is in the way of that. Tells whether something waits.
+    fn merge_closings(&self, view: &View<'_>, want: &mut Quotes) -> bool {
+        let patient = self.waits_since.is_none_or(|since| view.now.since(since) < PATIENCE);
+        let mut waits = false;
         for quote in self.closings(view).filter(|quote| quote.style == Style::Market) {
             let meets = |order: &Working| {
                 // An order whose fate is not known is not waited for: it may take seconds, and a stop does not.
@@ -26,7 +29,9 @@ impl Combo {
                     && matches!(order.state, WorkState::Sent | WorkState::Live | WorkState::Canceling)
                     && reaches(quote.side, order.price, view.top)
             };
-            if !view.orders.iter().any(|(_, order)| meets(order)) {
+            if patient && view.orders.iter().any(|(_, order)| meets(order)) {
+                waits = true;
+            } else {
                 want.push(*quote);
             }
         }
@@ -35,6 +40,8 @@ impl Combo {
                 want.push(*quote);
             }
         }
+        // What ran out of patience stays so until it is over.
+        waits || !patient && want.as_slice().iter().any(|quote| quote.style == Style::Market)
     }
 
     fn closings<'a>(&'a self, view: &'a View<'_>) -> impl Iterator<Item = &'a Quote> {

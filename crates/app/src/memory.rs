@@ -213,7 +213,8 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
     let notify = ledger.admit(&notify)?;
     let mut admitted = Vec::with_capacity(symbols);
     for symbol in &config.symbols {
-        let plan = symbol_plan(&format!("{owner}:{}", symbol.symbol), config.journal.enabled)?;
+        let strategy = if symbol.combo.is_some() { StrategyConfig::BYTES_SEVERAL } else { StrategyConfig::BYTES_MAX };
+        let plan = symbol_plan(&format!("{owner}:{}", symbol.symbol), strategy, config.journal.enabled)?;
         admitted.push(ledger.admit(&plan)?);
     }
     Ok(Memory {
@@ -235,12 +236,12 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
     })
 }
 
-fn symbol_plan(owner: &str, journal: bool) -> Result<Plan, Refused> {
+fn symbol_plan(owner: &str, strategy_bytes: usize, journal: bool) -> Result<Plan, Refused> {
     let mut plan = Plan::new(owner);
     plan_inbox(&mut plan, owner)?;
     // With it the actions of one event and the echoes they cause.
     let turn = ACTIONS_MAX * (size_of::<Action>() + size_of::<Event>());
-    let engine = size_of::<Engine>() + Position::BYTES + StrategyConfig::BYTES_MAX + turn;
+    let engine = size_of::<Engine>() + Position::BYTES + strategy_bytes + turn;
     let name = |template: &str| format!("{template}/{owner}");
     let fixed = |name, item_bytes| Line { name, capacity: 1, item_bytes, policy: WhenFull::Conflate, class: Class::MustKeep };
     plan.add(fixed(&name("engine.state"), engine))?;

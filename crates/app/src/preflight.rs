@@ -33,7 +33,7 @@ pub fn findings(config: &Config, settings: &SymbolConfig, symbol: &SymbolReport,
     };
     let limits = preflight::Limits { max_leverage: config.risk.max_leverage, layers_min: config.risk.layers_min };
     let mut findings: Vec<String> = preflight::check(&facts, &limits).iter().map(ToString::to_string).collect();
-    if settings.strategy.is_some() {
+    if !settings.has_grid() || settings.grid.ratio().is_some() {
         return findings;
     }
     match price(settings.interval, symbol) {

@@ -18,12 +18,12 @@ use plimsoll_exchange::session::{BootFailure, BootReport, Session};
 use plimsoll_gateway::{Clock, Gateway, OrderSender, Sink};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    AccountEvent, Action, Actions, Event, Holding, Instrument, Leg, Price, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId,
+    AccountEvent, Action, Actions, Event, Holding, Instrument, Leg, Price, Side, SlotRow, Spacing, StateRecord, Tag, Time, Totals, TradeId,
     format_units,
 };
 use plimsoll_position::{Position, PositionConfig, Restored};
 use plimsoll_storage::{Key, Store};
-use plimsoll_strategy::limits::GRID_NUMBER;
+use plimsoll_strategy::limits::{GRID_NUMBER, NUMBERS_A_CHILD};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -55,7 +55,7 @@ struct Told {
     slots: Vec<SlotRow>, // tidy: bounded by the slot ring, lives as long as the command
     holding: Holding,
     /// Distance of two levels.
-    interval: Price,
+    interval: Spacing,
     /// Level 0 of the grid by our own buys; `None` without one.
     anchor: Option<Price>,
     late: u64,
@@ -104,7 +104,15 @@ async fn rebuild(config: &Config, args: &RebuildArgs) -> anyhow::Result<ExitCode
         begins: begins
             .iter()
             .zip(&config.symbols)
-            .map(|((name, stored), symbol)| (*name, stored.state.and_then(|s| s.baseline).unwrap_or(TradeId(0)), symbol.interval))
+            .map(|((name, stored), symbol)| {
+                (
+                    *name,
+                    stored.state.and_then(|s| s.baseline).unwrap_or(TradeId(0)),
+                    symbol.interval,
+                    symbol.grid.ratio(),
+                    symbol.is_adjusted(),
+                )
+            })
             .collect(),
         grids: Vec::new(),
         actions: Actions::new(),
@@ -232,7 +240,7 @@ async fn write(
     let baseline = stored.state.and_then(|s| s.baseline).unwrap_or(TradeId(0));
     if stored.state.is_none_or(|state| state.baseline.is_none() || state.anchor.is_none()) {
         let interval = told.interval;
-        let is_grid = config.symbols.iter().any(|symbol| symbol.symbol == name && symbol.strategy.is_none());
+        let is_grid = config.symbols.iter().any(|symbol| symbol.symbol == name && symbol.has_grid());
         if is_grid && told.anchor.is_none() && told.totals.fills > 0 {
             screen::say(&format!("{name}: no buy of ours is in the history: where the grid lay cannot be known; it begins anew"));
         }
@@ -259,10 +267,11 @@ async fn write(
 /// Books what the exchange tells, in the gateway's task.
 struct Collector {
     books: Vec<Position>, // tidy: bounded by SYMBOLS_MAX
-    /// Where the books of each configured symbol begin, and its price_interval.
-    begins: Vec<(plimsoll_market::Symbol, TradeId, i128)>, // tidy: bounded by SYMBOLS_MAX
-    /// Interval and level 0 of each grid.
-    grids: Vec<(Price, Option<Price>)>, // tidy: bounded by SYMBOLS_MAX
+    /// Where the books of each configured symbol begin, its price_interval, or how its levels lie instead, and whether there are
+    /// several spacings.
+    begins: Vec<(plimsoll_market::Symbol, TradeId, i128, Option<Spacing>, bool)>, // tidy: bounded by SYMBOLS_MAX
+    /// Of each grid how its levels lie, whether farther ones lie twice, four and eight times as far, and its level 0.
+    grids: Vec<(Spacing, bool, Option<Price>)>, // tidy: bounded by SYMBOLS_MAX
     actions: Actions,
     cfg: (Tag, u64),
     orders: Arc<OnceLock<OrderSender>>,
@@ -295,12 +304,17 @@ impl Sink for Collector {
                 // lies. A short one counts its levels downwards.
                 let mut buys = page.fills.iter().filter(|fill| fill.maker).filter_map(|fill| {
                     let leg = fill.id.filter(|id| id.tag() == self.cfg.0)?.leg();
-                    let is_grid = leg.strategy() % Leg::SHORT == GRID_NUMBER && leg.opens(fill.side);
-                    Some((if fill.side == Side::Buy { leg.index() } else { -leg.index() }, fill.price)).filter(|_| is_grid)
+                    let is_grid = leg.strategy() % NUMBERS_A_CHILD == GRID_NUMBER && leg.opens(fill.side);
+                    let place = u32::from(leg.strategy() % Leg::SHORT / NUMBERS_A_CHILD);
+                    Some((if fill.side == Side::Buy { leg.index() } else { -leg.index() }, 1 << place, fill.price)).filter(|_| is_grid)
                 });
-                if let (Some((level, price)), Some((interval, anchor))) = (buys.next_back(), self.grids.get_mut(symbol.usize())) {
-                    let offset = interval.units().checked_mul(-i64::from(level));
-                    *anchor = offset.and_then(|offset| price.offset(offset)).or(*anchor);
+                if let (Some((level, factor, price)), Some((interval, several, anchor))) =
+                    (buys.next_back(), self.grids.get_mut(symbol.usize()))
+                {
+                    let interval = if *several { interval.times(factor) } else { *interval };
+                    // Counted back from there; of levels a ratio apart to the tick.
+                    let tick = books.view(now).instrument.tick;
+                    *anchor = interval.price(price, -level, tick).or(*anchor);
                 }
             }
             Event::Snapshot(snapshot) if told.is_none() => {
@@ -310,8 +324,8 @@ impl Sink for Collector {
                     totals: *view.totals,
                     slots: view.slots.holding().map(plimsoll_position::Slot::row).collect(),
                     holding: snapshot.position.holding,
-                    interval: self.grids.get(symbol.usize()).map_or(view.instrument.tick, |(interval, _)| *interval),
-                    anchor: self.grids.get(symbol.usize()).and_then(|(_, anchor)| *anchor),
+                    interval: self.grids.get(symbol.usize()).map_or(Spacing::Even(view.instrument.tick), |(interval, ..)| *interval),
+                    anchor: self.grids.get(symbol.usize()).and_then(|(.., anchor)| *anchor),
                     late: books.late_fills(),
                 });
             }
@@ -326,9 +340,11 @@ impl Sink for Collector {
             let mut found = self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             for symbol in &report.symbols {
                 let begin = self.begins.iter().find(|(name, ..)| *name == symbol.instrument.symbol);
-                let baseline = begin.map(|(_, baseline, _)| *baseline);
-                let interval = begin.and_then(|(_, _, interval)| price(*interval, symbol)).unwrap_or(symbol.instrument.tick);
-                self.grids.push((interval, None));
+                let baseline = begin.map(|(_, baseline, ..)| *baseline);
+                let even = begin.and_then(|(_, _, interval, ..)| price(*interval, symbol)).unwrap_or(symbol.instrument.tick);
+                let interval = begin.and_then(|(_, _, _, ratio, _)| *ratio).unwrap_or(Spacing::Even(even));
+                let several = begin.is_some_and(|(.., several)| *several);
+                self.grids.push((interval, several, None));
                 let cfg = PositionConfig {
                     tag: self.cfg.0,
                     run: self.cfg.1,

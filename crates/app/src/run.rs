@@ -10,14 +10,14 @@ use crate::local::Local;
 use crate::memory::{Memory, exchange_name, plan};
 use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
-use crate::preflight::{check_key, check_weight, findings, free, price};
+use crate::preflight::{check_key, check_weight, findings, free};
 use crate::profiles::{LeakProfiles, Profiles};
 use crate::screen;
 use crate::signals::Signals;
 use crate::threads::{Trading, edge};
 use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
-    SymbolParts, boot, engine_config, grid_config, interval_of, lanes,
+    SymbolParts, boot, engine_config, grid_config, interval_of, lanes, strategy_config,
 };
 use crate::venue::{Earlier, gateway_config, session_config, tag, told_while_waiting, venue};
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
@@ -28,7 +28,7 @@ use plimsoll_bounded::{
 use plimsoll_engine::{Account, Engine};
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::{Clock, Gateway, GatewayHandle};
-use plimsoll_market::{Event, Instrument, StopMode, Time};
+use plimsoll_market::{Event, Instrument, Spacing, StopMode, Time};
 use plimsoll_monitor::{DiskLadder, Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::Notifier;
 use plimsoll_position::PositionConfig;
@@ -309,12 +309,12 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         {
             findings.push(error.to_string());
         }
-        let options = settings.grid.options(&symbol.instrument, |units| price(units, symbol)).unwrap_or_else(|error| {
-            findings.push(error);
-            GridOptions::LONG
-        });
         let tick = symbol.instrument.tick;
-        let strategy = settings.strategy.unwrap_or_else(|| grid_config(settings, options, wanted.unwrap_or(tick)));
+        let made = |spacing: Option<Spacing>| strategy_config(settings, &symbol.instrument, spacing.unwrap_or(Spacing::Even(tick)));
+        let strategy = made(wanted).unwrap_or_else(|error| {
+            findings.push(error);
+            grid_config(settings, GridOptions::LONG, wanted.unwrap_or(Spacing::Even(tick)), tick)
+        });
         let owner = strategy.build()?;
         if let Err(error) = Engine::check_owner(&symbol.instrument, owner.as_ref(), &boot(&stored)) {
             findings.push(error.to_string());
@@ -323,7 +323,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         // made on. It opens nothing.
         let refusal = Arc::new(OnceLock::new());
         let kept = stored.state.map(|state| state.interval).filter(|_| !findings.is_empty());
-        let interval = kept.or(wanted).unwrap_or(symbol.instrument.tick);
+        let interval = kept.or(wanted).unwrap_or(Spacing::Even(tick));
         if !findings.is_empty() {
             known |= stored.state.is_some();
             let text = findings.join("; ");
@@ -350,7 +350,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                 },
                 interval,
             ),
-            strategy: settings.strategy.unwrap_or_else(|| grid_config(settings, options, interval)),
+            strategy: made(Some(interval)).unwrap_or(strategy),
             prospect: Prospects {
                 exposure_max: config.risk.max_exposure / config.symbols.len().max(1) as i128,
                 layers_max: u32::from(config.risk.guard_of(settings).layers_max),

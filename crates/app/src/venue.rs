@@ -131,7 +131,7 @@ pub fn session_config(config: &Config, venue: &Venue, tag: Tag, earlier: Earlier
     let candles = config.risk.monitor.map_or(0, |monitor| u16::try_from(monitor.window + 1).unwrap_or(0));
     // Strategies that go by bars are warmed up by those of the past: the longest candles that make them up.
     let longest = |bar: Duration| Interval::ALL.into_iter().rev().find(|i| bar.as_secs().is_multiple_of(i.duration().as_secs()));
-    let bars = config.symbols.iter().filter_map(|symbol| Some((symbol.symbol, longest(symbol.strategy.as_ref()?.bar()?)?))).collect();
+    let bars = config.symbols.iter().filter_map(|symbol| Some((symbol.symbol, longest(symbol.bar()?)?))).collect();
     Ok(SessionConfig { symbols, tag, routing, signer, recv_window, leverage: Some(config.leverage), candles, bars, rates, funded_to })
 }
 

@@ -142,7 +142,7 @@ fn setup(candle_secs: u32, interval: &str) -> Setup {
                 accept_position: true,
             },
             gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
-            interval,
+            interval: interval.into(),
             countdown: None,
         },
         strategy: Box::new(Grid::new(GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 10, sell_window: 10 }, 0)),

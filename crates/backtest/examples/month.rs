@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let gate = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 20_000 * USDT, guard: GuardConfig::OFF };
     let setup = Setup {
-        engine: EngineConfig { position, gate, interval, countdown: None },
+        engine: EngineConfig { position, gate, interval: interval.into(), countdown: None },
         strategy: Box::new(Grid::new(GridConfig { interval, order_quote: 500 * USDT, buy_window: 10, sell_window: 10 }, 0)),
         account: AccountConfig {
             quote: btc.quote,

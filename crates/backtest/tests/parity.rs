@@ -15,7 +15,9 @@ use plimsoll_sim::venue::{
     AccountEvent as Told, AccountId, AccountSpec, ClientText, Journal, MarketEvent, MarketSpec, NewOrder, OrderRef, OrderRow, Page,
     SelfTrade, SourceSpec, Tif, TradeRow, Venue, VenueConfig, VenueEvent,
 };
-use plimsoll_strategy::Grid;
+use plimsoll_strategy::{
+    CapitalConfig, Child, ChildConfig, Choice, ComboConfig, GridConfig, GridOptions, Regimes, StrategyConfig, Trailing,
+};
 use rand_core::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::collections::VecDeque;
@@ -77,7 +79,7 @@ fn note(log: &mut Vec<String>, now: Time, action: &Action) {
 }
 
 impl Live {
-    fn new(btc: Instrument, lines: Vec<String>, interval: Price, way: Duration) -> Self {
+    fn new(btc: Instrument, lines: Vec<String>, trades: &StrategyConfig, way: Duration) -> Self {
         let start = Time::from_nanos(lines[0].split(' ').next().unwrap().parse().unwrap());
         let source = SourceSpec::Replay(ReplaySpec { lines: Box::new(lines.into_iter()), speed_milli: 1_000 });
         let venue = Venue::new(VenueConfig {
@@ -89,11 +91,11 @@ impl Live {
             journal: Journal::Off,
             lag_max: None,
         });
-        let strategy = Box::new(Grid::new(grid_config(interval), 0));
+        let strategy = trades.build().unwrap();
         Self {
             btc,
             venue: venue.unwrap(),
-            engine: Engine::new(btc, engine_config(interval), strategy, &Boot::default()).unwrap(),
+            engine: Engine::new(btc, engine_config(trades.interval().unwrap()), strategy, &Boot::default()).unwrap(),
             account: Account::new(account_config(btc.quote), 1, 0, None, Time::ZERO),
             actions: Actions::new(),
             echo: None,
@@ -295,15 +297,15 @@ impl Observer for Log {
     fn sample(&mut self, _: &Sample) {}
 }
 
-fn backtest(btc: Instrument, file: &Path, interval: Price, way: Duration) -> Vec<String> {
+fn backtest(btc: Instrument, file: &Path, trades: &StrategyConfig, way: Duration) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let tape = dir.path().join("a.tape");
     let options =
         ImportOptions { instrument: btc, kind: None, gap_max: Duration::from_secs(60), allow_missing: false, prices: Round::Exact };
     import(&[file.to_owned()], &tape, &options, &mut |_| {}).unwrap();
     let setup = Setup {
-        engine: engine_config(interval),
-        strategy: Box::new(Grid::new(grid_config(interval), 0)),
+        engine: engine_config(trades.interval().unwrap()),
+        strategy: trades.build().unwrap(),
         account: account_config(btc.quote),
         market: SoloConfig { instrument: btc, brackets: vec![], wallet: WALLET, leverage: 10, queue: QueueModel::RiskAverse },
         latency: Latency::Constant { order: way, answer: way },
@@ -399,18 +401,51 @@ fn same(live: &[String], told: &[String]) -> usize {
 #[test]
 fn made_up_histories_lead_to_the_same_orders() {
     let btc = Instrument::example_btcusdt();
-    for seed in 0..8 {
+    let interval = btc.parse_price("0.3", Round::Exact).unwrap();
+    compare(0..8, &StrategyConfig::Grid(grid_config(interval)), 100);
+    compare(8..12, &rich(&btc, interval), 100);
+    compare(12..20, &several(interval), 100);
+}
+
+/// A grid with all that a grid can have but a ratio: the least one is more than these prices move.
+fn rich(btc: &Instrument, interval: Price) -> StrategyConfig {
+    let price = |text: &str| btc.parse_price(text, Round::Exact).ok();
+    let options = GridOptions {
+        lower: price("59999.5"),
+        upper: price("60000.5"),
+        trailing: Trailing::Both,
+        compound: 1_000_000,
+        compound_max: 5_000_000,
+        skew: 500_000,
+        skew_layers: 3,
+        ..GridOptions::LONG
+    };
+    StrategyConfig::GridWith(GridConfig { order_quote: 2_000 * 100_000_000, ..grid_config(interval) }, options)
+}
+
+/// A long and a short grid that share a capital: whoever is first holds the symbol until it is flat.
+fn several(interval: Price) -> StrategyConfig {
+    let child = |options| Some(Child { strategy: ChildConfig::Grid(grid_config(interval), options), when: Regimes::ALL, weight: 400_000 });
+    let capital =
+        CapitalConfig { amount: 2_000 * 100_000_000, period: Duration::from_secs(60), window: 1, floor: 0, ceiling: 1_000_000, step: 0 };
+    let children = [child(GridOptions::LONG), child(GridOptions::SHORT), None, None];
+    StrategyConfig::Combo(ComboConfig { children, choice: Choice::All, capital: Some(capital) })
+}
+
+#[track_caller]
+fn compare(seeds: core::ops::Range<u64>, trades: &StrategyConfig, least: usize) {
+    let btc = Instrument::example_btcusdt();
+    for seed in seeds {
         let lines = made_up(seed, 4_000);
         let dir = tempfile::tempdir().unwrap();
         let file: PathBuf = dir.path().join("btcusdt_x.txt");
         std::fs::write(&file, lines.join("\n")).unwrap();
-        let interval = btc.parse_price("0.3", Round::Exact).unwrap();
         let way = Duration::from_micros(1_700 + 900 * seed);
-        let live = Live::new(btc, lines, interval, way).run();
-        let told = backtest(btc, &file, interval, way);
+        let live = Live::new(btc, lines, trades, way).run();
+        let told = backtest(btc, &file, trades, way);
         let entries = same(&live, &told);
         eprintln!("seed {seed}: {entries} orders and fills");
-        assert!(entries > 100, "seed {seed}: only {entries} orders and fills");
+        assert!(entries > least, "seed {seed}: only {entries} orders and fills");
     }
 }
 
@@ -440,7 +475,10 @@ fn a_recorded_spike_leads_to_the_same_orders() {
     let btc = Instrument::example_btcusdt();
     let interval = btc.parse_price("1", Round::Exact).unwrap();
     let way = Duration::from_micros(3_333);
-    let live = Live::new(btc, lines, interval, way).run();
-    let entries = same(&live, &backtest(btc, &path, interval, way));
-    assert!(entries > 50, "only {entries} orders and fills");
+    let ratio = GridOptions { ratio: 100, ..GridOptions::LONG };
+    for trades in [StrategyConfig::Grid(grid_config(interval)), StrategyConfig::GridWith(grid_config(interval), ratio)] {
+        let live = Live::new(btc, lines.clone(), &trades, way).run();
+        let entries = same(&live, &backtest(btc, &path, &trades, way));
+        assert!(entries > 40, "only {entries} orders and fills");
+    }
 }

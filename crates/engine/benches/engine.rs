@@ -83,7 +83,7 @@ fn round() -> Samples {
             accept_position: true,
         },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 10_000_000 * 100_000_000, guard: GuardConfig::OFF },
-        interval,
+        interval: interval.into(),
         countdown: None,
     };
     let mut engine = Engine::new(btc, cfg, Box::new(grid), &Boot::default()).unwrap();

@@ -7,8 +7,8 @@ use crate::limits::{BOOKS_ROOM, RECONCILE_ROOM};
 use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Memo, Phase, Price, Round, Rule, Severity, StateRecord,
-    StopMode, Symbol, Time, Totals,
+    Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Memo, Phase, Round, Rule, Severity, Spacing, StateRecord,
+    StopMode, Symbol, Time, Totals, format_units,
 };
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
 use plimsoll_safety::{Closed, Gate, GateConfig};
@@ -26,8 +26,8 @@ pub struct EngineConfig {
     pub position: PositionConfig,
     /// The gate's limits.
     pub gate: GateConfig,
-    /// Distance of two levels of the strategy's grid; the anchor is only valid with it.
-    pub interval: Price,
+    /// How the levels of the strategy's grid lie; the anchor is only valid with it.
+    pub interval: Spacing,
     /// The exchange's own switch: it withdraws the symbol's orders when it has not been told for so long that we live. `None`
     /// leaves it alone.
     pub countdown: Option<Countdown>,
@@ -77,6 +77,14 @@ pub enum EngineError {
         /// The configured strategy.
         now: &'static str,
     },
+}
+
+/// As it is configured: a distance, or a ratio in percent.
+fn show_spacing(instrument: &Instrument, spacing: Spacing) -> String {
+    match spacing {
+        Spacing::Even(interval) => instrument.show_price(interval).to_string(),
+        Spacing::Ratio(ratio) => format!("{} %", format_units(i128::from(ratio), 4)),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -183,7 +191,7 @@ impl Engine {
         let mut state = boot.state.unwrap_or(blank);
         Self::check_boot(&instrument, cfg.interval, boot)?;
         if state.interval != cfg.interval {
-            state = StateRecord { anchor: None, interval: cfg.interval, ..state };
+            state = StateRecord { anchor: None, interval: cfg.interval, memo: Memo::NONE, ..state };
         }
         let mut books = boot.books.clone();
         if books.totals.is_none() && state.baseline.is_some() {
@@ -239,7 +247,7 @@ impl Engine {
     ///
     /// # Errors
     /// When slots hold something, or orders may be open, of another interval.
-    pub fn check_boot(instrument: &Instrument, interval: Price, boot: &Boot) -> Result<(), EngineError> {
+    pub fn check_boot(instrument: &Instrument, interval: Spacing, boot: &Boot) -> Result<(), EngineError> {
         let Some(state) = boot.state.filter(|state| state.interval != interval) else { return Ok(()) };
         let slots = boot.books.slots.iter().filter(|s| !s.held.is_zero()).count();
         // An order that still rests may have filled since: its level means something only on its own grid.
@@ -248,8 +256,8 @@ impl Engine {
         }
         Err(EngineError::IntervalChanged {
             symbol: instrument.symbol.to_string(),
-            now: instrument.show_price(interval).to_string(),
-            stored: instrument.show_price(state.interval).to_string(),
+            now: show_spacing(instrument, interval),
+            stored: show_spacing(instrument, state.interval),
             slots,
             orders: boot.open_orders,
         })

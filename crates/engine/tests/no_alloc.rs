@@ -7,7 +7,9 @@ use plimsoll_market::*;
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig};
 use plimsoll_strategy::{
-    Cascade, DcaConfig, DcaPlan, Direction, Entry, Grid, GridConfig, MeanReversionConfig, MeanReversionPlan, Strategy, TradeConfig, Trader,
+    AdjusterConfig, CapitalConfig, Cascade, Child, ChildConfig, Choice, ComboConfig, DcaConfig, DcaPlan, Direction, Entry, Grid,
+    GridConfig, GridOptions, MeanReversionConfig, MeanReversionPlan, Regime, Regimes, Size, Strategy, StrategyConfig, TradeConfig, Trader,
+    TrendConfig,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -100,6 +102,35 @@ fn a_candle_to_an_order_allocates_nothing_either() {
     check(Box::new(Trader::new(MeanReversionPlan::new(bands).unwrap(), both)), Price::from_units(10), 20);
 }
 
+#[test]
+fn several_strategies_and_a_chosen_spacing_allocate_nothing_either() {
+    let interval = Instrument::example_btcusdt().parse_price("5", Round::Exact).unwrap();
+    let cfg = GridConfig { interval, order_quote: 200 * 100_000_000, buy_window: 8, sell_window: 8 };
+    let grid = |opening| ChildConfig::Grid(cfg, GridOptions { opening, ..GridOptions::LONG });
+    let (calm, wild) = (Regimes::NONE.with(Regime::Ranging), Regimes::NONE.with(Regime::Up).with(Regime::Down));
+    let child = |strategy, when| Some(Child { strategy, when, weight: 500_000 });
+    let bar = Duration::from_secs(60);
+    let trend = TrendConfig {
+        bar,
+        adx: 2,
+        trend_from: 50_000,
+        trend_until: 40_000,
+        mean: 2,
+        volatility: 2,
+        volatile_from: 0,
+        volatile_until: 0,
+        confirm: 1,
+    };
+    let capital = CapitalConfig { amount: 2_000 * 100_000_000, period: bar, window: 3, floor: 0, ceiling: 1_000_000, step: 10_000 };
+    let children = [child(grid(Side::Buy), calm), child(grid(Side::Sell), wild), None, None];
+    let combo = ComboConfig { children, choice: Choice::Trend(trend), capital: Some(capital) };
+    check(StrategyConfig::Combo(combo).build().unwrap(), interval, 100);
+    // Five apart earn no fees: which spacing does is looked at with each bar.
+    let adjuster = AdjusterConfig { bar, volatility: 2, deviations: 1, spacings: 4, margin: 0, size: Size::Fixed };
+    let config = StrategyConfig::Combo(ComboConfig::adjusted(grid(Side::Buy), adjuster));
+    check(config.build().unwrap(), interval, 100);
+}
+
 /// Feeds prices and candles; at least so many orders must be placed and withdrawn meanwhile.
 fn check(strategy: Box<dyn Strategy>, interval: Price, least: u32) {
     let btc = Instrument::example_btcusdt();
@@ -114,7 +145,7 @@ fn check(strategy: Box<dyn Strategy>, interval: Price, least: u32) {
             accept_position: true,
         },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
-        interval,
+        interval: interval.into(),
         countdown: None,
     };
     let mut engine = Engine::new(btc, cfg, strategy, &Boot::default()).unwrap();

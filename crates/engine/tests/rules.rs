@@ -107,7 +107,7 @@ fn a_stop_that_was_begun_goes_on_after_a_restart_and_stays_latched() {
     let state = StateRecord {
         version: 5,
         anchor: Some(Price::from_units(6_000_000)),
-        interval: Price::from_units(10_000),
+        interval: Price::from_units(10_000).into(),
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,
@@ -410,7 +410,7 @@ fn a_drain_waits_for_its_buys_and_cancel_all_is_remembered() {
     let state = StateRecord {
         version: 5,
         anchor: Some(Price::from_units(6_000_000)),
-        interval: Price::from_units(10_000),
+        interval: Price::from_units(10_000).into(),
         baseline: Some(TradeId(1_000)),
         paused: true,
         halted: false,
@@ -438,7 +438,7 @@ fn a_foreign_order_at_the_start_disarms_what_was_armed_and_causes_no_endless_wak
     let state = StateRecord {
         version: 5,
         anchor: Some(Price::from_units(6_000_000)),
-        interval: Price::from_units(10_000),
+        interval: Price::from_units(10_000).into(),
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,

@@ -151,7 +151,7 @@ fn restart_adopts_orders_and_books_missed_fills_once() {
     let state = StateRecord {
         version: 5,
         anchor: Some(anchor),
-        interval,
+        interval: interval.into(),
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,
@@ -268,7 +268,7 @@ fn a_page_of_closing_executions_over_many_slots_fits() {
     let state = StateRecord {
         version: 5,
         anchor: Some(anchor),
-        interval,
+        interval: interval.into(),
         baseline: Some(TradeId(1_000)),
         paused: false,
         halted: false,

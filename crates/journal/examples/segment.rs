@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             accept_position: true,
         },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * 100_000_000, guard: GuardConfig::OFF },
-        interval,
+        interval: interval.into(),
         countdown: None,
     };
     let (btc, now) = (Instrument::example_btcusdt(), Time::from_millis(1_700_000_000_000));

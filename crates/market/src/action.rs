@@ -4,6 +4,7 @@ use crate::limits::ACTIONS_MAX;
 use crate::money::{Amount, Holding, Notional, Price, Qty};
 use crate::order::{Fill, Order, OrderType, TimeInForce};
 use crate::risk::Lock;
+use crate::spacing::Spacing;
 use crate::time::Time;
 use core::time::Duration;
 
@@ -119,8 +120,8 @@ pub struct StateRecord {
     pub version: u64,
     /// Where the grid's level 0 lies; `None` before the first price.
     pub anchor: Option<Price>,
-    /// Distance of two levels; a stored anchor is void when the configured interval differs.
-    pub interval: Price,
+    /// How the levels lie; a stored anchor is void when the configured spacing differs.
+    pub interval: Spacing,
     /// The newest execution when trading began: what came after it is ours to book, even if nothing was ever stored.
     pub baseline: Option<TradeId>,
     /// Whether an operator paused the symbol.

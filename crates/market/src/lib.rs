@@ -26,6 +26,7 @@ mod log;
 mod money;
 mod order;
 mod risk;
+mod spacing;
 mod status;
 mod time;
 #[cfg(feature = "serde")]
@@ -47,5 +48,6 @@ pub use log::LogLevel;
 pub use money::{Amount, Bps, Holding, Notional, Price, Qty, RefPrice};
 pub use order::{Fill, Order, OrderReport, OrderStatus, OrderType, Source, TimeInForce};
 pub use risk::{AccountRecord, Demand, Lock, Rule};
+pub use spacing::Spacing;
 pub use status::{OrderView, Phase, Pnl, SlotView, Status};
 pub use time::Time;

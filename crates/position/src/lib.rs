@@ -42,4 +42,4 @@ pub use orders::{Orders, WorkState, Working};
 pub use position::{Drift, NewOrder, PlaceError, Position, PositionConfig, Restored};
 pub use slots::{Seat, Slot, Slots};
 pub use sync::SyncState;
-pub use view::{Changes, View};
+pub use view::{Changes, Earned, View};

@@ -50,6 +50,28 @@ impl Changes {
     }
 }
 
+/// What each strategy of a symbol has earned since the process began: the profit of its round trips, less the fees that were paid in
+/// the quote asset, in units of 1e-8 of that. Long and short legs of a strategy count together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Earned([i128; Leg::SHORT as usize]);
+
+impl Earned {
+    pub(crate) fn add(&mut self, leg: Leg, units: i128) {
+        // What closes the whole position has no strategy: its gain is told for each slot that it closes.
+        if leg.opening().is_some()
+            && let Some(sum) = self.0.get_mut(usize::from(leg.strategy() % Leg::SHORT))
+        {
+            *sum += units;
+        }
+    }
+
+    /// That of a strategy, by the number of its long legs.
+    pub fn of(&self, number: u8) -> i128 {
+        self.0.get(usize::from(number)).copied().unwrap_or(0)
+    }
+}
+
 /// What is true of a symbol, read in place by strategy and safety.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -67,6 +89,8 @@ pub struct View<'a> {
     pub orders: &'a Orders,
     /// Holding, cost and profit.
     pub totals: &'a Totals,
+    /// What each strategy has earned since the process began.
+    pub earned: &'a Earned,
     /// What the account holds beyond the slots, long or short: somebody else's, as far as these books know.
     pub beyond: Holding,
     /// Grows with each change of what is held.

@@ -23,6 +23,7 @@ pub(crate) mod state {
         pub closing: bool,
         pub idle: bool,
         pub memo: Option<String>,
+        pub grid_ratio: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

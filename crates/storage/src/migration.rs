@@ -5,6 +5,7 @@ mod days;
 mod ended;
 mod fees;
 mod funding;
+mod grid;
 mod instruments;
 mod logs;
 mod memo;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(ended::Ended),
             Box::new(days::Days),
             Box::new(memo::MemoStep),
+            Box::new(grid::Grid),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use plimsoll_market::{
     AccountRecord, Amount, Asset, Booked, ClientId, Fill, FundingPayment, Holding, Leg, Lock, LogLevel, Memo, Name, Notional, Order,
-    OrderId, OrderStatus, Price, Qty, Rule, Severity, Side, SlotRow, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
+    OrderId, OrderStatus, Price, Qty, Rule, Severity, Side, SlotRow, Spacing, StateRecord, Symbol, Time, Totals, TradeId, WaitingFees,
 };
 use sea_orm::ActiveValue::{NotSet, Set};
 
@@ -24,7 +24,14 @@ pub(crate) fn state_row(key: &Key, record: &StateRecord) -> state::ActiveModel {
         symbol: Set(key.symbol.to_string()),
         version: Set(version as i64),
         anchor: Set(anchor.map(Price::units)),
-        grid_interval: Set(interval.units()),
+        grid_interval: Set(match interval {
+            Spacing::Even(interval) => interval.units(),
+            Spacing::Ratio(_) => 0,
+        }),
+        grid_ratio: Set(match interval {
+            Spacing::Even(_) => None,
+            Spacing::Ratio(ratio) => Some(ratio.into()),
+        }),
         paused: Set(paused),
         halted: Set(halted),
         baseline: Set(baseline.map(|id| id.0 as i64)),
@@ -93,7 +100,10 @@ pub(crate) fn read_state(row: &state::Model) -> Result<StateRecord, StoreError> 
     Ok(StateRecord {
         version: row.version as u64,
         anchor: row.anchor.map(|anchor| column.price("anchor", anchor)).transpose()?,
-        interval: column.price("grid_interval", row.grid_interval)?,
+        interval: match row.grid_ratio {
+            None => Spacing::Even(column.price("grid_interval", row.grid_interval)?),
+            Some(ratio) => Spacing::Ratio(u32::try_from(ratio).map_err(|_| column.corrupt("grid_ratio", ratio))?),
+        },
         baseline: row.baseline.map(|id| TradeId(id as u64)),
         paused: row.paused,
         halted: row.halted,

@@ -1,16 +1,17 @@
 use crate::limits::GRID_NUMBER;
 use crate::{
-    DcaConfig, DcaPlan, Grid, GridConfig, GridError, GridOptions, MarketMaker, MarketMakerConfig, MartingaleConfig, MartingalePlan,
-    MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig, Trader,
-    TrendFollowingConfig, TrendFollowingPlan,
+    Combo, ComboConfig, DcaConfig, DcaPlan, Grid, GridConfig, GridError, GridOptions, MarketMaker, MarketMakerConfig, MartingaleConfig,
+    MartingalePlan, MeanReversionConfig, MeanReversionPlan, MomentumConfig, MomentumPlan, ParameterError, Plan, Strategy, TradeConfig,
+    Trader, TrendFollowingConfig, TrendFollowingPlan,
 };
 use core::time::Duration;
-use plimsoll_market::{Instrument, Price};
+use plimsoll_market::{Instrument, Price, Side, Spacing};
 use thiserror::Error;
 
 /// A strategy with its parameters: what a symbol is configured to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[expect(clippy::large_enum_variant, reason = "one for a symbol, read once")]
 pub enum StrategyConfig {
     /// A long grid.
     Grid(GridConfig),
@@ -28,6 +29,8 @@ pub enum StrategyConfig {
     DcaEnhanced(TradeConfig, DcaConfig),
     /// A market maker.
     MarketMaker(MarketMakerConfig),
+    /// Several on one symbol, or one that opens only when it suits.
+    Combo(ComboConfig),
 }
 
 /// Why a strategy cannot run on a symbol.
@@ -42,7 +45,10 @@ pub enum StrategyError {
 }
 
 impl StrategyConfig {
-    /// Bytes the largest of them takes, for the ledger.
+    /// Bytes that several on one symbol take, for the ledger.
+    pub const BYTES_SEVERAL: usize = size_of::<Combo>();
+
+    /// Bytes the largest of those takes that go alone, for the ledger.
     pub const BYTES_MAX: usize = {
         let sizes = [
             size_of::<Grid>(),
@@ -65,7 +71,7 @@ impl StrategyConfig {
     };
 
     /// The configured word.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Grid(_) | Self::GridWith(..) => "grid",
             Self::Momentum(..) => MomentumPlan::NAME,
@@ -74,6 +80,7 @@ impl StrategyConfig {
             Self::Martingale(..) => MartingalePlan::NAME,
             Self::DcaEnhanced(..) => DcaPlan::NAME,
             Self::MarketMaker(_) => "market_maker",
+            Self::Combo(combo) => combo.name(),
         }
     }
 
@@ -95,11 +102,12 @@ impl StrategyConfig {
             Self::Martingale(cfg, plan) => trader(cfg, MartingalePlan::new(plan)?),
             Self::DcaEnhanced(cfg, plan) => trader(cfg, DcaPlan::new(plan)?),
             Self::MarketMaker(cfg) => Ok(Box::new(MarketMaker::new(cfg)?)),
+            Self::Combo(ref combo) => Ok(Box::new(Combo::new(combo)?)),
         }
     }
 
     /// Length of the bars that it goes by; `None` for what goes by prices alone.
-    pub const fn bar(&self) -> Option<Duration> {
+    pub fn bar(&self) -> Option<Duration> {
         match self {
             Self::Grid(_) | Self::GridWith(..) => None,
             Self::Momentum(cfg, _)
@@ -108,19 +116,22 @@ impl StrategyConfig {
             | Self::Martingale(cfg, _)
             | Self::DcaEnhanced(cfg, _) => Some(cfg.bar),
             Self::MarketMaker(cfg) => Some(cfg.bar),
+            Self::Combo(combo) => combo.bar(),
         }
     }
 
-    /// Distance of two levels; `None` for what has layers instead.
-    pub const fn interval(&self) -> Option<Price> {
+    /// How its levels lie; `None` for what has layers instead.
+    pub fn interval(&self) -> Option<Spacing> {
         match self {
-            Self::Grid(cfg) | Self::GridWith(cfg, _) => Some(cfg.interval),
+            Self::Grid(cfg) => Some(Spacing::Even(cfg.interval)),
+            Self::GridWith(cfg, options) => Some(options.spacing(cfg.interval)),
             Self::Momentum(..)
             | Self::MeanReversion(..)
             | Self::TrendFollowing(..)
             | Self::Martingale(..)
             | Self::DcaEnhanced(..)
             | Self::MarketMaker(_) => None,
+            Self::Combo(combo) => combo.grid().map(|(cfg, options)| options.spacing(cfg.interval)),
         }
     }
 
@@ -133,10 +144,12 @@ impl StrategyConfig {
             Self::Grid(cfg) => cfg.check(instrument, price)?,
             Self::GridWith(cfg, options) => {
                 options.check(instrument)?;
-                // Of a short one the highest level is worth the least after rounding.
-                let highest = cfg.interval.units().saturating_mul(i64::from(cfg.buy_window));
-                cfg.check(instrument, price.offset(highest).unwrap_or(price))?;
-                cfg.check(instrument, price)?;
+                if options.opening == Side::Sell {
+                    // Of a short one the highest level is worth the least after rounding.
+                    let highest = options.spacing(cfg.interval).price(price, i32::from(cfg.buy_window), instrument.tick);
+                    cfg.check_with(&options, instrument, highest.unwrap_or(price))?;
+                }
+                cfg.check_with(&options, instrument, price)?;
             }
             Self::Momentum(cfg, plan) => cfg.check_layers(&MomentumPlan::new(plan)?, instrument, price)?,
             Self::MeanReversion(cfg, plan) => cfg.check_layers(&MeanReversionPlan::new(plan)?, instrument, price)?,
@@ -144,6 +157,7 @@ impl StrategyConfig {
             Self::Martingale(cfg, plan) => cfg.check_layers(&MartingalePlan::new(plan)?, instrument, price)?,
             Self::DcaEnhanced(cfg, plan) => cfg.check_layers(&DcaPlan::new(plan)?, instrument, price)?,
             Self::MarketMaker(cfg) => cfg.check_at(instrument, price)?,
+            Self::Combo(ref combo) => combo.check(instrument, price)?,
         }
         Ok(())
     }

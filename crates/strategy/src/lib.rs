@@ -20,7 +20,10 @@
 //! assert!(cfg.check(&btc, btc.parse_price("60000", plimsoll_market::Round::Exact).unwrap()).is_ok());
 //! ```
 
+mod capital_allocator;
+mod combo;
 mod dca_enhanced;
+mod dynamic_adjuster;
 mod grid;
 mod grid_options;
 pub mod indicators;
@@ -34,11 +37,15 @@ mod quotes;
 #[cfg(feature = "serde")]
 pub mod saved;
 mod trader;
+mod trend_detector;
 mod trend_following;
 
+pub use capital_allocator::{CapitalAllocator, CapitalConfig};
+pub use combo::{Child, ChildConfig, Choice, Combo, ComboConfig, common_bar};
 pub use dca_enhanced::{Cascade, DcaConfig, DcaEnhanced, DcaPlan};
+pub use dynamic_adjuster::{AdjusterConfig, DynamicAdjuster, Size};
 pub use grid::{Grid, GridConfig, GridError};
-pub use grid_options::GridOptions;
+pub use grid_options::{GridOptions, Trailing};
 pub use kind::{StrategyConfig, StrategyError};
 pub use market_maker::{MarketMaker, MarketMakerConfig};
 pub use martingale::{Martingale, MartingaleConfig, MartingalePlan};
@@ -46,6 +53,7 @@ pub use mean_reversion::{MeanReversion, MeanReversionConfig, MeanReversionPlan};
 pub use momentum::{Momentum, MomentumConfig, MomentumPlan};
 pub use quotes::{Intent, Quote, Quotes, Style};
 pub use trader::{Add, BadOrder, Direction, Entry, Held, ParameterError, Plan, Target, TradeConfig, Trader};
+pub use trend_detector::{Regime, Regimes, TrendConfig, TrendDetector};
 pub use trend_following::{Average, TrendFollowing, TrendFollowingConfig, TrendFollowingPlan};
 
 use plimsoll_market::{Event, Leg, Memo, Price};
@@ -69,6 +77,11 @@ pub trait Strategy: Send {
     /// Whether it goes by candles at all; one that does not need not be told of them.
     fn takes_candles(&self) -> bool {
         true
+    }
+
+    /// Where a leg's level lies; `None` for what has no levels.
+    fn level_price(&self, _leg: Leg, _tick: Price) -> Option<Price> {
+        None
     }
 
     /// What it must know again after a restart and its books do not tell, one word for each strategy in it; stored when it changes.

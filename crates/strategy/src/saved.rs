@@ -1,6 +1,6 @@
 //! Strategies written down and read back, whichever they are: `#[serde(with = "plimsoll_strategy::saved")]`.
 
-use crate::{DcaEnhanced, Grid, MarketMaker, Martingale, MeanReversion, Momentum, Strategy, TrendFollowing};
+use crate::{Combo, DcaEnhanced, Grid, MarketMaker, Martingale, MeanReversion, Momentum, Strategy, TrendFollowing};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -21,6 +21,8 @@ pub enum Saved {
     DcaEnhanced(Box<DcaEnhanced>),
     /// A market maker.
     MarketMaker(Box<MarketMaker>),
+    /// Several on one symbol.
+    Combo(Box<Combo>),
 }
 
 impl Saved {
@@ -34,6 +36,7 @@ impl Saved {
             Self::Martingale(trader) => trader,
             Self::DcaEnhanced(trader) => trader,
             Self::MarketMaker(maker) => maker,
+            Self::Combo(combo) => combo,
         }
     }
 }

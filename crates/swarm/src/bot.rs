@@ -2,7 +2,7 @@
 //! sockets made up.
 
 use crate::disk::Disk;
-use crate::options::Options;
+use crate::options::{Options, Several};
 use crate::seat::Seat;
 use plimsoll_bounded::{Grant, Grants, Plan};
 use plimsoll_engine::{Account, AccountConfig, Boot, Countdown, Engine, EngineConfig};
@@ -10,10 +10,15 @@ use plimsoll_exchange::SymbolIndex;
 use plimsoll_exchange::binance::encode::Interval;
 use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Closed, ConnId, RequestId, Routing, Sent, Session, SessionConfig};
-use plimsoll_market::{Action, Asset, Event, Instrument, Price, Symbol, Tag, Time};
+use plimsoll_market::{Action, Asset, Event, Instrument, Leg, Price, Round, Side, Spacing, Symbol, Tag, Time};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::{GateConfig, GuardConfig, LadderConfig};
-use plimsoll_strategy::{Direction, Entry, Grid, GridConfig, MarketMakerConfig, MartingaleConfig, Strategy, StrategyConfig, TradeConfig};
+use plimsoll_strategy::limits::NUMBERS_A_CHILD;
+use plimsoll_strategy::{
+    AdjusterConfig, CapitalConfig, Child, ChildConfig, Choice, ComboConfig, Direction, Entry, Grid, GridConfig, GridOptions,
+    MarketMakerConfig, MartingaleConfig, MomentumConfig, Regime, Regimes, Size, Strategy, StrategyConfig, TradeConfig, Trailing,
+    TrendConfig,
+};
 use plimsoll_testnet::Listing;
 use plimsoll_testnet::counter::{Answer, CounterMarkets, Stream};
 use std::collections::VecDeque;
@@ -179,6 +184,9 @@ pub(crate) fn engine(
     let grid = GridConfig { interval, order_quote: ground.order_quote, buy_window, sell_window };
     let strategy: Box<dyn Strategy> = match (options.layered, options.short) {
         _ if options.makers => StrategyConfig::MarketMaker(maker(ground)).build()?,
+        _ if options.several == Several::Combo => StrategyConfig::Combo(combo(options, grid)).build()?,
+        _ if options.several == Several::Spacings => StrategyConfig::Combo(spacings(options, grid)).build()?,
+        (false, _) if options.rich => StrategyConfig::GridWith(grid, rich(options, ground, &instrument)).build()?,
         (false, false) => Box::new(Grid::new(grid, 0)),
         (false, true) => Box::new(Grid::short(grid, 0)),
         (true, short) => layers(options, ground, short)?,
@@ -195,7 +203,7 @@ pub(crate) fn engine(
             accept_position: true,
         },
         gate: GateConfig { stale_after: STALE_AFTER, exposure_max: exposure_max(options), guard: ground.guard },
-        interval,
+        interval: if options.rich { Spacing::Ratio(RATIO) } else { Spacing::Even(interval) },
         countdown: (!options.countdown.is_zero()).then(|| Countdown {
             after: options.countdown,
             every: options.countdown / 3,
@@ -203,6 +211,113 @@ pub(crate) fn engine(
         }),
     };
     Ok(Engine::new(instrument, config, strategy, boot)?)
+}
+
+/// Levels a ratio apart, in millionths.
+const RATIO: u32 = 700;
+/// How many times an opening order may grow.
+const GROWTH: u32 = 3;
+
+/// How many times as large as usual an order of a leg may be.
+pub(crate) fn growth(options: &Options, leg: Leg) -> u32 {
+    match options.several {
+        Several::Spacings => 1 << (leg.strategy() % Leg::SHORT / NUMBERS_A_CHILD),
+        Several::No | Several::Combo => {
+            if options.rich {
+                GROWTH
+            } else {
+                1
+            }
+        }
+    }
+}
+
+/// All that a grid can have. Bounds lie about where the price of these worlds begins, so that it leaves them.
+fn rich(options: &Options, ground: &Ground, instrument: &Instrument) -> GridOptions {
+    let listing = ground.listings.iter().find(|(listing, _)| listing.instrument.symbol == instrument.symbol);
+    let begins = listing.map_or(0, |(listing, _)| listing.start.units());
+    let around = |share: i64| instrument.round_price(Price::from_units(begins * share / 10_000), Round::Down);
+    GridOptions {
+        opening: if options.short { Side::Sell } else { Side::Buy },
+        lower: around(9_980),
+        upper: around(10_010),
+        trailing: [Trailing::Both, Trailing::Both, Trailing::Up, Trailing::Down][(options.seed % 4) as usize],
+        ratio: RATIO,
+        compound: 1_000_000,
+        compound_max: GROWTH * 1_000_000,
+        skew: if options.seed.is_multiple_of(3) { 500_000 } else { 0 },
+        skew_layers: 4,
+        ..GridOptions::LONG
+    }
+}
+
+/// A grid, a martingale the other way and momentum both ways; who opens changes every few minutes.
+fn combo(options: &Options, mut grid: GridConfig) -> ComboConfig {
+    let (opening, other) = if options.short { (Side::Sell, Direction::Long) } else { (Side::Buy, Direction::Short) };
+    (grid.buy_window, grid.sell_window) = (grid.buy_window.min(20), grid.sell_window.min(20));
+    let amount = grid.order_quote;
+    let trade = |direction, stop_loss| TradeConfig {
+        direction,
+        bar: Duration::from_secs(60),
+        entry: if options.seed.is_multiple_of(2) { Entry::Taker } else { Entry::Maker },
+        slippage: 1_000,
+        stop_loss,
+        trailing_from: 0,
+        trailing: 0,
+        cooldown: Duration::ZERO,
+    };
+    let martingale = MartingaleConfig {
+        direction: other,
+        amount,
+        multiplier: 1_000_000,
+        layers: 4,
+        step: 700,
+        decay: 1_000_000,
+        multiplier_min: 1_000_000,
+        take_profit: 700,
+        reverse: false,
+        trend: 0,
+    };
+    let momentum = MomentumConfig { amount, period: 2, oversold: 400_000, overbought: 600_000, take_profit: 900 };
+    let (calm, trends) = (Regimes::NONE.with(Regime::Ranging), Regimes::NONE.with(Regime::Up).with(Regime::Down));
+    let child = |strategy, when, weight| Some(Child { strategy, when, weight });
+    let trend = TrendConfig {
+        bar: Duration::from_secs(60),
+        adx: 2,
+        trend_from: 50_000,
+        trend_until: 40_000,
+        mean: 2,
+        volatility: 2,
+        volatile_from: 0,
+        volatile_until: 0,
+        confirm: 1,
+    };
+    ComboConfig {
+        children: [
+            child(ChildConfig::Grid(grid, GridOptions { opening, ..GridOptions::LONG }), calm, 400_000),
+            child(ChildConfig::Martingale(trade(other, 4_000), martingale), trends, 300_000),
+            child(ChildConfig::Momentum(trade(Direction::Both, 3_000), momentum), Regimes::ALL, 300_000),
+            None,
+        ],
+        choice: Choice::Trend(trend),
+        capital: Some(CapitalConfig {
+            amount: amount * 20,
+            period: Duration::from_secs(60),
+            window: 4,
+            floor: 100_000,
+            ceiling: 600_000,
+            step: 50_000,
+        }),
+    }
+}
+
+/// A grid whose spacing changes with every few bars.
+fn spacings(options: &Options, mut grid: GridConfig) -> ComboConfig {
+    (grid.buy_window, grid.sell_window) = (grid.buy_window.min(16), grid.sell_window.min(16));
+    let opening = if options.short { Side::Sell } else { Side::Buy };
+    let adjuster =
+        AdjusterConfig { bar: Duration::from_secs(60), volatility: 2, deviations: 2_000, spacings: 3, margin: 0, size: Size::Scaled };
+    ComboConfig::adjusted(ChildConfig::Grid(grid, GridOptions { opening, ..GridOptions::LONG }), adjuster)
 }
 
 /// Quotes nearer than fees allow, so that both sides fill often.

@@ -174,6 +174,17 @@ impl Fault {
     }
 }
 
+/// Strategies on one symbol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Several {
+    /// One.
+    No,
+    /// A grid, a martingale the other way and momentum both ways, by what the market does, with one capital.
+    Combo,
+    /// A grid of which three spacings are to be chosen from.
+    Spacings,
+}
+
 /// What a world is like.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
@@ -222,6 +233,10 @@ pub struct Options {
     pub layered: bool,
     /// Whether market makers quote both sides, whatever the other two say.
     pub makers: bool,
+    /// Whether grids have all that a grid can have: levels a ratio apart, bounds that follow the price, orders that grow and shrink.
+    pub rich: bool,
+    /// Whether there is more than one strategy on a symbol.
+    pub several: Several,
     /// Rates in millionths, by the number of the fault.
     pub rates: [u32; Fault::ALL.len()],
 }
@@ -260,6 +275,8 @@ impl Options {
             short: false,
             layered: false,
             makers: false,
+            rich: false,
+            several: Several::No,
             rates,
         };
         // Of its own, so that the worlds of all seeds stay what they were but for this.
@@ -268,8 +285,16 @@ impl Options {
         // Orders that a grid has left are of slots that no layered strategy would close: a start with them is refused.
         // A maker needs some minutes until it knows how much the market moves.
         let trouble = if makers { trouble.max(Duration::from_secs(300)) } else { trouble };
-        let left_open = if layered || makers { 0 } else { drawn.left_open };
-        let drawn = Self { short, layered, makers, trouble, left_open, ..drawn };
+        let kind = Pcg64Mcg::seed_from_u64(seed ^ 0xc0b0_0002).next_u64() % 8;
+        let (rich, several) = match kind {
+            0 | 1 if !layered && !makers => (true, Several::No),
+            2 | 3 if !makers => (false, Several::Combo),
+            4 if !makers => (false, Several::Spacings),
+            _ => (false, Several::No),
+        };
+        let layered = layered && several == Several::No;
+        let left_open = if layered || makers || rich || several != Several::No { 0 } else { drawn.left_open };
+        let drawn = Self { short, layered, makers, rich, several, trouble, left_open, ..drawn };
         // What the account cannot pay for is no order; exposure is worth some orders where it is short, and more where it is not.
         let order = if drawn.order * 10 > drawn.wallet * u32::from(drawn.leverage) { 250 } else { drawn.order };
         let exposure = if drawn.exposure < 100 { drawn.exposure * order } else { drawn.exposure.max(40 * order) };
@@ -314,11 +339,15 @@ impl fmt::Display for Options {
         let Self { funding_every, weight, exposure, order, left_open, foreign, killed_at, stop_loss, countdown, burn_from, .. } = self;
         match (self.short, self.layered) {
             _ if self.makers => f.write_str("market makers, ")?,
+            _ if self.several == Several::Combo => f.write_str("several strategies, ")?,
+            _ if self.several == Several::Spacings => f.write_str("grids of several spacings, ")?,
             (false, false) => {}
             (true, false) => f.write_str("short grids, ")?,
             (false, true) => f.write_str("long layers, ")?,
             (true, true) => f.write_str("short layers, ")?,
         }
+        f.write_str(if self.rich { "all options of a grid, " } else { "" })?;
+        f.write_str(if self.short && self.several != Several::No { "short, " } else { "" })?;
         write!(
             f,
             "exposure {exposure}, orders of {order}, {left_open} orders of ours and {foreign} of others open before, killed at {} s, stop-loss {stop_loss} ppm, countdown {} s, fees in coin from {} s, funding every {} s, weight {weight}:",

@@ -157,6 +157,8 @@ impl Script {
             short: false,
             layered: false,
             makers: false,
+            rich: false,
+            several: crate::options::Several::No,
             rates: [0; Fault::ALL.len()],
         };
         let listing = Listing { instrument: setup.instrument, start: setup.bid, ..Listing::btcusdt() };

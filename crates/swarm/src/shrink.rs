@@ -1,6 +1,6 @@
 //! Makes a failing world smaller: fewer faults, fewer symbols, less time.
 
-use crate::options::{Fault, Options};
+use crate::options::{Fault, Options, Several};
 use core::time::Duration;
 use plimsoll_position::invariants::Invariant;
 
@@ -55,6 +55,12 @@ fn candidates(options: &Options) -> Vec<Options> {
     }
     if options.makers {
         smaller.push(Options { makers: false, ..options.clone() });
+    }
+    if options.several != Several::No {
+        smaller.push(Options { several: Several::No, ..options.clone() });
+    }
+    if options.rich {
+        smaller.push(Options { rich: false, ..options.clone() });
     }
     if options.layered {
         smaller.push(Options { layered: false, ..options.clone() });

@@ -66,6 +66,8 @@ pub fn soak(span: Duration, every: Duration, mut look: impl FnMut(&Sizes)) -> an
         short: false,
         layered: false,
         makers: false,
+        rich: false,
+        several: crate::options::Several::No,
         rates: [0; Fault::ALL.len()],
     };
     let mut world = World::on(&options, Ground::drawn(&options), false)?;

@@ -1,6 +1,7 @@
 //! The configuration: read, checked as a whole, and typed.
 
 mod alerts;
+mod combo;
 pub mod keys;
 pub(crate) mod reader;
 mod risk;
@@ -10,6 +11,7 @@ mod strategy;
 mod symbol_keys;
 
 pub use alerts::AlertsConfig;
+pub use combo::ComboSettings;
 pub use reader::{Checked, Mistake, Values, read};
 pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
@@ -51,8 +53,10 @@ pub enum Exchange {
 pub struct SymbolConfig {
     /// The exchange's name.
     pub symbol: Symbol,
-    /// What trades it, if it is no grid.
+    /// What trades it, if it is neither a grid nor more than one strategy by itself.
     pub strategy: Option<StrategyConfig>,
+    /// Several strategies, or one that does not always open.
+    pub combo: Option<ComboSettings>,
     /// What a grid has beside its levels.
     pub grid: GridSettings,
     /// Distance of two levels of a grid, units of 1e-8 of the quote asset; zero for other strategies.
@@ -65,6 +69,32 @@ pub struct SymbolConfig {
     pub sell_window: u8,
     /// Rules of its own.
     pub own: OwnRules,
+}
+
+impl SymbolConfig {
+    /// Whether it has levels: it is a grid, or there is one among its strategies.
+    pub fn has_grid(&self) -> bool {
+        match &self.combo {
+            Some(combo) => combo.grid().is_some(),
+            None => self.strategy.is_none(),
+        }
+    }
+
+    /// The longest bar that all bars are made of that its strategies go by; `None` when they go by prices alone.
+    pub fn bar(&self) -> Option<Duration> {
+        match &self.combo {
+            Some(combo) => {
+                let children = combo.children.iter().filter_map(|child| child.strategy?.bar());
+                plimsoll_strategy::common_bar(children.chain(combo.choice.bar()))
+            }
+            None => self.strategy?.bar(),
+        }
+    }
+
+    /// Whether it is a grid whose spacing is chosen.
+    pub fn is_adjusted(&self) -> bool {
+        self.combo.as_ref().is_some_and(|combo| matches!(combo.choice, plimsoll_strategy::Choice::Spacing(_)))
+    }
 }
 
 /// Settings of the local exchange.
@@ -377,7 +407,7 @@ fn read_symbols(map: &Map<String, Value>, mistakes: &mut Vec<Mistake>) -> Vec<Sy
             continue;
         };
         let before = mistakes.len();
-        let values = read(map, SYMBOL_KEYS, &prefix, &[], mistakes);
+        let values = read(map, SYMBOL_KEYS, &prefix, &["combo.children"], mistakes);
         if mistakes.len() > before {
             continue;
         }
@@ -398,11 +428,18 @@ fn read_symbols(map: &Map<String, Value>, mistakes: &mut Vec<Mistake>) -> Vec<Sy
             });
             continue;
         }
+        let strategy = strategy::read_strategy(map, &values, &prefix, mistakes);
+        let combo = combo::read_combo(map, &values, &prefix, mistakes);
+        // The levels of a combo are those of its grid.
+        let levels = combo.as_ref().and_then(ComboSettings::grid);
+        let interval = levels.map_or_else(|| units(&values, "price_interval"), |grid| grid.interval);
+        let grid = levels.map_or_else(|| GridSettings::read(&values), |grid| grid.grid);
         symbols.push(SymbolConfig {
             symbol,
-            strategy: strategy::read_strategy(map, &values, &prefix, mistakes),
-            grid: GridSettings::read(&values),
-            interval: units(&values, "price_interval"),
+            strategy: strategy.filter(|_| combo.is_none()),
+            combo,
+            grid,
+            interval,
             order_quote: units(&values, "order_quantity"),
             buy_window: u8::try_from(buy).unwrap_or(0),
             sell_window: u8::try_from(sell).unwrap_or(0),

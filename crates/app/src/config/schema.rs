@@ -1,8 +1,9 @@
 //! The JSON schema of the configuration, made from the table of keys.
 
+use super::combo::SYMBOLS_OWN;
 use super::keys::{ALIASES, CHANNEL_KEYS, KEYS, Key, Kind, RULE_KEYS};
 use super::reader::allowed;
-use super::symbol_keys::SYMBOL_KEYS;
+use super::symbol_keys::{CHILD_KEYS, SYMBOL_KEYS};
 use serde_json::{Map, Value, json};
 
 /// The JSON schema, for editors that check YAML while it is written.
@@ -20,12 +21,27 @@ pub fn schema() -> Value {
             properties.insert((*name).to_owned(), like);
         }
     }
+    let mut symbol = object(SYMBOL_KEYS);
+    let mut child = object(SYMBOL_KEYS);
+    if let (Some(child), Some(own)) = (child.as_object_mut(), object(CHILD_KEYS).pointer("/properties").and_then(Value::as_object)) {
+        child.remove("required");
+        if let Some(properties) = child.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.retain(|name, _| !SYMBOLS_OWN.contains(&name.as_str()));
+            properties.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+    }
+    if let Some(combo) = symbol.pointer_mut("/properties/combo/properties").and_then(Value::as_object_mut) {
+        combo.insert(
+            "children".to_owned(),
+            json!({ "type": "array", "minItems": 1, "maxItems": plimsoll_strategy::limits::CHILDREN_MAX, "description": "The strategies of a combo, those that come first before the others.", "items": child }),
+        );
+    }
     let symbols = json!({
         "type": "array",
         "minItems": 1,
         "maxItems": super::SYMBOLS_MAX,
         "description": "The contracts to trade.",
-        "items": object(SYMBOL_KEYS),
+        "items": symbol,
     });
     if let Some(trading) = root.pointer_mut("/properties/trading/properties").and_then(Value::as_object_mut) {
         trading.insert("symbols".to_owned(), symbols);

@@ -2,10 +2,10 @@
 
 use super::reader::{Checked, Mistake, Values};
 use super::{duration, int, text, units};
-use plimsoll_market::{Instrument, Price, Side};
+use plimsoll_market::{Instrument, Price, Side, Spacing};
 use plimsoll_strategy::{
     Average, Cascade, DcaConfig, Direction, Entry, GridOptions, MarketMakerConfig, MartingaleConfig, MeanReversionConfig, MomentumConfig,
-    StrategyConfig, TradeConfig, TrendFollowingConfig,
+    StrategyConfig, TradeConfig, Trailing, TrendFollowingConfig,
 };
 use serde_json::{Map, Value};
 
@@ -31,6 +31,8 @@ pub struct GridSettings {
     opening: Side,
     /// Trigger, stop, take-profit, lower and upper price.
     prices: [Option<i128>; 5],
+    /// All that is no price.
+    rest: GridOptions,
 }
 
 /// The keys of [`GridSettings`]' prices.
@@ -42,7 +44,35 @@ impl GridSettings {
             Some(Checked::Units(units)) => Some(*units),
             _ => None,
         };
-        Self { opening: if text(values, "grid.direction") == "short" { Side::Sell } else { Side::Buy }, prices: PRICES.map(written) }
+        let share = |key: &str| u32::try_from(units(values, key) / 10_000).unwrap_or(u32::MAX);
+        let rest = GridOptions {
+            trailing: match text(values, "grid.trailing").as_str() {
+                "up" => Trailing::Up,
+                "down" => Trailing::Down,
+                "both" => Trailing::Both,
+                _ => Trailing::Off,
+            },
+            ratio: share("grid.ratio_percent"),
+            compound: share("grid.compound_percent"),
+            compound_max: u32::try_from(units(values, "grid.compound_max") / 100).unwrap_or(u32::MAX),
+            skew: share("grid.skew_percent"),
+            skew_layers: u8::try_from(int(values, "grid.skew_layers")).unwrap_or(u8::MAX),
+            ..GridOptions::LONG
+        };
+        let rest = if rest.compound == 0 { GridOptions { compound_max: GridOptions::LONG.compound_max, ..rest } } else { rest };
+        let rest = if rest.skew == 0 { GridOptions { skew_layers: GridOptions::LONG.skew_layers, ..rest } } else { rest };
+        let opening = if text(values, "grid.direction") == "short" { Side::Sell } else { Side::Buy };
+        Self { opening, prices: PRICES.map(written), rest }
+    }
+
+    /// All that is no price.
+    pub(super) const fn rest(&self) -> GridOptions {
+        GridOptions { opening: self.opening, ..self.rest }
+    }
+
+    /// How levels lie that are a ratio apart; `None` for even ones.
+    pub const fn ratio(&self) -> Option<Spacing> {
+        if self.rest.ratio == 0 { None } else { Some(Spacing::Ratio(self.rest.ratio)) }
     }
 
     /// The options of a symbol's grid.
@@ -56,7 +86,7 @@ impl GridSettings {
             *to = Some(price(units).ok_or_else(|| format!("{}: {key} has more digits than the symbol's prices", instrument.symbol))?);
         }
         let [trigger, stop, take_profit, lower, upper] = prices;
-        let options = GridOptions { opening: self.opening, trigger, stop, take_profit, lower, upper };
+        let options = GridOptions { opening: self.opening, trigger, stop, take_profit, lower, upper, ..self.rest };
         options.check(instrument).map_err(|error| format!("{}: {error}", instrument.symbol))?;
         Ok(options)
     }
@@ -67,13 +97,22 @@ pub fn read_strategy(map: &Map<String, Value>, values: &Values, prefix: &str, mi
     let name = text(values, "strategy");
     let mut mistake = |key: &str, what: String| mistakes.push(Mistake { key: format!("{prefix}{key}"), what });
     for section in SECTIONS.iter().filter(|section| map.get(**section).is_some_and(|value| !value.is_null())) {
-        if *section != name && (matches!(name.as_str(), "grid" | "market_maker") || *section != "trade") {
+        if *section != name && (matches!(name.as_str(), "grid" | "market_maker" | "combo") || *section != "trade") {
             mistake(section, format!("does not go with strategy: {name}"));
         }
     }
+    if name == "combo" {
+        for key in GRID_ONLY.iter().filter(|key| map.get(**key).is_some_and(|value| !value.is_null())) {
+            mistake(key, "does not go with strategy: combo; its children have their own".to_owned());
+        }
+        return None;
+    }
     if name == "grid" {
-        if matches!(values.get("price_interval"), Some(Checked::Absent)) {
-            mistake("price_interval", "is missing; allowed: a number, 0.00000001 to 1000000000".to_owned());
+        let written = |key: &str| matches!(values.get(key), Some(Checked::Units(_)));
+        match (written("price_interval"), written("grid.ratio_percent")) {
+            (false, false) => mistake("price_interval", "is missing; allowed: a number, 0.00000001 to 1000000000".to_owned()),
+            (true, true) => mistake("grid.ratio_percent", "stands beside price_interval; write one of them".to_owned()),
+            (true, false) | (false, true) => {}
         }
         return None;
     }

@@ -264,8 +264,117 @@ fn options_of_a_grid_are_prices_of_its_symbol() {
 }
 
 #[test]
+fn further_options_of_a_grid_are_read() {
+    let read = |rest: &str| Config::parse(&strategy(rest), Path::new("test.yaml")).unwrap().symbols[0].clone();
+    let btc = plimsoll_market::Instrument::example_btcusdt();
+    let rest = "grid: { ratio_percent: 0.5, trailing: up, upper_price: 70000, compound_percent: 50, skew_percent: 30 }";
+    let symbol = read(rest);
+    let spacing = crate::trade::interval_of(&symbol, &btc).unwrap();
+    assert_eq!(spacing, plimsoll_market::Spacing::Ratio(5_000));
+    let Ok(StrategyConfig::GridWith(grid, options)) = crate::trade::strategy_config(&symbol, &btc, spacing) else { panic!() };
+    assert_eq!((grid.interval, options.ratio, options.trailing), (btc.tick, 5_000, plimsoll_strategy::Trailing::Up));
+    assert_eq!((options.compound, options.compound_max, options.skew, options.skew_layers), (500_000, 3_000_000, 300_000, 10));
+    assert_eq!(
+        mistakes(&strategy("price_interval: 60, grid: { ratio_percent: 1 }")),
+        ["trading.symbols[0].grid.ratio_percent: stands beside price_interval; write one of them"]
+    );
+    let stray = read("price_interval: 60, grid: { trailing: down }");
+    let told = crate::trade::strategy_config(&stray, &btc, plimsoll_market::Price::from_units(6_000).into()).unwrap_err();
+    assert!(told.contains("lower_price to follow it down"), "{told}");
+}
+
+/// What a symbol's settings make of it, at Bitcoin's digits.
+fn made(rest: &str) -> plimsoll_strategy::ComboConfig {
+    let symbol = Config::parse(&strategy(rest), Path::new("test.yaml")).unwrap_or_else(|error| panic!("{error}")).symbols[0].clone();
+    let btc = plimsoll_market::Instrument::example_btcusdt();
+    let spacing = crate::trade::interval_of(&symbol, &btc).unwrap();
+    let made = crate::trade::strategy_config(&symbol, &btc, spacing).unwrap();
+    made.check(&btc, plimsoll_market::Price::from_units(6_000_000)).unwrap();
+    let StrategyConfig::Combo(combo) = made else { panic!("{made:?}") };
+    combo
+}
+
+#[test]
+fn several_strategies_of_a_symbol_are_read() {
+    use plimsoll_strategy::{ChildConfig, Choice, Regime, Regimes, Size};
+    let combo = made(
+        "strategy: combo, trend_detector: { bar: 15m }, combo: { capital: 5000, step_percent: 2, children: [\
+         { price_interval: 60, when: [ranging, up], weight_percent: 60 }, \
+         { strategy: martingale, order_quantity: 300, trade: { direction: short }, when: [down], weight_percent: 30 }] }",
+    );
+    let [Some(grid), Some(martingale), None, None] = combo.children else { panic!() };
+    assert_eq!((grid.when, grid.weight), (Regimes::NONE.with(Regime::Ranging).with(Regime::Up), 600_000));
+    let ChildConfig::Grid(levels, _) = grid.strategy else { panic!() };
+    assert_eq!((levels.interval.units(), levels.order_quote), (6_000, 200 * 100_000_000));
+    let ChildConfig::Martingale(_, plan) = martingale.strategy else { panic!() };
+    assert_eq!((plan.amount, martingale.when, martingale.weight), (300 * 100_000_000, Regimes::NONE.with(Regime::Down), 300_000));
+    let Choice::Trend(trend) = combo.choice else { panic!() };
+    assert_eq!((trend.bar, trend.adx, trend.trend_from, trend.volatile_from), (Duration::from_secs(900), 14, 25_000, 10_000));
+    let capital = combo.capital.unwrap();
+    assert_eq!((capital.amount, capital.step, capital.window, capital.ceiling), (5_000 * 100_000_000, 20_000, 24, 700_000));
+    let filtered = made("strategy: momentum, trend_detector: { when: [ranging] }");
+    assert_eq!(filtered.children[0].unwrap().when, Regimes::NONE.with(Regime::Ranging));
+    let adjusted = made("price_interval: 60, dynamic_adjuster: { spacings: 2, size: scaled }");
+    let Choice::Spacing(adjuster) = adjusted.choice else { panic!() };
+    assert_eq!((adjuster.spacings, adjuster.size, adjuster.margin), (2, Size::Scaled, 500_000));
+}
+
+#[test]
+fn strategies_that_do_not_go_together_are_refused() {
+    let told = |rest: &str| mistakes(&strategy(rest));
+    assert_eq!(told("strategy: combo"), ["trading.symbols[0].combo.children: must be a list of 1 to 4 strategies"]);
+    assert_eq!(
+        told("strategy: combo, combo: { children: [{ strategy: market_maker }, { strategy: momentum, max_layers: 3, when: [up] }] }"),
+        [
+            "trading.symbols[0].combo.children[0].strategy: \"market_maker\" is no strategy of a combo: it goes alone",
+            "trading.symbols[0].combo.children[1].max_layers: is the symbol's, not a child's"
+        ]
+    );
+    assert_eq!(
+        told("strategy: combo, combo: { children: [{ strategy: momentum, when: [up] }] }"),
+        ["trading.symbols[0].combo.children[0].when: needs a section trend_detector of the symbol"]
+    );
+    assert_eq!(
+        told("strategy: combo, combo: { children: [{ price_interval: 60 }, { price_interval: 70 }] }"),
+        ["trading.symbols[0].combo.children: price_interval or grid.ratio_percent must be the same for all grids of a symbol"]
+    );
+    assert_eq!(
+        told("strategy: momentum, dynamic_adjuster: { bar: 1m }, trend_detector: { when: [sideways] }"),
+        [
+            "trading.symbols[0].dynamic_adjuster: does not go with strategy: momentum",
+            "trading.symbols[0].dynamic_adjuster: stands beside trend_detector; write one of them",
+            "trading.symbols[0].trend_detector.when: \"sideways\" is not allowed; allowed: up | down | ranging | volatile"
+        ]
+    );
+    let wide = told("price_interval: 60, buy_window_size: 30, sell_window_size: 20, dynamic_adjuster: { spacings: 3 }");
+    assert_eq!(
+        wide,
+        ["trading.symbols[0].dynamic_adjuster: windows and layers is 90 for all children together; allowed: 64 orders wanted at once"]
+    );
+    assert_eq!(
+        told("price_interval: 60, trend_detector: { trend_until: 30 }"),
+        [
+            "trading.symbols[0].trend_detector: trend_from and trend_until is 25000 and 30000; allowed: up to 100,000 thousandths, the second not above the first"
+        ]
+    );
+    assert_eq!(told("price_interval: 60, combo: { capital: 3 }"), ["trading.symbols[0].combo: does not go with strategy: grid"]);
+}
+
+#[test]
 fn the_strategies_of_the_shipped_file_are_right_when_they_are_taken_out_of_their_comments() {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/plimsoll.yaml")).unwrap();
+    let several = text.find("    # - symbol: BNBUSDT").unwrap();
+    let until = several + text[several..].find("\n\n").unwrap();
+    let several: String = text[several..until]
+        .lines()
+        // What explains is not taken out.
+        .filter(|line| !line.trim_start().starts_with("# Several") && !line.contains("# # "))
+        .map(|line| format!("{}\n", line.replacen("# ", "", 1)))
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .collect();
+    let config = Config::parse(&format!("{GOOD}{several}"), Path::new("test.yaml")).unwrap_or_else(|error| panic!("{error}\n{several}"));
+    assert!(config.symbols[1].is_adjusted());
+    assert!(config.symbols[2].has_grid());
     let from = text.find("    # - symbol: SOLUSDT").unwrap();
     let block: String =
         text[from..text.find("\nrisk_control:").unwrap()].lines().map(|line| format!("{}\n", line.replacen("# ", "", 1))).collect();

@@ -3,10 +3,10 @@
 mod advise;
 mod data;
 mod download;
-mod record;
 mod market;
 mod overrides;
 mod ranges;
+mod record;
 mod sweep;
 mod test;
 mod yaml;

@@ -35,7 +35,7 @@ fn config() -> EngineConfig {
             accept_position: true,
         },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
-        interval: Price::from_units(10_000),
+        interval: Price::from_units(10_000).into(),
         countdown: None,
     }
 }

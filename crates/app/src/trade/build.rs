@@ -3,13 +3,13 @@
 use crate::config::{Config, SymbolConfig};
 use plimsoll_engine::EngineConfig;
 use plimsoll_market::limits::MONEY_SCALE;
-use plimsoll_market::{Instrument, Price, Round, rescale};
+use plimsoll_market::{Instrument, Price, Round, Spacing, rescale};
 use plimsoll_position::PositionConfig;
 use plimsoll_safety::GateConfig;
 use plimsoll_strategy::{GridConfig, GridOptions, StrategyConfig};
 
 /// The settings of a symbol's engine.
-pub fn engine_config(config: &Config, settings: &SymbolConfig, position: PositionConfig, interval: Price) -> EngineConfig {
+pub fn engine_config(config: &Config, settings: &SymbolConfig, position: PositionConfig, interval: Spacing) -> EngineConfig {
     EngineConfig {
         position,
         gate: GateConfig { stale_after: config.stale_after, exposure_max: config.risk.max_exposure, guard: config.risk.guard_of(settings) },
@@ -24,26 +24,37 @@ pub fn price_of(units: i128, instrument: &Instrument) -> Option<Price> {
     i64::try_from(scaled).ok().filter(|units| *units > 0).map(Price::from_units)
 }
 
-/// The distance of two levels; `None` when the configured one has more digits than the symbol's prices. Levels are a grid's: a
+/// How the levels lie; `None` when the configured distance has more digits than the symbol's prices. Levels are a grid's: a
 /// strategy of another kind has layers, which need no distance.
-pub fn interval_of(settings: &SymbolConfig, instrument: &Instrument) -> Option<Price> {
-    if settings.strategy.is_some() { Some(instrument.tick) } else { price_of(settings.interval, instrument) }
+pub fn interval_of(settings: &SymbolConfig, instrument: &Instrument) -> Option<Spacing> {
+    if !settings.has_grid() {
+        return Some(Spacing::Even(instrument.tick));
+    }
+    settings.grid.ratio().or_else(|| price_of(settings.interval, instrument).map(Spacing::Even))
 }
 
 /// The settings of a symbol's strategy.
 ///
 /// # Errors
-/// A price with more digits than the symbol's.
-pub fn strategy_config(settings: &SymbolConfig, instrument: &Instrument, interval: Price) -> Result<StrategyConfig, String> {
+/// A price with more digits than the symbol's, or children that do not go together.
+pub fn strategy_config(settings: &SymbolConfig, instrument: &Instrument, interval: Spacing) -> Result<StrategyConfig, String> {
+    if let Some(combo) = &settings.combo {
+        return combo.resolve(instrument, interval, |units| price_of(units, instrument));
+    }
     if let Some(other) = settings.strategy {
         return Ok(other);
     }
     let options = settings.grid.options(instrument, |units| price_of(units, instrument))?;
-    Ok(grid_config(settings, options, interval))
+    Ok(grid_config(settings, options, interval, instrument.tick))
 }
 
 /// The settings of a symbol's grid.
-pub fn grid_config(settings: &SymbolConfig, options: GridOptions, interval: Price) -> StrategyConfig {
+pub fn grid_config(settings: &SymbolConfig, options: GridOptions, spacing: Spacing, tick: Price) -> StrategyConfig {
+    let (interval, ratio) = match spacing {
+        Spacing::Even(interval) => (interval, 0),
+        Spacing::Ratio(ratio) => (tick, ratio),
+    };
+    let options = GridOptions { ratio, ..options };
     let grid =
         GridConfig { interval, order_quote: settings.order_quote, buy_window: settings.buy_window, sell_window: settings.sell_window };
     if options == GridOptions::LONG { StrategyConfig::Grid(grid) } else { StrategyConfig::GridWith(grid, options) }

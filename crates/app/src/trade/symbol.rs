@@ -12,7 +12,7 @@ use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError, She
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
-    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Side, Source,
+    Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Side, Source, Spacing,
     StopMode, Time, Top,
 };
 use plimsoll_monitor::SymbolMetrics;
@@ -101,22 +101,27 @@ impl Prospects {
         }
         // A short grid is not liquidated by a fall: its worst case has no end above, and the exposure is its limit.
         let long = match strategy {
-            StrategyConfig::Grid(grid) => Some(grid),
-            StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some(grid),
+            StrategyConfig::Grid(grid) => Some((grid, Spacing::Even(grid.interval))),
+            StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some((grid, options.spacing(grid.interval))),
             _ => None,
         };
-        let outlook = long.map(|grid| {
-            let (outlook, objections) = self.look_ahead(instrument, grid, top);
+        // Of one grid among others too: the exposure is the limit of all of them.
+        let combined = if let StrategyConfig::Combo(combo) = strategy { combo.grid() } else { None };
+        let combined = combined.as_ref().filter(|(_, options)| options.opening == Side::Buy);
+        let long = long.or(combined.map(|(grid, options)| (grid, options.spacing(grid.interval))));
+        let outlook = long.map(|(grid, spacing)| {
+            let (outlook, objections) = self.look_ahead(instrument, grid, spacing, top);
             against.extend(objections);
             outlook
         });
         (outlook, against)
     }
 
-    fn look_ahead(&self, instrument: &Instrument, grid: &GridConfig, top: Top) -> (Outlook, Vec<String>) {
+    fn look_ahead(&self, instrument: &Instrument, grid: &GridConfig, spacing: Spacing, top: Top) -> (Outlook, Vec<String>) {
         let prospect = Prospect {
             top,
-            interval: grid.interval,
+            // Levels a ratio apart lie nearer to each other farther down: to reckon them even errs on the safe side.
+            interval: spacing.interval_at(top.bid),
             order_quote: grid.order_quote,
             exposure_max: self.exposure_max,
             layers_max: self.layers_max,

@@ -17,7 +17,7 @@ pub fn event(ms: u64, tick: Tick) -> (u64, Tick) {
     (ms, tick)
 }
 
-pub fn engine_config(interval: Price) -> EngineConfig {
+pub fn engine_config(interval: impl Into<Spacing>) -> EngineConfig {
     EngineConfig {
         position: PositionConfig {
             tag: Tag(7),
@@ -29,7 +29,7 @@ pub fn engine_config(interval: Price) -> EngineConfig {
             accept_position: true,
         },
         gate: GateConfig { stale_after: Duration::from_secs(60), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
-        interval,
+        interval: interval.into(),
         countdown: None,
     }
 }

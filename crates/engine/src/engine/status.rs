@@ -1,9 +1,8 @@
 //! What an engine shows of itself.
 
 use super::Engine;
-use plimsoll_market::{Holding, Leg, Notional, OrderView, Pnl, Price, Round, Side, SlotView, Status, Time};
+use plimsoll_market::{Holding, Notional, OrderView, Pnl, Price, Round, SlotView, Status, Time};
 use plimsoll_position::Slot;
-use plimsoll_strategy::limits::GRID_NUMBER;
 
 impl Engine {
     /// Plain data for display; allocates, so it is made at the display's pace, never on the hot path.
@@ -13,13 +12,10 @@ impl Engine {
         let drift = self.position.drift();
         let anchor = self.state.anchor;
         let level_price = |slot: &Slot| {
-            let down = slot.leg.opening() == Some(Side::Sell);
-            if slot.leg.strategy() % Leg::SHORT != GRID_NUMBER || slot.leg.opening().is_none() {
+            self.strategy.level_price(slot.leg, view.instrument.tick).or_else(|| {
                 let mean = view.instrument.average(Notional::from_units(slot.cost.units().abs()), slot.held);
-                return view.instrument.price_of_ref(mean, Round::Nearest);
-            }
-            let level = if down { -slot.leg.index() } else { slot.leg.index() };
-            anchor?.offset(self.cfg.interval.units().checked_mul(i64::from(level))?)
+                view.instrument.price_of_ref(mean, Round::Nearest)
+            })
         };
         let slots = view
             .slots
@@ -65,7 +61,7 @@ impl Engine {
                 round_trips: self.position.round_trips(),
             },
             anchor,
-            interval: self.cfg.interval,
+            interval: self.cfg.interval.interval_at(view.top.map_or(anchor.unwrap_or(Price::ZERO), |top| top.bid)),
             slots,
             orders,
             foreign_orders: self.position.foreign_orders(),

@@ -20,6 +20,8 @@ pub struct Desk {
     pub bid: i64,
     pub minute: u64,
     pub log: Vec<String>,
+    /// How the levels of a grid lie.
+    pub spacing: Spacing,
     /// Alerts that were told.
     pub alerts: Vec<AlertCode>,
     /// What was committed last.
@@ -43,37 +45,44 @@ impl Desk {
     }
 
     pub fn of(strategy: Box<dyn Strategy>, boot: &Boot, holding: i64) -> Self {
-        let btc = Instrument::example_btcusdt();
-        let w = World::of(boot, strategy, btc.tick, GuardConfig::OFF, None);
+        Self::at(strategy, Instrument::example_btcusdt().tick.into(), boot, holding, 6_000_000)
+    }
+
+    /// Of a grid, at a price.
+    pub fn at(strategy: Box<dyn Strategy>, spacing: Spacing, boot: &Boot, holding: i64, bid: i64) -> Self {
+        let w = World::of(boot, strategy, spacing, GuardConfig::OFF, None);
         let mut desk = Self {
             w,
             open: Vec::new(),
-            bid: 6_000_000,
+            bid,
             minute: 0,
             log: Vec::new(),
+            spacing,
             alerts: Vec::new(),
-            memo: Memo::NONE,
+            memo: boot.state.map_or(Memo::NONE, |state| state.memo),
             busy: 0,
             deaf: false,
             theirs: boot.books.slots.is_empty() && holding != 0,
         };
         desk.w.now = Time::from_millis(1_700_000_040_000);
+        // Trades are numbered on over a restart.
+        desk.w.next_trade = boot.books.totals.and_then(|totals| totals.watermark).map_or(desk.w.next_trade, |id| id.0);
         desk.feed(Event::Link(Link { feed: Feed::Account, up: true }));
         desk.feed(desk.w.page(vec![], Some(1_000)));
         let held = desk.snapshot(holding);
         desk.feed(held);
         desk.feed(desk.w.lease());
-        desk.price(6_000_000);
+        desk.price(bid);
         desk.feed(Event::Committed { version: 1 });
         if boot.state.is_some() {
             // What an earlier process may have sent is waited for.
             desk.w.now = desk.w.now + Duration::from_secs(6);
-            desk.price(6_000_000);
+            desk.price(bid);
             desk.feed(Event::Wake);
             desk.feed(desk.w.page(vec![], None));
             let held = desk.snapshot(holding);
             desk.feed(held);
-            desk.price(6_000_000);
+            desk.price(bid);
         }
         assert_eq!(desk.w.engine.phase(), Phase::Trading);
         desk.log.clear();
@@ -163,6 +172,12 @@ impl Desk {
             Side::Buy => order.price.units() >= best,
             Side::Sell => order.price.units() <= best,
         };
+        let own = |other: &&Place| match side {
+            Side::Buy => other.id.side() == Side::Sell && other.price.units() <= best,
+            Side::Sell => other.id.side() == Side::Buy && other.price.units() >= best,
+        };
+        let met = self.open.iter().find(own).filter(|_| takes && order.tif != TimeInForce::Gtx);
+        assert!(met.is_none(), "{order:?} trades with {met:?}");
         match (takes, order.tif) {
             (true, TimeInForce::Gtx) => Some(Event::Rejected { id: order.id, request: Request::Place, reason: Reject::WouldTake }),
             (true, _) => Some(self.filled(&order, best)),
@@ -240,7 +255,7 @@ impl Desk {
         let state = StateRecord {
             version: 1,
             anchor: Some(Price::from_units(6_000_000)),
-            interval: self.w.btc.tick,
+            interval: self.spacing,
             baseline: Some(TradeId(1_000)),
             paused: false,
             halted: false,

@@ -37,7 +37,13 @@ impl World {
     }
 
     /// Of any strategy.
-    pub fn of(boot: &Boot, strategy: Box<dyn Strategy>, interval: Price, guard: GuardConfig, countdown: Option<Countdown>) -> Self {
+    pub fn of(
+        boot: &Boot,
+        strategy: Box<dyn Strategy>,
+        interval: impl Into<Spacing>,
+        guard: GuardConfig,
+        countdown: Option<Countdown>,
+    ) -> Self {
         Self::accepting(boot, strategy, interval, guard, countdown, true)
     }
 
@@ -49,7 +55,7 @@ impl World {
     fn accepting(
         boot: &Boot,
         strategy: Box<dyn Strategy>,
-        interval: Price,
+        interval: impl Into<Spacing>,
         guard: GuardConfig,
         countdown: Option<Countdown>,
         accept_position: bool,
@@ -66,7 +72,7 @@ impl World {
                 accept_position,
             },
             gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000_000 * 100_000_000, guard },
-            interval,
+            interval: interval.into(),
             countdown,
         };
         let engine = Engine::new(btc, cfg, strategy, boot).unwrap();

@@ -160,6 +160,7 @@ impl Position {
             } else {
                 let gain = take(slot, fill.qty, fill.price);
                 slot_realized = self.instrument.amount(gain, Round::Nearest).map_or(0, |a| a.units);
+                self.earned.add(slot.leg, slot_realized);
             }
             slot_row = Some(slot.row());
         }
@@ -167,6 +168,9 @@ impl Position {
             self.slots.note_held(leg);
         }
         self.round_trips += slot_realized;
+        if let Some(leg) = leg.filter(|_| fill.fee.asset == self.instrument.quote) {
+            self.earned.add(leg, -fill.fee.units);
+        }
         let booked = Booked { fill: Fill { id, ..*fill }, leg, realized, slot_realized };
         // The execution first: what follows it has its totals, and of what is stored a crash leaves a beginning.
         out.push(Action::Record(Box::new(self.record(row, Some(booked), slot_row))));
@@ -200,7 +204,9 @@ impl Position {
             let Some(leg) = self.slots.first_to_close(opening) else { break };
             let Some(slot) = self.slots.get_mut(leg) else { break };
             let part = slot.held.min(rest);
-            realized += self.instrument.amount(take(slot, part, price), Round::Nearest).map_or(0, |a| a.units);
+            let gain = self.instrument.amount(take(slot, part, price), Round::Nearest).map_or(0, |a| a.units);
+            self.earned.add(leg, gain);
+            realized += gain;
             rest -= part;
             let row = slot.row();
             // One row a slot: of two parts the later one has all.
@@ -254,7 +260,9 @@ impl Position {
                 rest -= part;
                 let row = slot.row();
                 self.slots.note_held(row.leg);
-                self.round_trips += self.instrument.amount(gain, Round::Nearest).map_or(0, |a| a.units);
+                let gain = self.instrument.amount(gain, Round::Nearest).map_or(0, |a| a.units);
+                self.earned.add(row.leg, gain);
+                self.round_trips += gain;
                 closed.push(row);
             }
         }

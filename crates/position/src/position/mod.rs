@@ -5,7 +5,7 @@ mod snapshot;
 use crate::orders::{Orders, WorkState, Working};
 use crate::slots::Slots;
 use crate::sync::{Sync, SyncState};
-use crate::view::{Changes, View};
+use crate::view::{Changes, Earned, View};
 use core::time::Duration;
 use plimsoll_market::{
     Action, Actions, Cancel, ClientId, Event, Feed, Holding, Instrument, Leg, MarkPrice, OrderType, Place, Price, Qty, Round, Side,
@@ -135,6 +135,7 @@ pub struct Position {
     orders: Orders,
     totals: Totals,
     round_trips: i128,
+    earned: Earned,
     sync: Sync,
     account_up: bool,
     top: Option<Top>,
@@ -184,6 +185,7 @@ impl Position {
             orders: Orders::default(),
             totals,
             round_trips: 0,
+            earned: Earned::default(),
             sync: Sync::new(totals.watermark, restored.map_or(&[], |r| &r.recent)),
             account_up: false,
             top: None,
@@ -216,6 +218,7 @@ impl Position {
             slots: &self.slots,
             orders: &self.orders,
             totals: &self.totals,
+            earned: &self.earned,
             beyond: self.beyond,
             inventory_epoch: self.inventory_epoch,
             in_step: self.sync.state == SyncState::InStep,

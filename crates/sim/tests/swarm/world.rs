@@ -419,7 +419,7 @@ pub fn engine(btc: Instrument, run: u64, disk: &Disk) -> Engine {
             accept_position: true,
         },
         gate: GateConfig { stale_after: Duration::from_secs(10), exposure_max: 50_000 * 100_000_000, guard: GuardConfig::OFF },
-        interval,
+        interval: interval.into(),
         countdown: None,
     };
     Engine::new(btc, cfg, Box::new(grid), &disk.boot()).unwrap()

@@ -255,8 +255,8 @@ fn values(row: &Row<'_>, now: Time, findings: &mut Findings) {
             ("funded_ns", Cell::Number(0)) | ("lock_until_ns", Cell::Number(_)) => Ok(()),
             (_, Cell::Number(time)) if name.ends_with("_ns") => ok((FIRST_NS..=latest).contains(time), "not a time of trading"),
             (
-                "anchor" | "price" | "grid_interval" | "qty" | "filled" | "held" | "bought" | "sold" | "fills" | "foreign_fees"
-                | "waiting_fills" | "samples",
+                "anchor" | "price" | "grid_interval" | "grid_ratio" | "qty" | "filled" | "held" | "bought" | "sold" | "fills"
+                | "foreign_fees" | "waiting_fills" | "samples",
                 Cell::Number(number),
             ) => ok(*number >= 0, "negative"),
             (_, Cell::Number(_)) => Ok(()),

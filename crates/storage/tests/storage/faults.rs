@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::common::{Place, all_fills, check_prefix, everywhere, health, key, open, record, records};
-use plimsoll_market::{Price, StateRecord, Time, Totals};
+use plimsoll_market::{Price, Spacing, StateRecord, Time, Totals};
 use plimsoll_storage::{ErrorClass, Holder, RawStoreConfig, RecordRefused, StoreError};
 
 pub const STATE: StateRecord = StateRecord {
     version: 1,
     anchor: None,
-    interval: Price::from_units(100),
+    interval: Spacing::Even(Price::from_units(100)),
     baseline: None,
     paused: false,
     halted: false,

@@ -6,7 +6,7 @@ use crate::common::{all_fills, check_prefix, everywhere, key, open, record, reco
 use plimsoll_bounded::{Grant, Tasks};
 use plimsoll_market::{
     AccountRecord, Alert, AlertCode, Amount, Asset, Booked, ClientId, Fill, FundingPayment, Holding, Leg, Lock, Name, Notional, Order,
-    OrderId, OrderStatus, Price, Qty, Record, Rule, Severity, Side, SlotRow, StateRecord, Tag, Time, Totals, TradeId, WaitingFees,
+    OrderId, OrderStatus, Price, Qty, Record, Rule, Severity, Side, SlotRow, Spacing, StateRecord, Tag, Time, Totals, TradeId, WaitingFees,
 };
 use plimsoll_storage::limits::{HISTORY_QUEUE, RANGE_MAX, ROWS_MAX};
 use plimsoll_storage::{
@@ -20,7 +20,7 @@ fn state(version: u64) -> StateRecord {
     StateRecord {
         version,
         anchor,
-        interval: Price::from_units(7),
+        interval: if version.is_multiple_of(2) { Spacing::Ratio(5_000) } else { Spacing::Even(Price::from_units(7)) },
         baseline: anchor.map(|_| TradeId(9)),
         paused: version > 2,
         halted: version > 3,

@@ -30,7 +30,7 @@ pub async fn fill(place: &Place) {
         let state = StateRecord {
             version: 7,
             anchor: (fills > 3).then(|| Price::from_units(6_000_000)),
-            interval: Price::from_units(100),
+            interval: Price::from_units(100).into(),
             baseline: None,
             paused: fills > 3,
             halted: false,
@@ -308,6 +308,7 @@ pub async fn age(place: &Place) {
              ALTER TABLE totals DROP COLUMN other_fees; ALTER TABLE totals DROP COLUMN waiting_fees; \
              ALTER TABLE totals DROP COLUMN waiting_asset; ALTER TABLE totals DROP COLUMN waiting_fills; \
              ALTER TABLE state DROP COLUMN baseline; ALTER TABLE state DROP COLUMN lock_rule; ALTER TABLE state DROP COLUMN lock_until_ns; \
+             ALTER TABLE state DROP COLUMN grid_ratio; \
              ALTER TABLE state DROP COLUMN idle; ALTER TABLE state DROP COLUMN memo; ALTER TABLE state DROP COLUMN closing; ALTER TABLE totals DROP COLUMN funded_ns",
         )
         .await;

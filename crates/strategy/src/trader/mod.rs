@@ -8,6 +8,7 @@ pub use config::{BadOrder, Direction, Entry, ParameterError, TradeConfig};
 pub use held::Held;
 
 use crate::indicators::{Bar, Bars, Closed};
+use crate::limits::NUMBERS_A_CHILD;
 use crate::{Intent, Quote, Quotes, Strategy, Style};
 use config::shifted;
 use core::time::Duration;
@@ -135,7 +136,7 @@ pub struct Trader<P> {
 impl<P: Plan> Trader<P> {
     /// Makes one of a plan and of what is common to all; both are checked before.
     pub fn new(plan: P, cfg: TradeConfig) -> Self {
-        const { assert!(P::NUMBER < Leg::SHORT) };
+        const { assert!(P::NUMBER < NUMBERS_A_CHILD) };
         Self {
             plan,
             cfg,
@@ -151,6 +152,16 @@ impl<P: Plan> Trader<P> {
             behind: true,
             displaced: false,
         }
+    }
+
+    /// With numbers of its own among several strategies of a symbol, 0 to 31 and [`Leg::SHORT`] more.
+    pub(crate) const fn numbered(mut self, number: u8) -> Self {
+        self.strategy = number;
+        self
+    }
+
+    pub(crate) const fn number(&self) -> u8 {
+        self.strategy
     }
 
     fn leg(&self, side: Side, layer: i32) -> Option<Leg> {

@@ -1,6 +1,7 @@
 //! What must hold in a world, and where it is looked at.
 
 use super::*;
+use plimsoll_strategy::limits::{GRID_NUMBER, NUMBERS_A_CHILD};
 
 impl World {
     pub(super) fn breach(&mut self, broken: Broken) {
@@ -128,7 +129,9 @@ impl World {
         let share = plimsoll_market::rescale(share, MONEY_SCALE, scale, Round::Down).unwrap_or(0);
         let held = invariants::within_exposure(&seat.engine.position().view(self.now), share);
         self.hold(if known { held } else { Ok(()) });
-        if self.options.layered || self.options.makers {
+        // Of several strategies a grid is one.
+        let is_grid = place.id.leg().strategy() % NUMBERS_A_CHILD == GRID_NUMBER;
+        if self.options.layered || self.options.makers || !is_grid {
             return;
         }
         let price = *self.levels.entry((at, place.id.leg())).or_insert(place.price);
@@ -144,7 +147,8 @@ impl World {
         let view = seat.engine.position().view(self.now);
         self.hold(invariants::books(&view));
         if self.compare != Compare::Position {
-            let buys = |leg: Leg| self.levels.get(&(at, leg)).map(|price| seat.instrument.qty_for(self.ground.order_quote, *price));
+            let most = |leg: Leg| self.ground.order_quote * i128::from(crate::bot::growth(&self.options, leg));
+            let buys = |leg: Leg| self.levels.get(&(at, leg)).map(|price| seat.instrument.qty_for(most(leg), *price));
             let held = invariants::slots_hold_one_order(&view, buys);
             self.hold(held);
         }

@@ -204,11 +204,6 @@ fn what_cannot_be_swept_is_refused_with_what_to_do() {
         &[],
         &["r.yaml has 2 mistakes", "search: \"bayes\"", "allowed: grid | random | tpe", "parameters: must be a list"],
     );
-    with(
-        &RANGES.replace("folds: 2", "folds: 24").replace("train_percent: 50", "train_percent: 90"),
-        &[],
-        &["use fewer folds or longer data"],
-    );
     with(&RANGES.replace("search: tpe", "search: grid").replace("step: 5", "step: 0.1"), &[], &["more than 1000 values"]);
     with(
         &RANGES.replace("search: tpe", "search: grid").replace("step: 5", "step: 1"),

@@ -38,20 +38,20 @@ pub enum FoldError {
     Share,
     /// Parts that are too short to say anything.
     #[error(
-        "the data are {hours} hours long, so that each of {folds} folds tries its best on {minutes} minutes; use fewer folds or longer data: a part must have ten minutes"
+        "the data are {minutes} minutes long, so that each of {folds} folds tries its best on {seconds} seconds; use fewer folds or longer data: a part must have a minute"
     )]
     TooShort {
         /// Length of the data.
-        hours: u64,
+        minutes: u64,
         /// Folds.
         folds: u8,
         /// Length of a part.
-        minutes: u64,
+        seconds: u64,
     },
 }
 
 /// Shortest part.
-const PART_MIN: Duration = Duration::from_secs(600);
+const PART_MIN: Duration = Duration::from_secs(60);
 
 impl WalkForward {
     /// The steps, in the order of time; `until` is the first moment after the data. Parts end at whole minutes.
@@ -68,7 +68,7 @@ impl WalkForward {
         let length = until.since(from);
         let part = length * (100 - u32::from(self.train_percent)) / 100 / u32::from(self.folds);
         if part < PART_MIN {
-            return Err(FoldError::TooShort { hours: length.as_secs() / 3_600, folds: self.folds, minutes: part.as_secs() / 60 });
+            return Err(FoldError::TooShort { minutes: length.as_secs() / 60, folds: self.folds, seconds: part.as_secs() });
         }
         let minute = 60_000_000_000;
         // The last part ends with the data, the others at whole minutes: candles begin there.
@@ -123,7 +123,8 @@ mod tests {
         assert_eq!(divide(0, 50, false, 100), Err(FoldError::Folds));
         assert_eq!(divide(25, 50, false, 100), Err(FoldError::Folds));
         assert_eq!(divide(1, 91, false, 100), Err(FoldError::Share));
-        assert_eq!(divide(4, 50, false, 1), Err(FoldError::TooShort { hours: 1, folds: 4, minutes: 7 }));
-        assert!(divide(3, 50, false, 1).is_ok());
+        // An hour, of which the folds share six minutes.
+        assert_eq!(divide(7, 90, false, 1), Err(FoldError::TooShort { minutes: 60, folds: 7, seconds: 51 }));
+        assert!(divide(6, 90, false, 1).is_ok());
     }
 }

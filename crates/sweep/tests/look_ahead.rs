@@ -158,6 +158,38 @@ fn what_knows_the_future_is_found() {
     assert!(cuts.iter().any(|cut| !cut.same_when_moved), "{cuts:?}");
 }
 
+/// Tops and trades instead of candles: orders are on their way when the data end.
+#[test]
+fn ticks_pass_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ticks.tape");
+    let mut writer = TapeWriter::create(&path, &TapeHead::new(&Instrument::example_btcusdt(), 0)).unwrap();
+    // Twenty minutes, four tops and two trades a second.
+    for n in 0..4_800_u64 {
+        let at = Time::from_millis(BEGIN_MS + n * 250);
+        let middle = 600_000 + ((n as f64 / 30.0).sin() * 3_000.0) as i64;
+        let (bid, ask) = (Price::from_units(middle), Price::from_units(middle + 1));
+        writer.push(at, &Tick::Top { bid: (bid, Qty::from_units(900)), ask: (ask, Qty::from_units(900)) }).unwrap();
+        if n % 2 == 0 {
+            let (taker, price) = if n % 4 == 0 { (Side::Buy, ask) } else { (Side::Sell, bid) };
+            writer.push(at, &Tick::Trade { taker, price, qty: Qty::from_units(50) }).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    let all = Window { from: Time::from_millis(BEGIN_MS), until: Time::from_millis(BEGIN_MS + 1_200_000) };
+    let tapes = [path];
+    let cuts = look_ahead(all, 30_000, |window, moved, observer| {
+        let mut setup = setup(Box::new(grid()));
+        setup.candle_secs = 0;
+        play(&tapes, setup, window, moved, observer)
+    })
+    .unwrap();
+    assert_eq!(cuts.len(), 3);
+    for cut in cuts {
+        assert!(cut.decisions > 10 && cut.same_when_cut && cut.same_when_moved, "{cut:?}");
+    }
+}
+
 /// A window is a run of its own: it begins with nothing, and what lies outside has no part in it.
 #[test]
 fn a_window_is_played_as_if_the_rest_were_not_there() {

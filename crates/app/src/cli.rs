@@ -62,6 +62,11 @@ enum Command {
     },
     /// Trade history with the engine that trades live, and write a report.
     Backtest(history::BacktestArgs),
+    /// Search over parameters on history, with walk-forward trials and guards against overfitting, and write a ready configuration.
+    #[command(after_long_help = history::RANGES_HELP)]
+    Sweep(history::SweepArgs),
+    /// Propose a grid for a contract out of its volatility, fees, filters and your capital, say why, and try it on history.
+    Advise(history::AdviseArgs),
     /// Make tapes of history for backtests, list and check them.
     Data {
         #[command(subcommand)]
@@ -143,7 +148,9 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => db::restore(&args),
         Command::Db { command } => db::main(&command),
         Command::Export(args) => db::export(&args),
-        Command::Backtest(args) => load(&args.file).and_then(|config| history::backtest(&config, &args)),
+        Command::Backtest(args) => history::backtest(&args),
+        Command::Advise(args) => history::advise(&args),
+        Command::Sweep(args) => history::sweep(&args),
         Command::Data { command } => history::data(&command),
         Command::Config { command: ConfigCommand::Check(args) } => load(&args).map(|config| {
             crate::screen::say(&format!("{} is right: {} symbols on {:?}", args.config.display(), config.symbols.len(), config.exchange));

@@ -1,7 +1,7 @@
 //! Paper trading: the market is the real exchange's, as its public streams tell it; the orders are ours alone, on the exchange inside
 //! the process. No key is used, and nothing but questions about the market leaves this machine.
 
-use crate::config::Config;
+use crate::config::{BinanceConfig, Config};
 use crate::limits::{PAPER_LINE_BYTES, PAPER_LINES};
 use anyhow::{Context, bail};
 use plimsoll_bounded::{Class, Grants, Line, Plan, Receiver, Refused, Sender, Task, TaskSpec, Tasks, WhenFull, channel};
@@ -9,7 +9,7 @@ use plimsoll_exchange::binance::decode;
 use plimsoll_exchange::binance::encode::{self, DepthSpeed, Route, Stream};
 use plimsoll_gateway::{Clock, Endpoint, Tapped, ask_once, tap};
 use plimsoll_market::{Symbol, Time};
-use plimsoll_sim::replay::{Lines, RESTART};
+use plimsoll_sim::replay::RESTART;
 use plimsoll_testnet::Listing;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -41,10 +41,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A name that cannot be one.
-pub fn plan(config: &Config) -> Result<Plan, Refused> {
+pub fn plan(symbols: impl IntoIterator<Item = Symbol>) -> Result<Plan, Refused> {
     let mut plan = Plan::new("paper");
-    for symbol in &config.symbols {
-        let name = format!("paper.lines/{}", symbol.symbol);
+    for symbol in symbols {
+        let name = format!("paper.lines/{symbol}");
         // What finds no room is missing in the book, which is then made anew from a snapshot.
         let line = Line::of::<String>(&name, PAPER_LINES, WhenFull::Refuse, Class::LatestWins);
         plan.add(line.with_heap(PAPER_LINE_BYTES))?;
@@ -137,7 +137,7 @@ enum Kind {
 }
 
 /// The channel's end as lines of a live market.
-struct Waiting(Receiver<String>);
+pub struct Waiting(pub Receiver<String>);
 
 impl Iterator for Waiting {
     type Item = String;
@@ -147,23 +147,30 @@ impl Iterator for Waiting {
     }
 }
 
-/// Begins to follow the market; the lines are for the exchange inside the process.
+/// Begins to follow the market. Lines are what the streams told, each behind the time at which it came: the form of recordings, and
+/// of what the exchange inside the process takes.
 ///
 /// # Errors
 /// An address that cannot be one, or no room for the tasks.
-pub fn follow(config: &Config, mut grants: Grants, clock: Clock, tasks: &Tasks) -> anyhow::Result<Vec<(Symbol, Lines)>> {
-    let mut lines: Vec<(Symbol, Lines)> = Vec::with_capacity(config.symbols.len());
-    let mut symbols = Vec::with_capacity(config.symbols.len());
-    for settings in &config.symbols {
-        let (out, into) = channel::<String>(grants.take(&format!("paper.lines/{}", settings.symbol))?);
-        lines.push((settings.symbol, Box::new(Waiting(into))));
-        let lower = settings.symbol.as_str().chars().flat_map(char::to_lowercase).collect();
-        symbols.push(Followed { symbol: settings.symbol, lower, out, broken: AtomicBool::new(false), wanted: AtomicBool::new(false) });
+pub fn follow(
+    binance: &BinanceConfig,
+    names: &[Symbol],
+    mut grants: Grants,
+    clock: Clock,
+    tasks: &Tasks,
+) -> anyhow::Result<Vec<(Symbol, Receiver<String>)>> {
+    let mut lines = Vec::with_capacity(names.len());
+    let mut symbols = Vec::with_capacity(names.len());
+    for symbol in names.iter().copied() {
+        let (out, into) = channel::<String>(grants.take(&format!("paper.lines/{symbol}"))?);
+        lines.push((symbol, into));
+        let lower = symbol.as_str().chars().flat_map(char::to_lowercase).collect();
+        symbols.push(Followed { symbol, lower, out, broken: AtomicBool::new(false), wanted: AtomicBool::new(false) });
     }
     let follower = Arc::new(Follower {
-        rest: Endpoint::rest(&config.binance.rest_url)?,
-        websocket: Endpoint::websocket(&config.binance.websocket_url)?,
-        routed: config.binance.routed,
+        rest: Endpoint::rest(&binance.rest_url)?,
+        websocket: Endpoint::websocket(&binance.websocket_url)?,
+        routed: binance.routed,
         symbols,
         clock,
     });
@@ -219,7 +226,7 @@ impl Follower {
             if self.clock.now().since(opened) > PAUSE_MAX {
                 pause = PAUSE_FIRST;
             }
-            tracing::warn!(%error, "the real market's stream is opened anew; until then nothing is filled on paper");
+            tracing::warn!(%error, "the real market's stream is opened anew; what it tells meanwhile is missing");
             if task.stop.or(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }

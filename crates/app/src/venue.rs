@@ -11,6 +11,7 @@ use plimsoll_exchange::binance::sign::{Secret, Signer};
 use plimsoll_exchange::session::{Routing, SessionConfig};
 use plimsoll_gateway::{Clock, GatewayConfig, GatewayHandle};
 use plimsoll_market::{Asset, Name, Symbol, Tag, Time};
+use plimsoll_sim::replay::Lines;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -55,7 +56,10 @@ pub async fn venue(
                 None => Local::start(config, fresh, grants, tasks).await?,
                 Some(paper) => {
                     let listings = crate::paper::rules(config).await?;
-                    let lines = crate::paper::follow(config, paper, clock, tasks)?;
+                    let symbols: Vec<_> = config.symbols.iter().map(|settings| settings.symbol).collect();
+                    let followed = crate::paper::follow(&config.binance, &symbols, paper, clock, tasks)?;
+                    let lines = followed.into_iter().map(|(symbol, lines)| (symbol, Box::new(crate::paper::Waiting(lines)) as Lines));
+                    let lines = lines.collect();
                     Local::start_mirror(config, fresh, listings, lines, grants, tasks).await?
                 }
             };

@@ -2,7 +2,8 @@
 
 use crate::curve::{Curve, Mark, Marks};
 use crate::import::show_time;
-use crate::limits::MONTHS_MAX;
+use crate::limits::{MONTHS_MAX, TRIPS_KEPT};
+use crate::returns::Returns;
 use crate::run::{Observer, Sample};
 use core::time::Duration;
 use plimsoll_market::{Action, Booked, Instrument, Leg, OrderType, Record, Time, Totals};
@@ -13,68 +14,6 @@ use std::io::Write;
 
 /// A year, for everything that is annualised: 365 days, for markets that never close.
 pub const YEAR: Duration = Duration::from_secs(365 * 86_400);
-
-/// Returns of periods of one length: what Sharpe and Sortino are made of.
-#[derive(Clone, Copy, Debug, Default)]
-struct Returns {
-    /// Nanoseconds.
-    length: u64,
-    /// End of the present period, and the worth at its beginning.
-    until: u64,
-    begin: f64,
-    count: u64,
-    mean: f64,
-    squares: f64,
-    down: f64,
-}
-
-impl Returns {
-    const fn new(length: Duration) -> Self {
-        Self { length: length.as_nanos() as u64, until: 0, begin: 0.0, count: 0, mean: 0.0, squares: 0.0, down: 0.0 }
-    }
-
-    /// Takes the worth at a time. Periods begin at whole multiples of their length; one that nobody looked at has no return.
-    #[inline]
-    fn push(&mut self, time: u64, equity: i128, last: i128) {
-        if time < self.until {
-            return;
-        }
-        if self.until > 0 && self.begin > 0.0 {
-            let ended = (time - self.until) / self.length;
-            // The period ended with the last look before its end; those after it that nobody looked at earned nothing.
-            self.add(last as f64 / self.begin - 1.0);
-            for _ in 0..ended.min(10_000) {
-                self.add(0.0);
-            }
-            self.begin = last as f64;
-        } else {
-            self.begin = equity as f64;
-        }
-        self.until = (time / self.length + 1) * self.length;
-    }
-
-    fn add(&mut self, value: f64) {
-        self.count += 1;
-        let off = value - self.mean;
-        self.mean += off / self.count as f64;
-        self.squares += off * (value - self.mean);
-        self.down += value.min(0.0).powi(2);
-    }
-
-    fn a_year(&self) -> f64 {
-        (YEAR.as_nanos() as f64 / self.length as f64).sqrt()
-    }
-
-    fn sharpe(&self) -> Option<f64> {
-        let deviation = (self.squares / (self.count.checked_sub(1)? as f64)).sqrt();
-        (self.count > 1 && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
-    }
-
-    fn sortino(&self) -> Option<f64> {
-        let deviation = (self.down / self.count as f64).sqrt();
-        (self.count > 1 && deviation > 0.0).then(|| self.mean / deviation * self.a_year())
-    }
-}
 
 /// Profit of a leg since it last held nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -145,6 +84,8 @@ pub struct Figures {
     order_marks: Marks,
     csv: Option<Box<dyn Write + Send>>,
     csv_failed: Option<std::io::Error>,
+    /// What each round trip came to, when that is asked for.
+    results: Option<Vec<i128>>, // tidy: bounded by TRIPS_KEPT
 }
 
 impl Figures {
@@ -194,9 +135,33 @@ impl Figures {
             order_marks: Marks::default(),
             csv,
             csv_failed: None,
+            results: None,
         };
         new.line(format_args!("time,trade_id,side,price,quantity,maker,fee,realized,slot_realized,level\n"));
         new
+    }
+
+    /// Keeps what each round trip and each period came to, for [`Figures::trips`] and [`Figures::returns`].
+    ///
+    /// # Bounds
+    /// The first [`TRIPS_KEPT`] of each.
+    #[must_use]
+    pub fn keeping_trips(mut self) -> Self {
+        self.results = Some(Vec::new());
+        (self.minutes.kept, self.hours.kept) = (Some(Vec::new()), Some(Vec::new()));
+        self
+    }
+
+    /// What each round trip came to after fees, in their order, units of 1e-8 of the quote asset; empty when they are not kept.
+    pub fn trips(&self) -> &[i128] {
+        self.results.as_deref().unwrap_or_default()
+    }
+
+    /// The returns of the hours, of less than two days those of the minutes, and which of them; empty when they are not kept.
+    pub fn returns(&self) -> (&'static str, &[f64]) {
+        let span = self.first.zip(self.last).map_or(Duration::ZERO, |(first, last)| last.time.since(first.time));
+        let (name, returns) = if span < Duration::from_secs(2 * 86_400) { ("minutes", &self.minutes) } else { ("hours", &self.hours) };
+        (name, returns.kept.as_deref().unwrap_or_default())
     }
 
     /// The curve of worth and price.
@@ -232,6 +197,9 @@ impl Figures {
         }
         let net = open.profit - open.fees;
         self.trips += 1;
+        if let Some(results) = self.results.as_mut().filter(|results| results.len() < TRIPS_KEPT) {
+            results.push(net);
+        }
         self.won += u64::from(net > 0);
         if net > 0 {
             self.gains += net;
@@ -358,7 +326,10 @@ impl Figures {
             drawdown: quote(self.fall.0),
             drawdown_days: under.as_secs_f64() / 86_400.0,
             period: period.to_owned(),
+            periods: returns.count,
             sharpe: returns.sharpe(),
+            skewness: returns.skewness(),
+            kurtosis: returns.kurtosis(),
             sortino: returns.sortino(),
             calmar: annual.filter(|_| drawdown > 0.0).map(|annual| annual / drawdown),
             round_trips: self.trips,
@@ -553,8 +524,15 @@ pub struct Summary {
     /// Whose returns Sharpe and Sortino are made of: the days' of 30 days and more, the hours' of two days and more, else the
     /// minutes'. They begin at whole ones, UTC; the last one, which is not over, does not count.
     pub period: String,
-    /// Mean of the periods' returns by their standard deviation (of a sample: n − 1), times the root of the periods in 365 days.
+    /// How many there were.
+    pub periods: u64,
+    /// Mean of the periods' returns by their standard deviation (of a sample: n − 1), times the root of the periods in 365 days;
+    /// of fewer than twenty periods it means nothing.
     pub sharpe: Option<f64>,
+    /// Skewness of the periods' returns; 0 of a normal distribution.
+    pub skewness: Option<f64>,
+    /// Kurtosis of the periods' returns; 3 of a normal distribution.
+    pub kurtosis: Option<f64>,
     /// Mean of the periods' returns by the root of the mean square of the negative ones (of all n), times the same root.
     pub sortino: Option<f64>,
     /// Annual return by the largest fall in percent.
@@ -601,6 +579,18 @@ pub struct Summary {
     pub liquidations: u32,
     /// What each month came to, by its last look before the next one.
     pub months: Vec<MonthRow>, // tidy: bounded by MONTHS_MAX
+}
+
+impl Summary {
+    /// The Sharpe ratio of one period, not annualised.
+    pub fn sharpe_of_period(&self) -> Option<f64> {
+        let secs = match self.period.as_str() {
+            "minute" => 60.0,
+            "hour" => 3_600.0,
+            _ => 86_400.0,
+        };
+        self.sharpe.map(|sharpe| sharpe / (YEAR.as_secs_f64() / secs).sqrt())
+    }
 }
 
 #[cfg(test)]
@@ -661,6 +651,12 @@ mod tests {
         near(found.sharpe, mean / deviation * 365_f64.sqrt());
         let down = (returns.iter().filter(|r| **r < 0.0).map(|r| r * r).sum::<f64>() / 31.0).sqrt();
         near(found.sortino, mean / down * 365_f64.sqrt());
+        // And the higher moments, of all n.
+        let moment = |k: i32| returns.iter().map(|r| (r - mean).powi(k)).sum::<f64>() / 31.0;
+        near(found.skewness, moment(3) / moment(2).powf(1.5));
+        near(found.kurtosis, moment(4) / moment(2).powi(2));
+        near(found.sharpe_of_period(), mean / deviation);
+        assert_eq!(found.periods, 31);
     }
 
     /// Ten hours flat, five hours with 500 of 1,000, five hours with 250: 50 % in the market, exposure a quarter of 0.5 and of 0.25.

@@ -37,6 +37,7 @@ pub mod import;
 mod latency;
 pub mod limits;
 pub mod report;
+mod returns;
 mod run;
 pub mod tape;
 mod timeline;

@@ -44,6 +44,9 @@ pub const FILLS_SHOWN: usize = 8_192;
 /// Months in the table of a report: fifty years.
 pub const MONTHS_MAX: usize = 600;
 
+/// Round trips whose results are kept when somebody asks for them: 65,536 × 16 B = 1 MiB. Later ones count in the figures only.
+pub const TRIPS_KEPT: usize = 65_536;
+
 /// How often a symbol tells the account its figures, as the live loop does.
 pub const FIGURES_EVERY: Duration = Duration::from_millis(250);
 

@@ -89,14 +89,23 @@ pub fn page(summary: &Summary, about: &About, figures: &Figures, instrument: &In
     let every = (figures.fill_marks().every(), figures.order_marks().every());
     let _written = write!(data, "],\"fillsEvery\":{},\"ordersEvery\":{},\"report\":{json}}}", every.0, every.1);
     let title = escape(&format!("{} backtest, {} to {}", summary.symbol, day(&summary.begin), day(&summary.end)));
-    Ok(TEMPLATE.replace("{{title}}", &title).replace("{{data}}", &data))
+    Ok(fill(TEMPLATE, &title, &data))
+}
+
+/// Makes a page of a template: puts the common style and script, a title that is already escaped, and data into it.
+///
+/// Data are JSON in which no `<` stands: nothing in them may end the script that they stand in.
+pub fn fill(template: &str, title: &str, data: &str) -> String {
+    // What comes from outside comes last, so that nothing in it is taken for a place to be filled.
+    template.replace("{{style}}", STYLE).replace("{{script}}", SCRIPT).replace("{{title}}", title).replace("{{data}}", data)
 }
 
 fn day(time: &str) -> &str {
     time.get(..10).unwrap_or(time)
 }
 
-fn escape(text: &str) -> String {
+/// A text as it may stand in HTML.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -130,3 +139,7 @@ fn marks(out: &mut String, marks: &Marks, instrument: &Instrument) {
 }
 
 const TEMPLATE: &str = include_str!("report.html");
+/// The look of all pages.
+const STYLE: &str = include_str!("report.css");
+/// What the scripts of all pages need: numbers as text, elements, tables, axes.
+const SCRIPT: &str = include_str!("report.js");

@@ -354,6 +354,21 @@ impl<O: Observer> Run<O> {
         Ok(())
     }
 
+    /// Learns of the book as it stood before the beginning: nobody is told, nothing is traded, no time passes.
+    ///
+    /// For a run that begins in the middle of a tape; once something was [fed](Run::feed) it does nothing.
+    pub fn learn_book(&mut self, tick: &Tick) {
+        if self.begun {
+            return;
+        }
+        match *tick {
+            Tick::Level { side, price, qty } => self.solo.level(side, price, qty),
+            Tick::Top { bid, ask } => self.solo.ticker(bid, ask),
+            Tick::Reset => self.solo.forget(),
+            Tick::Trade { .. } | Tick::Mark(_) | Tick::Funding(_) | Tick::Candle(_) => {}
+        }
+    }
+
     /// The message is over, and time goes on to the next one.
     #[inline]
     fn turn_to(&mut self, time: Time) -> Result<(), RunError> {

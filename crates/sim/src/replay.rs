@@ -28,6 +28,11 @@ pub type Lines = Box<dyn Iterator<Item = String> + Send>;
 /// diffs since this line into account.
 pub const RESTART: &str = "0 restart";
 
+/// The stream of trades in which those of one order are one.
+const AGGREGATED: &str = "aggTrade";
+/// The stream of each trade.
+const SINGLE: &str = "trade";
+
 /// How often a live market that is quiet is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -69,6 +74,8 @@ pub(crate) struct Replay {
     waiting: Waiting,
     ticker: Option<Ticker>,
     malformed: u64,
+    /// The stream that tells its trades.
+    trades: Option<&'static str>,
     gaps: u64,
     crossed: u64,
     last_update: Option<u64>,
@@ -132,6 +139,8 @@ impl Replay {
             last_update: None,
             marks: false,
             due,
+            // Live streams tell the trades of one order together. Of recordings the first trade shows which they have.
+            trades: due.map(|_| AGGREGATED),
         };
         new.read();
         new.origin = new.next.as_ref().map_or(0, |(at, _)| *at);
@@ -264,10 +273,11 @@ impl Replay {
     fn read(&mut self) {
         self.next = None;
         for line in self.lines.by_ref() {
-            // A recording has every trade; live streams tell those of one order together.
-            let trades = if self.due.is_some() { "aggTrade" } else { "trade" };
-            match parse(&line, &self.instrument, &self.prefix, trades) {
+            match parse(&line, &self.instrument, &self.prefix, self.trades) {
                 Ok(Some((at, record))) => {
+                    if self.trades.is_none() && matches!(record, Record::Trade { .. }) {
+                        self.trades = Some(if line.contains("@aggTrade\"") { AGGREGATED } else { SINGLE });
+                    }
                     // Recorders' clocks step back now and then; the market's does not.
                     self.clock = self.clock.max(at);
                     self.next = Some((self.clock, record));
@@ -448,7 +458,7 @@ struct RawMark<'a> {
 }
 
 /// Reads a line; `None` for one that is well but says nothing here.
-fn parse(line: &str, instrument: &Instrument, prefix: &str, trades: &str) -> Result<Option<(u64, Record)>, Malformed> {
+fn parse(line: &str, instrument: &Instrument, prefix: &str, trades: Option<&str>) -> Result<Option<(u64, Record)>, Malformed> {
     if line.len() > REPLAY_LINE_MAX {
         return Err(Malformed);
     }
@@ -478,7 +488,7 @@ fn parse(line: &str, instrument: &Instrument, prefix: &str, trades: &str) -> Res
         let raw: RawTicker = read(data)?;
         let bid = (price(raw.b, instrument)?, qty(raw.bid_qty, instrument)?);
         Record::Ticker(Ticker { update: raw.u, bid, ask: (price(raw.a, instrument)?, qty(raw.ask_qty, instrument)?) })
-    } else if kind == trades {
+    } else if trades.map_or(kind == AGGREGATED || kind == SINGLE, |trades| kind == trades) {
         let raw: RawTrade = read(data)?;
         let (price, qty) = (price(raw.p, instrument)?, qty(raw.q, instrument)?);
         if raw.kind != "MARKET" || price.is_zero() || qty.is_zero() {

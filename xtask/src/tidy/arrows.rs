@@ -6,7 +6,7 @@ use crate::workspace::Package;
 /// Every crate with the crates that it stands on. What those stand on may be named as well, and `bounded` by all.
 ///
 /// ```text
-/// bounded ◀ market ◀ position ◀ { strategy, safety } ◀ engine ◀ sim ◀ { testnet, backtest }      testnet ◀ swarm
+/// bounded ◀ market ◀ position ◀ { strategy, safety } ◀ engine ◀ sim ◀ { testnet ◀ swarm, backtest ◀ sweep }
 ///           market ◀ exchange ◀ { gateway, sim, testnet }
 ///           market ◀ { storage, monitor, web, notify, logs }                               engine ◀ journal
 /// app ─▶ all      xtask ─▶ none
@@ -25,12 +25,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testnet", &["sim", "exchange"]),
     ("swarm", &["testnet"]),
     ("backtest", &["sim"]),
+    ("sweep", &["backtest"]),
     ("storage", &["market"]),
     ("monitor", &["market"]),
     ("web", &["market"]),
     ("notify", &["market"]),
     ("logs", &["market"]),
-    ("app", &["testnet", "swarm", "backtest", "journal", "gateway", "storage", "monitor", "web", "notify", "logs"]),
+    ("app", &["testnet", "swarm", "backtest", "sweep", "journal", "gateway", "storage", "monitor", "web", "notify", "logs"]),
 ];
 
 /// Crates that decide and never wait.

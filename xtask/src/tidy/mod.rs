@@ -69,6 +69,12 @@ const ALLOWED: &[Allowed] = &[
         reason: "worlds are lived side by side by a program of its own, which ends with them",
     },
     Allowed {
+        file: "crates/sweep/src/board.rs",
+        rule: "thread",
+        most: 1,
+        reason: "backtests are run side by side, at most WORKERS_MAX, in a scope that ends with them",
+    },
+    Allowed {
         file: "crates/gateway/src/work.rs",
         rule: "futures",
         most: 2,

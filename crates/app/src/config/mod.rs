@@ -3,17 +3,19 @@
 mod alerts;
 mod combo;
 pub mod keys;
-mod reader;
+pub(crate) mod reader;
 mod risk;
 mod schema;
+mod single;
 mod strategy;
 mod symbol_keys;
 
 pub use alerts::AlertsConfig;
 pub use combo::ComboSettings;
-pub use reader::Mistake;
+pub use reader::{Checked, Mistake, Values, read};
 pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
+pub use single::check_one;
 pub use strategy::GridSettings;
 
 use crate::limits::JOURNAL_SYMBOL_MIN;
@@ -21,8 +23,7 @@ use keys::KEYS;
 use plimsoll_market::{LogLevel, Name, StopMode, Symbol};
 use plimsoll_storage::Keep;
 use plimsoll_strategy::StrategyConfig;
-use reader::{Checked, Values, read};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -93,15 +94,6 @@ impl SymbolConfig {
     /// Whether it is a grid whose spacing is chosen.
     pub fn is_adjusted(&self) -> bool {
         self.combo.as_ref().is_some_and(|combo| matches!(combo.choice, plimsoll_strategy::Choice::Spacing(_)))
-    }
-
-    /// The configured word of what trades it.
-    pub fn strategy_name(&self) -> &'static str {
-        match (&self.combo, self.strategy) {
-            (Some(combo), _) if combo.children.len() > 1 => "combo",
-            (Some(combo), _) => combo.children.first().and_then(|child| child.strategy).map_or("grid", |strategy| strategy.name()),
-            (None, strategy) => strategy.map_or("grid", |strategy| strategy.name()),
-        }
     }
 }
 
@@ -339,19 +331,38 @@ fn list(path: &Path, mistakes: &[Mistake]) -> String {
     text
 }
 
+/// Reads a file that has the size of a configuration.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn read_file(path: &Path) -> Result<String, ConfigError> {
+    let read = |source| ConfigError::Read { path: path.to_owned(), source };
+    let size = std::fs::metadata(path).map_err(read)?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(ConfigError::TooLarge { path: path.to_owned(), size });
+    }
+    std::fs::read_to_string(path).map_err(read)
+}
+
+/// The keys and values of a YAML text; `path` is for messages.
+///
+/// # Errors
+/// It is no YAML, or no mapping.
+pub fn parse_map(text: &str, path: &Path) -> Result<Map<String, Value>, ConfigError> {
+    let value: Value = serde_saphyr::from_str(text).map_err(|e| ConfigError::Yaml { path: path.to_owned(), text: e.to_string() })?;
+    match value {
+        Value::Object(map) => Ok(map),
+        _ => Err(ConfigError::Yaml { path: path.to_owned(), text: "the document is not a mapping of keys".to_owned() }),
+    }
+}
+
 impl Config {
     /// Reads and checks a file.
     ///
     /// # Errors
     /// All mistakes at once.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let read = |source| ConfigError::Read { path: path.to_owned(), source };
-        let size = std::fs::metadata(path).map_err(read)?.len();
-        if size > FILE_BYTES_MAX {
-            return Err(ConfigError::TooLarge { path: path.to_owned(), size });
-        }
-        let text = std::fs::read_to_string(path).map_err(read)?;
-        Self::parse(&text, path)
+        Self::parse(&read_file(path)?, path)
     }
 
     /// Checks the text of a file; `path` is for messages.
@@ -359,14 +370,18 @@ impl Config {
     /// # Errors
     /// All mistakes at once.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let value: Value = serde_saphyr::from_str(text).map_err(|e| ConfigError::Yaml { path: path.to_owned(), text: e.to_string() })?;
-        let Value::Object(map) = value else {
-            return Err(ConfigError::Yaml { path: path.to_owned(), text: "the document is not a mapping of keys".to_owned() });
-        };
+        Self::of(&parse_map(text, path)?, path)
+    }
+
+    /// Checks a document that was read already; `path` is for messages.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn of(map: &Map<String, Value>, path: &Path) -> Result<Self, ConfigError> {
         let mut mistakes = Vec::new();
-        let values = read(&map, KEYS, "", &["trading.symbols", "alerts.channels", "alerts.rules"], &mut mistakes);
-        let alerts = alerts::read_alerts(&map, &values, &mut mistakes);
-        let symbols = read_symbols(&map, &mut mistakes);
+        let values = read(map, KEYS, "", &["trading.symbols", "alerts.channels", "alerts.rules"], &mut mistakes);
+        let alerts = alerts::read_alerts(map, &values, &mut mistakes);
+        let symbols = read_symbols(map, &mut mistakes);
         let config = build(&values, symbols, alerts, &mut mistakes);
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),
@@ -375,7 +390,7 @@ impl Config {
     }
 }
 
-fn read_symbols(map: &serde_json::Map<String, Value>, mistakes: &mut Vec<Mistake>) -> Vec<SymbolConfig> {
+fn read_symbols(map: &Map<String, Value>, mistakes: &mut Vec<Mistake>) -> Vec<SymbolConfig> {
     let mut symbols: Vec<SymbolConfig> = Vec::new();
     let key = || "trading.symbols".to_owned();
     let items = match map.get("trading").and_then(|t| t.get("symbols")) {

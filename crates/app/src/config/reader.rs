@@ -115,7 +115,7 @@ fn unknown(map: &Map<String, Value>, keys: &[Key], elsewhere: &[&str], section: 
 }
 
 /// The known key that differs least, when it is close.
-fn nearest<'k>(path: &str, keys: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(super) fn nearest<'k>(path: &str, keys: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     keys.map(|k| (distance(path, k), k)).min().filter(|(d, k)| *d <= k.len() / 3).map(|(_, k)| k)
 }
 
@@ -170,7 +170,7 @@ fn show_bytes(bytes: u64) -> String {
     }
 }
 
-fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
+pub(super) fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
@@ -223,7 +223,7 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
     Some((number, text.get(at..)?.trim()))
 }
 
-fn duration_ms(text: &str) -> Option<u64> {
+pub(crate) fn duration_ms(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text)?;
     let factor = match unit {
         "ms" => 1,
@@ -236,7 +236,7 @@ fn duration_ms(text: &str) -> Option<u64> {
     number.checked_mul(factor)
 }
 
-fn size_bytes(text: &str) -> Option<u64> {
+pub(crate) fn size_bytes(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text)?;
     let shift = match unit {
         "B" => 0,

@@ -21,6 +21,8 @@ pub enum DataCommand {
     Import(ImportArgs),
     /// Download files of Binance Vision, with their checksums; what broke off goes on where it ended.
     Download(super::download::DownloadArgs),
+    /// Record what an exchange tells of its market, for backtests: every message as it came, gzipped, a file an hour.
+    Record(super::record::RecordArgs),
     /// Show what tapes hold.
     List(ListArgs),
     /// Read tapes from beginning to end: checksums, order, gaps, candles that cannot be.
@@ -83,6 +85,7 @@ pub fn main(command: &DataCommand) -> anyhow::Result<ExitCode> {
     match command {
         DataCommand::Import(args) => run_import(args),
         DataCommand::Download(args) => super::download::main(args),
+        DataCommand::Record(args) => super::record::main(args),
         DataCommand::List(args) => list(args),
         DataCommand::Check(args) => check(args),
     }

@@ -1,10 +1,20 @@
-//! Commands about history: `plimsoll data` and `plimsoll backtest`.
+//! Commands about history: `plimsoll data`, `plimsoll backtest`, `plimsoll sweep` and `plimsoll advise`.
 
+mod advise;
 mod data;
 mod download;
+mod market;
+mod overrides;
+mod ranges;
+mod record;
+mod sweep;
 mod test;
+mod yaml;
 
+pub use advise::{AdviseArgs, main as advise};
 pub use data::{DataCommand, main as data};
+pub use ranges::HELP as RANGES_HELP;
+pub use sweep::{SweepArgs, main as sweep};
 pub use test::{BacktestArgs, main as backtest};
 
 use anyhow::{Context, bail};
@@ -13,6 +23,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use plimsoll_exchange::binance::decode;
 use plimsoll_market::{Bps, Instrument, Round, Symbol, parse_units};
 use plimsoll_testnet::Listing;
+use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// Where a contract's rules come from.
@@ -58,6 +69,13 @@ fn bar(bytes: u64, what: &str) -> anyhow::Result<ProgressBar> {
     Ok(bar)
 }
 
+/// A bar that shows how many of so many runs are done, and when all will be; nothing where nobody looks.
+fn runs_bar(runs: u64) -> anyhow::Result<ProgressBar> {
+    let bar = ProgressBar::with_draw_target(Some(runs), ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} runs  {per_sec}  {eta} left")?);
+    Ok(bar)
+}
+
 /// The tapes that are named, and those in named folders.
 fn tapes(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut tapes = Vec::new();
@@ -69,6 +87,31 @@ fn tapes(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         tapes.extend(found);
     }
     Ok(tapes)
+}
+
+/// What the configuration says of a symbol, and of risk: keys and values as they are written, in their order.
+fn written(map: &Map<String, Value>, place: usize) -> Vec<(String, String)> {
+    let mut shown = Vec::new();
+    let symbol = map.get("trading").and_then(|trading| trading.get("symbols")).and_then(|symbols| symbols.get(place));
+    for of in [symbol, map.get("risk_control")].into_iter().flatten() {
+        flatten("", of, &mut shown);
+    }
+    shown.retain(|(key, _)| key != "symbol");
+    shown
+}
+
+fn flatten(prefix: &str, value: &Value, shown: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&path, value, shown);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => shown.push((prefix.to_owned(), text.clone())),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => shown.push((prefix.to_owned(), value.to_string())),
+    }
 }
 
 fn name_of(path: &Path) -> String {

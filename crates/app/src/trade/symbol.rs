@@ -93,6 +93,30 @@ pub struct Prospects {
 }
 
 impl Prospects {
+    /// All that stands against trading at the first price, one sentence each; and what a long grid can come to.
+    pub fn against(&self, strategy: &StrategyConfig, instrument: &Instrument, top: Top) -> (Option<Outlook>, Vec<String>) {
+        let mut against = Vec::new();
+        if let Err(error) = strategy.check(instrument, top.bid) {
+            against.push(error.to_string());
+        }
+        // A short grid is not liquidated by a fall: its worst case has no end above, and the exposure is its limit.
+        let long = match strategy {
+            StrategyConfig::Grid(grid) => Some((grid, Spacing::Even(grid.interval))),
+            StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some((grid, options.spacing(grid.interval))),
+            _ => None,
+        };
+        // Of one grid among others too: the exposure is the limit of all of them.
+        let combined = if let StrategyConfig::Combo(combo) = strategy { combo.grid() } else { None };
+        let combined = combined.as_ref().filter(|(_, options)| options.opening == Side::Buy);
+        let long = long.or(combined.map(|(grid, options)| (grid, options.spacing(grid.interval))));
+        let outlook = long.map(|(grid, spacing)| {
+            let (outlook, objections) = self.look_ahead(instrument, grid, spacing, top);
+            against.extend(objections);
+            outlook
+        });
+        (outlook, against)
+    }
+
     fn look_ahead(&self, instrument: &Instrument, grid: &GridConfig, spacing: Spacing, top: Top) -> (Outlook, Vec<String>) {
         let prospect = Prospect {
             top,
@@ -269,24 +293,9 @@ impl SymbolLoop {
             && let Event::Top(top) = top
         {
             self.checked = true;
-            let mut against = Vec::new();
-            if let Err(error) = self.parts.strategy.check(&self.parts.instrument, top.bid) {
-                against.push(error.to_string());
-            }
-            // A short grid is not liquidated by a fall: its worst case has no end above, and the exposure is its limit.
-            let long = match &self.parts.strategy {
-                StrategyConfig::Grid(grid) => Some((grid, Spacing::Even(grid.interval))),
-                StrategyConfig::GridWith(grid, options) if options.opening == Side::Buy => Some((grid, options.spacing(grid.interval))),
-                _ => None,
-            };
-            // Of one grid among others too: the exposure is the limit of all of them.
-            let combined = if let StrategyConfig::Combo(combo) = &self.parts.strategy { combo.grid() } else { None };
-            let combined = combined.as_ref().filter(|(_, options)| options.opening == Side::Buy);
-            let long = long.or(combined.map(|(grid, options)| (grid, options.spacing(grid.interval))));
-            if let Some((grid, spacing)) = long {
-                let (outlook, objections) = self.parts.prospect.look_ahead(&self.parts.instrument, grid, spacing, *top);
+            let (outlook, against) = self.parts.prospect.against(&self.parts.strategy, &self.parts.instrument, *top);
+            if let Some(outlook) = outlook {
                 tracing::info!(symbol = %self.parts.instrument.symbol, "{outlook}");
-                against.extend(objections);
             }
             if !against.is_empty() {
                 let text = against.join("; ");

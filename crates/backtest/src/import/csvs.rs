@@ -6,6 +6,7 @@ use crate::tape::{Bar, Tick};
 use core::time::Duration;
 use csv::ByteRecord;
 use plimsoll_market::{Bps, Price, Qty, Round, Side, Time, parse_units};
+use plimsoll_sim::replay::RESTART;
 use std::path::{Path, PathBuf};
 
 /// What the rows of a file are.
@@ -158,7 +159,7 @@ pub(super) fn guess(path: &Path) -> Result<Option<RowKind>, ImportError> {
         let got = from.read(&mut begin).map_err(|e| ImportError::Read { path: path.to_owned(), text: e.to_string() })?;
         let text = begin.get(..got).unwrap_or_default();
         let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-        Ok(digits >= 16 && text.get(digits..digits + 2) == Some(b" {"))
+        Ok(digits >= 16 && text.get(digits..digits + 2) == Some(b" {") || text.starts_with(RESTART.as_bytes()))
     })?;
     if recorded {
         return Ok(Some(RowKind::Recording));

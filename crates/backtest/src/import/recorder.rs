@@ -44,7 +44,8 @@ pub(super) fn read(
             let what = format!("nothing for {} s", time.since(last).as_secs());
             return Err(ImportError::Gap { place: place(time), what });
         }
-        last = time;
+        // The word that lines are missing has no time of its own.
+        last = last.max(time);
         for tick in ticks.drain(..) {
             sink.take(time, &tick)?;
         }
@@ -52,7 +53,7 @@ pub(super) fn read(
     }
     match at.take_failure() {
         Some(error) => Err(error),
-        None => Ok(skipped),
+        None => Ok(skipped + at.torn.load(Ordering::Relaxed)),
     }
 }
 
@@ -61,6 +62,8 @@ pub(super) fn read(
 struct At {
     file: AtomicUsize,
     line: AtomicU64,
+    /// Files that break off.
+    torn: AtomicU64,
     failed: Mutex<Option<ImportError>>,
 }
 
@@ -98,7 +101,14 @@ impl Lines {
             let path = || self.files.get(self.next.saturating_sub(1)).cloned().unwrap_or_default();
             let mut line = String::new();
             let got = from.by_ref().take(LINE_BYTES_MAX as u64 + 1).read_line(&mut line);
-            let got = got.map_err(|e| ImportError::Read { path: path(), text: e.to_string() })?;
+            // A recording whose end a kill has torn off: what is before it is whole.
+            let got = match got {
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    self.at.torn.fetch_add(1, Ordering::Relaxed);
+                    0
+                }
+                got => got.map_err(|e| ImportError::Read { path: path(), text: e.to_string() })?,
+            };
             if got == 0 {
                 self.from = None;
                 continue;

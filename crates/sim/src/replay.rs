@@ -534,8 +534,8 @@ mod tests {
         #[test]
         fn any_line_is_read_or_refused(line in "\\PC{0,200}", stamp in 0_u64.., body in "\\PC{0,80}") {
             let btc = Instrument::example_btcusdt();
-            let _outcome = parse(&line, &btc, "btcusdt@", "trade");
-            let _outcome = parse(&format!("{stamp} {{\"stream\":\"btcusdt@trade\",\"data\":{body}}}"), &btc, "btcusdt@", "trade");
+            let _outcome = parse(&line, &btc, "btcusdt@", None);
+            let _outcome = parse(&format!("{stamp} {{\"stream\":\"btcusdt@trade\",\"data\":{body}}}"), &btc, "btcusdt@", None);
         }
     }
 
@@ -544,7 +544,7 @@ mod tests {
         let btc = Instrument::example_btcusdt();
         let trade = |stamp: &str, kind: &str| {
             let line = format!(r#"{stamp} {{"stream":"btcusdt@trade","data":{{"p":"100.10","q":"0.002","X":"{kind}","m":true}}}}"#);
-            parse(&line, &btc, "btcusdt@", "trade").ok().flatten().map(|(at, _)| at)
+            parse(&line, &btc, "btcusdt@", None).ok().flatten().map(|(at, _)| at)
         };
         assert_eq!(trade("1680652700441533", "MARKET"), Some(1_680_652_700_441_533_000));
         assert_eq!(trade("1723161255088176367", "MARKET"), Some(1_723_161_255_088_176_367));

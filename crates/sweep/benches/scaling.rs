@@ -65,7 +65,7 @@ fn setup(interval: Price, window: u8) -> Setup {
                 accept_position: true,
             },
             gate: GateConfig { stale_after: Duration::from_secs(60), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
-            interval,
+            interval: plimsoll_market::Spacing::Even(interval),
             countdown: None,
         },
         strategy: Box::new(Grid::new(grid, 0)),

@@ -53,7 +53,7 @@ fn setup(strategy: Box<dyn Strategy>) -> Setup {
                 accept_position: true,
             },
             gate: GateConfig { stale_after: Duration::from_secs(60), exposure_max: 1_000_000 * 100_000_000, guard: GuardConfig::OFF },
-            interval: price("50"),
+            interval: plimsoll_market::Spacing::Even(price("50")),
             countdown: None,
         },
         strategy,

@@ -176,7 +176,9 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
         crate::config::Exchange::Binance => None,
     };
     let paper = match config.exchange {
-        crate::config::Exchange::Paper => Some(ledger.admit(&crate::paper::plan(config.symbols.iter().map(|settings| settings.symbol))?)?),
+        crate::config::Exchange::Paper => {
+            Some(ledger.admit(&crate::paper::plan(config.symbols.iter().map(|settings| settings.symbol), crate::limits::PAPER_LINES)?)?)
+        }
         crate::config::Exchange::Local | crate::config::Exchange::Binance => None,
     };
     let store = StoreGrants::take(&ledger, store)?;

@@ -2,7 +2,7 @@
 //! the process. No key is used, and nothing but questions about the market leaves this machine.
 
 use crate::config::{BinanceConfig, Config};
-use crate::limits::{PAPER_LINE_BYTES, PAPER_LINES};
+use crate::limits::PAPER_LINE_BYTES;
 use anyhow::{Context, bail};
 use plimsoll_bounded::{Class, Grants, Line, Plan, Receiver, Refused, Sender, Task, TaskSpec, Tasks, WhenFull, channel};
 use plimsoll_exchange::binance::decode;
@@ -37,16 +37,16 @@ const PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// Longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// Declares what following the market keeps.
+/// Declares what following the market keeps: so many messages of each symbol may wait.
 ///
 /// # Errors
 /// A name that cannot be one.
-pub fn plan(symbols: impl IntoIterator<Item = Symbol>) -> Result<Plan, Refused> {
+pub fn plan(symbols: impl IntoIterator<Item = Symbol>, waiting: usize) -> Result<Plan, Refused> {
     let mut plan = Plan::new("paper");
     for symbol in symbols {
         let name = format!("paper.lines/{symbol}");
         // What finds no room is missing in the book, which is then made anew from a snapshot.
-        let line = Line::of::<String>(&name, PAPER_LINES, WhenFull::Refuse, Class::LatestWins);
+        let line = Line::of::<String>(&name, waiting, WhenFull::Refuse, Class::LatestWins);
         plan.add(line.with_heap(PAPER_LINE_BYTES))?;
     }
     Ok(plan)

@@ -59,6 +59,38 @@ fn history_is_imported_checked_and_traded() {
     assert!(equity.lines().count() > 1_000);
 }
 
+/// Written as Parquet or CSV and read again it is the same tape, to the byte.
+#[test]
+fn a_tape_goes_out_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    std::fs::write(folder.join("BTCUSDT-1m-2024-01.csv"), candles(2)).unwrap();
+    let trades: String = (0..5_000_u64)
+        .map(|i| {
+            format!("{},{}.{},0.0{:02},{},{},{}\n", 7 + i, 60_000 + i % 97, i % 10, 1 + i % 89, 0, 1_704_067_200_000 + i * 131, i % 3 == 0)
+        })
+        .collect();
+    std::fs::write(folder.join("BTCUSDT-trades-2024-01-01.csv"), trades).unwrap();
+    for (name, kind) in [("BTCUSDT-1m-2024-01", "klines"), ("BTCUSDT-trades-2024-01-01", "trades")] {
+        done(&plimsoll(folder, &["data", "import", &format!("{name}.csv"), "--out", &format!("{kind}.tape"), "--allow-missing"]));
+        for form in ["parquet", "csv"] {
+            let (file, again) = (format!("BTCUSDT-{kind}.{form}"), format!("{kind}-{form}.tape"));
+            let told = done(&plimsoll(folder, &["data", "export", &format!("{kind}.tape"), "--kind", kind, "--out", &file]));
+            assert!(told.contains(if kind == "klines" { "2880 rows" } else { "5000 rows" }), "{told}");
+            done(&plimsoll(folder, &["data", "import", &file, "--kind", kind, "--out", &again, "--allow-missing"]));
+            let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+            assert!(read(&format!("{kind}.tape")) == read(&again), "{kind} by {form}");
+        }
+    }
+    let refused = plimsoll(folder, &["data", "export", "klines.tape", "--kind", "levels", "--out", "levels.parquet"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("nothing of this kind") && !folder.join("levels.parquet").exists());
+    let refused = plimsoll(folder, &["data", "export", "klines.tape", "--kind", "klines", "--out", "klines.xls"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("must end in .parquet or .csv"));
+    std::fs::write(folder.join("BTCUSDT-bad.parquet"), b"PAR1 no").unwrap();
+    let refused = plimsoll(folder, &["data", "import", "BTCUSDT-bad.parquet", "--kind", "klines"]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("BTCUSDT-bad.parquet"));
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();

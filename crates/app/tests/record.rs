@@ -92,7 +92,7 @@ fn a_recording_ends_by_itself_and_keeps_no_more_than_it_may() {
     }
     let folder = into.display().to_string();
     let (code, told) = verb(&["data", "record", "--config", &file, "--into", &folder, "--for", "8s", "--keep", "16MB"]);
-    assert!(code == Some(0) && told.contains("BTCUSDT: ") && told.contains("messages") && !told.contains("gaps"), "{told}");
+    assert!(code == Some(0) && told.contains("BTCUSDT: ") && told.contains("messages"), "{told}");
     let left = recordings(&into, "");
     let names: Vec<_> = left.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(names.len(), 4, "{names:?}");

@@ -116,7 +116,7 @@ impl TrendDetector {
                 "up to 100,000 thousandths, the second not above the first",
             ));
         }
-        if cfg.volatile_until > cfg.volatile_from {
+        if cfg.volatile_from != 0 && cfg.volatile_until > cfg.volatile_from {
             let value = format_args!("{} and {}", cfg.volatile_from, cfg.volatile_until);
             return Err(ParameterError::range("volatile_from and volatile_until", value, "the second not above the first"));
         }

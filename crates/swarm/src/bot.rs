@@ -251,7 +251,7 @@ fn rich(options: &Options, ground: &Ground, instrument: &Instrument) -> GridOpti
     }
 }
 
-/// A grid, a martingale the other way and momentum both ways; who opens changes every few minutes.
+/// A grid, a martingale the other way and momentum both ways; in one world of three who opens changes with the minutes.
 fn combo(options: &Options, mut grid: GridConfig) -> ComboConfig {
     let (opening, other) = if options.short { (Side::Sell, Direction::Long) } else { (Side::Buy, Direction::Short) };
     (grid.buy_window, grid.sell_window) = (grid.buy_window.min(20), grid.sell_window.min(20));
@@ -299,7 +299,7 @@ fn combo(options: &Options, mut grid: GridConfig) -> ComboConfig {
             child(ChildConfig::Momentum(trade(Direction::Both, 3_000), momentum), Regimes::ALL, 300_000),
             None,
         ],
-        choice: Choice::Trend(trend),
+        choice: if options.seed.is_multiple_of(3) { Choice::Trend(trend) } else { Choice::All },
         capital: Some(CapitalConfig {
             amount: amount * 20,
             period: Duration::from_secs(60),

@@ -292,6 +292,13 @@ impl Options {
             4 if !makers => (false, Several::Spacings),
             _ => (false, Several::No),
         };
+        // Those that go by bars need some minutes until they know what the market does.
+        let trouble = match several {
+            Several::No => trouble,
+            Several::Combo if seed.is_multiple_of(3) => trouble.max(Duration::from_secs(300)),
+            Several::Combo => trouble.max(Duration::from_secs(150)),
+            Several::Spacings => trouble.max(Duration::from_secs(270)),
+        };
         let layered = layered && several == Several::No;
         let left_open = if layered || makers || rich || several != Several::No { 0 } else { drawn.left_open };
         let drawn = Self { short, layered, makers, rich, several, trouble, left_open, ..drawn };

@@ -7,6 +7,11 @@ mod report;
 
 pub use export::{ExportArgs, columns_help, main as export};
 
+/// Rows of files, in either form.
+pub mod rows {
+    pub use super::export::{Cell, Column, Format, Kind, column, lines};
+}
+
 use crate::cli::ConfigArgs;
 use crate::config::Config;
 use crate::run::{PART_TIMEOUT, store_config};

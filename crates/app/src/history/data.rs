@@ -15,7 +15,7 @@ use std::time::Duration;
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Make a tape of files: Binance Vision's klines, aggTrades, trades, bookTicker and fundingRate (CSV or zip), candles with named
-    /// columns, or raw recordings (`<local time> <JSON>`); gzipped ones too.
+    /// columns, Parquet with such columns, or raw recordings (`<local time> <JSON>`); gzipped ones too.
     ///
     /// Files become one tape in the order given. What is out of order, repeated or missing is refused with its place.
     Import(ImportArgs),
@@ -23,6 +23,8 @@ pub enum DataCommand {
     Download(super::download::DownloadArgs),
     /// Record what an exchange tells of its market, for backtests: every message as it came, gzipped, a file an hour.
     Record(super::record::RecordArgs),
+    /// Write what a tape holds as Parquet or CSV, for other programs; import takes candles, trades, tops and funding back.
+    Export(super::export::TapeExportArgs),
     /// Show what tapes hold.
     List(ListArgs),
     /// Read tapes from beginning to end: checksums, order, gaps, candles that cannot be.
@@ -85,6 +87,7 @@ pub fn main(command: &DataCommand) -> anyhow::Result<ExitCode> {
     match command {
         DataCommand::Import(args) => run_import(args),
         DataCommand::Download(args) => super::download::main(args),
+        DataCommand::Export(args) => super::export::main(args),
         DataCommand::Record(args) => super::record::main(args),
         DataCommand::List(args) => list(args),
         DataCommand::Check(args) => check(args),

@@ -3,6 +3,7 @@
 mod advise;
 mod data;
 mod download;
+mod export;
 mod market;
 mod overrides;
 mod ranges;

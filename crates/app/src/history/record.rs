@@ -24,6 +24,8 @@ const MEMBER_BYTES: usize = 1 << 20;
 const AGE: Duration = Duration::from_secs(5);
 /// Files are begun anew every hour, and when they have this share of what may be kept.
 const SHARE: u64 = 16;
+/// Messages of a contract that may wait for the disk: seconds of a wild market, of a kilobyte each at most times.
+const LINES: usize = 4_096;
 /// Between two lines about how it goes.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// How long the exchange's rules may take.
@@ -96,7 +98,7 @@ async fn record(config: &Config, symbols: &[Symbol], args: &RecordArgs, span: Op
     save_rules(&config.binance.rest_url, &args.into, symbols).await?;
     let tasks = Tasks::new(Grant::detached(Tasks::line("record.tasks", EDGE_TASKS, FUTURE_BYTES)));
     // Nothing else is in this process: the plan is the budget.
-    let grants = Grants::detached(&crate::paper::plan(symbols.iter().copied())?);
+    let grants = Grants::detached(&crate::paper::plan(symbols.iter().copied(), LINES)?);
     let clock = Clock::start();
     let followed = crate::paper::follow(&config.binance, symbols, grants, clock, &tasks)?;
     crate::screen::say(&format!("recording {} into {}; Ctrl-C ends it", list(symbols), args.into.display()));

@@ -1,5 +1,6 @@
 //! Makes tapes of other people's files, and refuses what cannot be history.
 
+mod columnar;
 mod csvs;
 mod open;
 mod recorder;

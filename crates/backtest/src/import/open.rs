@@ -1,6 +1,7 @@
-//! Opens a file as what it holds: plain, gzip, or the one file of a zip archive.
+//! Opens a file as what it holds: plain, gzip, Parquet, or the one file of a zip archive.
 
 use super::ImportError;
+use super::columnar::Rows;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -17,6 +18,9 @@ pub(super) fn open<T>(path: &Path, with: impl FnOnce(&mut dyn Read) -> Result<T,
         }
         let mut inside = archive.by_index(0).map_err(|e| error(e.to_string()))?;
         return with(&mut inside);
+    }
+    if ends("parquet") {
+        return with(&mut Rows::open(path)?);
     }
     if ends("gz") {
         return with(&mut flate2::read::MultiGzDecoder::new(BufReader::new(file)));

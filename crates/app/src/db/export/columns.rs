@@ -53,7 +53,7 @@ impl From<Option<String>> for Cell {
     }
 }
 
-const fn column(name: &'static str, kind: Kind, meaning: &'static str) -> Column {
+pub const fn column(name: &'static str, kind: Kind, meaning: &'static str) -> Column {
     Column { name, kind, meaning }
 }
 

@@ -12,7 +12,8 @@ use crate::screen::say;
 use crate::threads::edge;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use columns::{Cell, Column, MONEY_DIGITS};
+use columns::MONEY_DIGITS;
+
 use plimsoll_market::{Asset, Symbol, Time};
 use plimsoll_storage::tool::{EquitySample, Export, FillLine, FundingLine, OrderLine};
 use plimsoll_storage::{Key, StoredScales};
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use trips::{Other, Trip, Trips};
 
-pub use columns::help as columns_help;
+pub use columns::{Cell, Column, Kind, column, help as columns_help};
 
 /// What is exported, and where to.
 #[derive(Debug, Args)]
@@ -63,8 +64,9 @@ enum What {
     Funding,
 }
 
+/// A form of files.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+pub enum Format {
     /// Text for spreadsheets.
     Csv,
     /// Typed columns for analysis.
@@ -117,7 +119,7 @@ impl FromStr for Digits {
 }
 
 /// Who writes rows to a file.
-trait Lines {
+pub trait Lines {
     fn row(&mut self, cells: &[Cell]) -> anyhow::Result<()>;
 
     /// Writes what is left, and returns the file.
@@ -205,7 +207,11 @@ async fn write(args: &ExportArgs, source: &Export, part: &Path, from: Time, to: 
     Ok((rows, unmatched))
 }
 
-fn lines(format: Format, file: File, columns: &'static [Column]) -> anyhow::Result<Box<dyn Lines>> {
+/// Begins a file of rows.
+///
+/// # Errors
+/// It cannot be written.
+pub fn lines(format: Format, file: File, columns: &'static [Column]) -> anyhow::Result<Box<dyn Lines>> {
     Ok(match format {
         Format::Csv => Box::new(csv::Csv::new(file, columns)?),
         Format::Parquet => Box::new(parquet::Parquet::new(file, columns)?),

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 const START: u64 = 1_700_000_000_000_000_000;
 
 /// Levels and trades: 20 levels a side around a price that walks, a message of one to six events each 2 ms, every tenth a trade.
-fn levels(path: &Path, events: u64) {
+pub fn levels(path: &Path, events: u64) {
     let btc = Instrument::example_btcusdt();
     let mut random = Pcg64Mcg::seed_from_u64(7);
     let mut writer = TapeWriter::create(path, &TapeHead::new(&btc, 0)).unwrap();
@@ -126,7 +126,7 @@ impl Observer for Count {
     }
 }
 
-fn setup(candle_secs: u32, interval: &str) -> Setup {
+pub fn setup(candle_secs: u32, interval: &str) -> Setup {
     let btc = Instrument::example_btcusdt();
     let interval = btc.parse_price(interval, Round::Exact).unwrap();
     let off = 1_000_000;
@@ -168,7 +168,7 @@ fn setup(candle_secs: u32, interval: &str) -> Setup {
     }
 }
 
-fn cpu() -> Duration {
+pub fn cpu() -> Duration {
     // Fields 14 and 15, ticks of a hundredth; without /proc the wall's time.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -182,7 +182,7 @@ fn rss() -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
 }
 
-fn play(path: &Path, setup: Setup, name: &str) {
+pub fn play(path: &Path, setup: Setup, name: &str) -> f64 {
     let mut timeline = Timeline::open(&[path.to_owned()]).unwrap();
     let mut run = Run::new(setup, Count::default()).unwrap();
     let (wall, begin) = (Instant::now(), cpu());
@@ -193,13 +193,14 @@ fn play(path: &Path, setup: Setup, name: &str) {
     let spent = cpu() - begin;
     let events = run.events();
     let Count { placed, canceled, fills, equity } = *run.observer();
+    let speed = events as f64 / spent.as_secs_f64() / 1e6;
     println!(
-        "{name:<28} {:>6.2} M/cpu s ({:>6.2} M/s wall)  events {events}  placed {placed}  cancelled {canceled}  fills {fills}  equity {}  peak rss {} KiB",
-        events as f64 / spent.as_secs_f64() / 1e6,
+        "{name:<28} {speed:>6.2} M/cpu s ({:>6.2} M/s wall)  events {events}  placed {placed}  cancelled {canceled}  fills {fills}  equity {}  peak rss {} KiB",
         events as f64 / wall.elapsed().as_secs_f64() / 1e6,
         format_units(equity, 8),
         rss()
     );
+    speed
 }
 
 fn main() {

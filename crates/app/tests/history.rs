@@ -179,3 +179,82 @@ fn a_file_with_another_checksum_is_not_kept() {
     assert_eq!(served.lock().unwrap().len(), 4);
     assert_eq!(std::fs::read_dir(folder.join("data/download/BTCUSDT")).unwrap().count(), 0);
 }
+
+/// An exchange's klines: minutes from a first one on, in pages of at most 1,000; asked once too often it refuses once.
+fn rest(first: u64, minutes: u64) -> (String, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let asked = std::sync::Arc::clone(&told);
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+            let first_line = lines.next().unwrap();
+            let path = first_line.split(' ').nth(1).unwrap().to_owned();
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let field = |name: &str| path.split(['?', '&']).find_map(|part| part.strip_prefix(name)?.parse::<u64>().ok());
+            let (from, to) = (field("startTime=").unwrap(), field("endTime=").unwrap());
+            let count = {
+                let mut asked = asked.lock().unwrap();
+                asked.push(path.clone());
+                asked.len()
+            };
+            let rows: Vec<String> = (0..minutes)
+                .map(|m| first + m * 60_000)
+                .filter(|at| (from..=to).contains(at))
+                .take(1_000)
+                .map(|at| {
+                    format!(
+                        r#"[{at},"60000.10","60010.00","59990.00","60001.20","{}.500",{},"90000.0",7,"0.700","42000.0","0"]"#,
+                        at / 60_000 % 2_881,
+                        at + 59_999
+                    )
+                })
+                .collect();
+            let (status, body) = if count == 2 {
+                ("429 Too Many Requests", "{\"code\":-1003}".to_owned())
+            } else {
+                ("200 OK", format!("[{}]", rows.join(",")))
+            };
+            write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).unwrap();
+        }
+    });
+    (url, told)
+}
+
+#[test]
+fn candles_are_fetched_page_by_page_and_continued() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let (url, told) = rest(1_704_067_200_000, 2_880);
+    std::fs::write(folder.join("c.yaml"), format!("exchange: paper\nbinance: {{ rest_url: \"{url}\" }}\ntrading:\n  symbols:\n    - {{ symbol: BTCUSDT, price_interval: 30, order_quantity: 250 }}\n")).unwrap();
+    let fetch = |to: &str| plimsoll(folder, &["data", "candles", "BTCUSDT", "--from", "2024-01-01", "--to", to, "--config", "c.yaml"]);
+    // The second page is refused: what came before is kept.
+    let refused = fetch("2024-01-02");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("answers 429"), "{refused:?}");
+    let file = folder.join("data/download/BTCUSDT/BTCUSDT-1m.csv");
+    let lines = || std::fs::read_to_string(&file).unwrap().lines().count();
+    assert_eq!(lines(), 1_001);
+    // A row that was torn is fetched again.
+    let text = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &text[..text.len() - 20]).unwrap();
+    assert!(done(&fetch("2024-01-02")).contains("441 more candles"));
+    assert_eq!(lines(), 1_441);
+    assert!(done(&fetch("2024-01-03")).contains("1440 more candles"));
+    assert!(done(&fetch("2024-01-03")).contains("0 more candles"));
+    assert_eq!((lines(), told.lock().unwrap().len()), (2_881, 5));
+    let told = done(&plimsoll(folder, &["data", "import", &file.display().to_string(), "--out", "out.tape"]));
+    assert!(told.contains("2880 events"), "{told}");
+    for (arguments, says) in
+        [(["--from", "2024-13-01"], "is no day"), (["--interval", "2s"], "is none of 1m"), (["--from", "2999-01-01"], "not before the end")]
+    {
+        let mut all = vec!["data", "candles", "BTCUSDT", "--config", "c.yaml"];
+        if arguments[0] != "--from" {
+            all.extend(["--from", "2024-01-01"]);
+        }
+        all.extend(arguments);
+        let refused = plimsoll(folder, &all);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(says), "{refused:?}");
+    }
+}

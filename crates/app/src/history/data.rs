@@ -23,6 +23,8 @@ pub enum DataCommand {
     Download(super::download::DownloadArgs),
     /// Record what an exchange tells of its market, for backtests: every message as it came, gzipped, a file an hour.
     Record(super::record::RecordArgs),
+    /// Fetch candles by an exchange's REST; a file that is there is continued.
+    Candles(super::candles::CandlesArgs),
     /// Write what a tape holds as Parquet or CSV, for other programs; import takes candles, trades, tops and funding back.
     Export(super::export::TapeExportArgs),
     /// Show what tapes hold.
@@ -87,6 +89,7 @@ pub fn main(command: &DataCommand) -> anyhow::Result<ExitCode> {
     match command {
         DataCommand::Import(args) => run_import(args),
         DataCommand::Download(args) => super::download::main(args),
+        DataCommand::Candles(args) => super::candles::main(args),
         DataCommand::Export(args) => super::export::main(args),
         DataCommand::Record(args) => super::record::main(args),
         DataCommand::List(args) => list(args),

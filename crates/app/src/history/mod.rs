@@ -1,6 +1,7 @@
 //! Commands about history: `plimsoll data`, `plimsoll backtest`, `plimsoll sweep` and `plimsoll advise`.
 
 mod advise;
+mod candles;
 mod data;
 mod download;
 mod export;

@@ -105,14 +105,18 @@ impl Server {
         let mut push = Some(push);
         while let Some(what) = push.take() {
             let mut streams = self.shared.streams.lock().unwrap();
-            let found = streams.iter().rposition(|(path, _)| path.contains(part));
-            match found.map(|n| (n, streams[n].1.send(what))) {
-                Some((_, Ok(()))) => {}
-                Some((n, Err(back))) => {
-                    streams.remove(n);
-                    push = Some(back.0);
+            match streams.iter().rposition(|(path, _)| path.contains(part)) {
+                Some(n) => {
+                    if let Err(back) = streams[n].1.send(what) {
+                        streams.remove(n);
+                        push = Some(back.0);
+                    }
                 }
-                None => panic!("no stream {part}"),
+                None => {
+                    push = Some(what);
+                    drop(streams);
+                    std::thread::sleep(Duration::from_millis(1));
+                }
             }
             assert!(Instant::now() < until, "no stream {part}");
         }
@@ -209,10 +213,11 @@ fn serve(mut stream: TcpStream, shared: &Shared) {
             let reply = format!(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
             );
-            stream.write_all(reply.as_bytes()).unwrap();
+            // Known before the client hears of it.
             let (sender, receiver) = mpsc::channel();
             shared.streams.lock().unwrap().push((target.to_owned(), sender));
             shared.sockets.lock().unwrap().push((target.to_owned(), stream.try_clone().unwrap()));
+            stream.write_all(reply.as_bytes()).unwrap();
             stream.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
             stream_loop(stream, &receiver, shared);
             return;

@@ -349,8 +349,9 @@ impl Engine {
         self.remember(out);
         self.arm(now, out);
         // 3: what is wanted.
-        if self.dirty || changes.any(Changes::INVENTORY.and(Changes::FREED)) {
-            self.close_own_offsets(now, out);
+        let mut changes = changes;
+        if steady.is_none() && self.close_own_offsets(now, out) {
+            changes.add(Changes::INVENTORY);
         }
         let intent = steady.unwrap_or_else(|| self.intend(now, event, changes));
         self.note_memo(out);
@@ -388,12 +389,7 @@ impl Engine {
         self.placed += u64::from(outcome.placed);
         self.canceled += u64::from(outcome.canceled);
         self.gate.canceled(outcome.canceled, &self.position.view(now), out);
-        if outcome.opposed != self.opposed {
-            self.opposed = outcome.opposed;
-            if outcome.opposed {
-                self.tell_opposed(now, out);
-            }
-        }
+        self.tell_opposed(now, outcome.opposed, out);
         self.dirty = false;
         if outcome.throttled {
             self.dirty = true;

@@ -308,3 +308,49 @@ fn who_holds_without_warm_figures_is_told_so() {
     minutes(&mut again, &WEAK);
     assert_eq!(again.alerts, [AlertCode::Risk]);
 }
+
+#[test]
+fn a_stop_that_finds_nobody_to_trade_with_does_not_spin() {
+    let mut d = Desk::new(momentum(0), common(|c| c.stop_loss = 10_000));
+    minutes(&mut d, &WEAK);
+    d.log.clear();
+    d.empty = 2;
+    d.price(5_900_000);
+    d.price(5_899_000);
+    d.check(&["expire long 0 sell market 0.016 0.00 reduces"]);
+    for (bid, line) in
+        [(5_890_000, "expire long 0 sell market 0.016 0.00 reduces"), (5_880_000, "fill long 0 sell market 0.016 0.00 reduces at 58800.00")]
+    {
+        d.w.now = d.w.now + Duration::from_secs(2);
+        d.price(bid);
+        d.feed(Event::Wake);
+        d.check(&[line]);
+    }
+    assert_eq!(d.holding(), 0);
+}
+
+#[test]
+fn a_bar_that_is_told_late_still_closes_what_is_held() {
+    let mut d = Desk::new(momentum(0), common(|c| c.direction = Direction::Long));
+    minutes(&mut d, &WEAK);
+    assert_eq!(d.holding(), 16);
+    d.log.clear();
+    d.w.now = d.w.now + Duration::from_secs(300);
+    for at in 0..4 {
+        let (minute, event) = (d.minute + 1, d.candle(d.minute, 6_000_000 + 40_000 * at));
+        d.minute = minute;
+        d.feed(event);
+    }
+    d.check(&[]);
+    d.price(6_120_000);
+    d.check(&["fill long 0 sell market 0.016 0.00 reduces at 61200.00"]);
+    // Weakness that was told late opens nothing.
+    for at in 0..5 {
+        let (minute, event) = (d.minute + 1, d.candle(d.minute, 6_100_000 - 40_000 * at));
+        d.minute = minute;
+        d.w.now = d.w.now.max(Time::from_millis(1_700_000_040_000 + (minute + 3) * 60_000));
+        d.feed(event);
+        d.price(6_000_000);
+    }
+    assert_eq!(d.holding(), 0);
+}

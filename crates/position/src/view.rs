@@ -111,6 +111,10 @@ impl View<'_> {
     /// one position, and an order reduces that or nothing.
     #[inline]
     pub fn only_reduces(&self, leg: Leg) -> bool {
-        leg.opening().is_none_or(|side| !self.slots.holds(side.opposite()))
+        // Too little to be traded is no position: a rest of it must not make everybody's closings plain orders.
+        let least = self.instrument.qty_min;
+        leg.opening().is_none_or(|side| {
+            !self.slots.holds(side.opposite()) || !self.slots.holding().any(|s| s.leg.opens(side.opposite()) && s.held >= least)
+        })
     }
 }

@@ -61,6 +61,8 @@ pub struct DynamicAdjuster {
     bars: Bars,
     volatility: RealizedVolatility,
     chosen: Option<u8>,
+    /// It is to choose as soon as there is a price.
+    pending: bool,
 }
 
 impl DynamicAdjuster {
@@ -84,7 +86,7 @@ impl DynamicAdjuster {
         }
         let volatility =
             RealizedVolatility::new(cfg.volatility, 1).map_err(|source| ParameterError::Period { key: "volatility_period", source })?;
-        Ok(Self { cfg, grid, options, bars: Bars::new(cfg.bar), volatility, chosen: None })
+        Ok(Self { cfg, grid, options, bars: Bars::new(cfg.bar), volatility, chosen: None, pending: false })
     }
 
     /// The spacing that may open, counted from zero; `None` for none.
@@ -99,7 +101,7 @@ impl DynamicAdjuster {
 
     /// Takes a candle; tells whether it chose anew. `rules` tells that the exchange's rules changed.
     pub fn event(&mut self, event: &Event, rules: bool, view: &View<'_>) -> bool {
-        let mut look = rules;
+        let mut look = rules | self.pending;
         let closed = match event {
             Event::Candle(candle) => Some(self.bars.push(candle, view.instrument)),
             Event::Past(past) => Some(self.bars.push_past(past, view.instrument)),
@@ -115,7 +117,9 @@ impl DynamicAdjuster {
                 look = true;
             }
         }
-        if !look {
+        // Without a price it is chosen with the next one; until then the last choice holds.
+        self.pending = look && view.top.is_none();
+        if !look || self.pending {
             return false;
         }
         let before = self.chosen;

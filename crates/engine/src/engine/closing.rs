@@ -67,12 +67,13 @@ impl Engine {
     }
 
     /// One strategy holds long and short at once: what offsets each other is closed, because the account holds only the difference.
-    pub(super) fn close_own_offsets(&mut self, now: Time, out: &mut Actions) {
+    /// Tells whether anything was.
+    pub(super) fn close_own_offsets(&mut self, now: Time, out: &mut Actions) -> bool {
         let view = self.position.view(now);
         if self.phase != Phase::Trading || !(view.slots.holds(Side::Buy) && view.slots.holds(Side::Sell)) || !view.in_step {
-            return;
+            return false;
         }
-        let Some(price) = view.top.map(Top::mid) else { return };
+        let Some(price) = view.top.map(Top::mid) else { return false };
         // Ends: each strategy's number once, and only while there is room for what it records.
         let mut numbers = arrayvec::ArrayVec::<u8, { Leg::SHORT as usize }>::new();
         for leg in view.slots.holding().map(|slot| slot.leg).filter(|leg| leg.opening() == Some(Side::Sell)) {
@@ -81,11 +82,13 @@ impl Engine {
                 let _full = numbers.try_push(number);
             }
         }
+        let mut closed = false;
         for number in numbers {
             if out.room() > SLOTS + RECONCILE_ROOM {
-                self.position.close_own_offsets(number, price, out);
+                closed |= self.position.close_own_offsets(number, price, out);
             }
         }
+        closed
     }
 
     /// A rule demands that the position be closed. A stop and an operator's word go before.

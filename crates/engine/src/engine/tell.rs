@@ -1,7 +1,7 @@
 //! What an operator is told of a position that is not as it should be, and what follows from it.
 
 use super::Engine;
-use plimsoll_market::{Action, Actions, Alert, AlertCode, Lock, Phase, Rule, Severity, Time};
+use plimsoll_market::{Action, Actions, Alert, AlertCode, Lock, Phase, Rule, Severity, Side, Time};
 use plimsoll_position::Changes;
 
 impl Engine {
@@ -55,9 +55,17 @@ impl Engine {
         self.cold = cold;
     }
 
-    /// Tells that openings are withheld because somebody else holds the other way.
-    pub(super) fn tell_opposed(&self, now: Time, out: &mut Actions) {
+    /// Tells once that openings are withheld because somebody else holds the other way.
+    pub(super) fn tell_opposed(&mut self, now: Time, withheld: bool, out: &mut Actions) {
         let view = self.position.view(now);
+        if self.opposed {
+            self.opposed = view.is_opposed(Side::Buy) || view.is_opposed(Side::Sell);
+            return;
+        }
+        self.opposed = withheld;
+        if !withheld {
+            return;
+        }
         let text = format_args!(
             "{}: the account holds {} beside what the bot opened; what would only take from it is not opened",
             view.instrument.symbol,

@@ -28,6 +28,8 @@ pub struct Desk {
     pub memo: Memo,
     /// So many reduce-only orders that the exchange refuses from now on.
     pub busy: u32,
+    /// So many orders at market find nobody to trade with.
+    pub empty: u32,
     /// Cancels are not heard.
     pub deaf: bool,
     /// The account holds something else, too.
@@ -61,6 +63,7 @@ impl Desk {
             alerts: Vec::new(),
             memo: boot.state.map_or(Memo::NONE, |state| state.memo),
             busy: 0,
+            empty: 0,
             deaf: false,
             theirs: boot.books.slots.is_empty() && holding != 0,
         };
@@ -165,6 +168,11 @@ impl Desk {
             self.busy -= 1;
             self.log.push(format!("refuse {}", show(&order)));
             return Some(Event::Rejected { id: order.id, request: Request::Place, reason: Reject::Busy });
+        }
+        if self.empty > 0 && order.kind == OrderType::Market {
+            self.empty -= 1;
+            self.log.push(format!("expire {}", show(&order)));
+            return Some(self.told(&order, 0, OrderStatus::Expired));
         }
         let best = if side == Side::Buy { self.ask() } else { self.bid };
         let takes = match side {

@@ -9,8 +9,8 @@ use crate::sync::{SyncState, Verdict};
 use crate::view::Changes;
 use arrayvec::ArrayVec;
 use plimsoll_market::{
-    Action, Actions, Booked, Cancel, ClientId, Fill, FillPage, Leg, Notional, Order, OrderReport, OrderStatus, Price, Qty, Record, Round,
-    Side, SlotRow, Source, Time, Totals,
+    Action, Actions, Booked, Cancel, ClientId, Fill, FillPage, Leg, Notional, Order, OrderReport, OrderStatus, OrderType, Price, Qty,
+    Record, Reject, Round, Side, SlotRow, Source, Time, Totals,
 };
 
 impl Position {
@@ -78,7 +78,14 @@ impl Position {
         if order.state != WorkState::Closing && order.booked < order.qty {
             return Changes::NONE;
         }
+        // At market and nothing filled: there is nobody to trade with, or not at such a price. Asked again at once it would be no
+        // different, and take up the orders that others' stops need.
+        let vain = order.kind == OrderType::Market && order.booked.is_zero();
+        let leg = order.id.leg();
         self.drop_order(at);
+        if vain {
+            self.refuse(now, leg, OrderType::Market, Reject::Busy);
+        }
         Changes::FREED
     }
 

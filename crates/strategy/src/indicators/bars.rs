@@ -114,12 +114,16 @@ impl Bars {
     fn take(&mut self, candle: &Candle, length: u64, instrument: &Instrument) -> Closed {
         let mut closed = Closed::default();
         let at = candle.open_time.millis();
-        if self.told_to.is_some_and(|end| at < end) {
+        // The whole of a bar of which only a part was told, before a connection broke.
+        let whole = length == self.span_ms && self.open.as_ref().is_some_and(|(began, _)| *began == at);
+        if whole {
+            self.open = None;
+        } else if self.told_to.is_some_and(|end| at < end) {
             return closed;
         }
         let told_to = self.told_to.replace(at + length);
         let begins = at / self.span_ms * self.span_ms;
-        if told_to.is_some_and(|end| at - end > self.span_ms * HOLE_BARS) {
+        if told_to.is_some_and(|end| at.saturating_sub(end) > self.span_ms * HOLE_BARS) {
             closed.hole = true;
             (self.open, self.whole) = (None, false);
         }

@@ -244,3 +244,18 @@ fn longer_candles_of_the_past_make_the_same_bars() {
         assert_eq!(bars.push_past(&odd, &btc), Closed::default());
     }
 }
+
+#[test]
+fn a_bar_that_a_broken_connection_cut_off_is_replaced_by_the_whole_one() {
+    let btc = Instrument::example_btcusdt();
+    let mut bars = Bars::new(Duration::from_secs(3_600));
+    for minute in 0..77 {
+        bars.push(&candle(minute, close(minute)), &btc);
+    }
+    // It is fetched whole when the connection is back, an hour and a half later.
+    let made: Vec<_> = [60, 120].into_iter().flat_map(|from| bars.push_past(&past(from, 60), &btc).bars).collect();
+    assert_eq!(made, [60, 120].map(|from| Bar::of(&past(from, 60).candle, &btc)));
+    for minute in 180..200 {
+        assert_eq!(bars.push(&candle(minute, close(minute)), &btc), Closed::default());
+    }
+}

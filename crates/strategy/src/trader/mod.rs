@@ -125,6 +125,8 @@ pub struct Trader<P> {
     leaving: bool,
     /// A layer that was filled in part is to be filled no further: it closes with what it has.
     finished: Option<u8>,
+    /// Bars closed that were told late; whether to leave is still to be asked.
+    late: bool,
     /// Nothing is entered before then.
     calm_at: Time,
     /// Something changed while there was no price.
@@ -148,6 +150,7 @@ impl<P: Plan> Trader<P> {
             peak: None,
             leaving: false,
             finished: None,
+            late: false,
             calm_at: Time::ZERO,
             behind: true,
             displaced: false,
@@ -177,7 +180,9 @@ impl<P: Plan> Trader<P> {
         let closed = self.bars.push(candle, instrument);
         self.take(&closed);
         // Of two bars the last one is the newer.
-        closed.end.is_some_and(|end| now.since(end) < FRESH)
+        let fresh = closed.end.is_some_and(|end| now.since(end) < FRESH);
+        self.late |= closed.end.is_some() && !fresh;
+        fresh
     }
 
     fn take(&mut self, closed: &Closed) {
@@ -506,7 +511,14 @@ impl<P: Plan> Strategy for Trader<P> {
             && self.candle(candle, view.now, view.instrument)
         {
             self.decide(view.now);
-            news = true;
+            (news, self.late) = (true, false);
+        }
+        // Bars that were told late open nothing; but what the last of them says of a position still holds.
+        if self.late && !matches!(event, Event::Candle(_) | Event::Past(_)) {
+            self.late = false;
+            if self.held.is_some_and(|held| self.plan.leave(held.side)) {
+                (news, self.leaving) = (true, true);
+            }
         }
         if !self.leaving
             && let Some(top) = view.top

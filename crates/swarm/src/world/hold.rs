@@ -61,7 +61,7 @@ impl World {
                 self.outcome.fills += truth.fills;
             }
             let seat = self.bot.as_ref().and_then(|bot| bot.seats.get(at));
-            let alone = !self.others && self.compare != Compare::Position;
+            let alone = !self.traded_by_others(symbol) && self.compare != Compare::Position;
             if let Some(view) = seat.map(|seat| seat.engine.position().view(self.now))
                 && alone
             {
@@ -82,7 +82,7 @@ impl World {
         let critical = alert.severity == Severity::Critical;
         if alert.text.contains("slots hold") {
             // A crash has lost the slots of a closing, which follow from its execution; or somebody else has closed.
-            if critical && !self.others && self.compare != Compare::Position {
+            if critical && !self.traded_by_others(seat.instrument.symbol) && self.compare != Compare::Position {
                 self.breach(Broken::new(Invariant::SlotsAreCovered, &alert.text));
             }
         } else if !critical || self.held_before(seat) {
@@ -90,6 +90,17 @@ impl World {
         } else if self.compare != Compare::Position {
             self.breach(Broken::new(Invariant::PositionAgrees, &alert.text));
         }
+    }
+
+    /// Whether somebody else has traded on the account: by hand, or the exchange when margin ran out in a wild market.
+    fn traded_by_others(&self, symbol: Symbol) -> bool {
+        let closed = |row: &plimsoll_sim::venue::OrderRow| row.client_id.as_str().contains("autoclose");
+        self.others
+            || self
+                .counter
+                .venue()
+                .all_orders(ACCOUNT, symbol, plimsoll_sim::venue::Page::latest(1_000))
+                .is_ok_and(|rows| rows.iter().any(closed))
     }
 
     /// Whether the account held something before we ever traded.

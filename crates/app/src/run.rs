@@ -303,7 +303,11 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                 key.symbol, before.price_scale, before.qty_scale
             ));
         }
-        let wanted = interval_of(settings, &symbol.instrument);
+        // What has no levels keeps the spacing that it began with: a tick that the exchange has changed since says nothing of its
+        // layers, and must not keep a position from its stop. Orders without a position may be another strategy's.
+        let held = boot(&stored).books.slots.iter().any(|slot| !slot.held.is_zero());
+        let begun = stored.state.map(|state| state.interval).filter(|_| !settings.has_grid() && held);
+        let wanted = begun.or_else(|| interval_of(settings, &symbol.instrument));
         if let Some(interval) = wanted
             && let Err(error) = Engine::check_boot(&symbol.instrument, interval, &boot(&stored))
         {

@@ -67,15 +67,7 @@ pub fn placeholders(config: &Config) -> Vec<Listing> {
 /// # Errors
 /// It does not answer, or has no such contract.
 pub async fn rules(config: &Config) -> anyhow::Result<Vec<Listing>> {
-    let end = Endpoint::rest(&config.binance.rest_url)?;
-    let mut query = String::new();
-    let spec = encode::exchange_info(&mut query);
-    let asked = ask_once(&end, "", spec.path, RULES_TIMEOUT, RULES_BYTES_MAX).await;
-    let (status, body) =
-        asked.with_context(|| format!("{} does not tell its rules; check the network and binance.rest_url", config.binance.rest_url))?;
-    if status != 200 {
-        bail!("{} answers {status} when asked for its rules; check binance.rest_url", config.binance.rest_url);
-    }
+    let body = exchange_info(&config.binance.rest_url).await?;
     let info = decode::exchange_info(&body).context("the exchange's rules cannot be read")?;
     let listing = |symbol: &Symbol| {
         let contract = info.contracts.iter().find(|contract| contract.instrument.symbol == *symbol);
@@ -83,6 +75,22 @@ pub async fn rules(config: &Config) -> anyhow::Result<Vec<Listing>> {
         Ok(Listing { instrument: contract.instrument, ..Listing::btcusdt() })
     };
     config.symbols.iter().map(|settings| listing(&settings.symbol)).collect()
+}
+
+/// Asks the exchange for the rules of all contracts, as it tells them.
+///
+/// # Errors
+/// It does not answer.
+pub async fn exchange_info(rest_url: &str) -> anyhow::Result<Vec<u8>> {
+    let end = Endpoint::rest(rest_url)?;
+    let mut query = String::new();
+    let spec = encode::exchange_info(&mut query);
+    let asked = ask_once(&end, "", spec.path, RULES_TIMEOUT, RULES_BYTES_MAX).await;
+    let (status, body) = asked.with_context(|| format!("{rest_url} does not tell its rules; check the network and binance.rest_url"))?;
+    if status != 200 {
+        bail!("{rest_url} answers {status} when asked for its rules; check binance.rest_url");
+    }
+    Ok(body.to_vec())
 }
 
 /// A symbol whose streams are followed.

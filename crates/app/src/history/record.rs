@@ -7,7 +7,7 @@ use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use plimsoll_bounded::{Grant, Grants, Receiver, Tasks};
-use plimsoll_gateway::{Clock, Endpoint, ask_once};
+use plimsoll_gateway::Clock;
 use plimsoll_market::{Symbol, Time};
 use std::fs::File;
 use std::io::Write;
@@ -28,10 +28,6 @@ const SHARE: u64 = 16;
 const LINES: usize = 4_096;
 /// Between two lines about how it goes.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
-/// How long the exchange's rules may take.
-const RULES_TIMEOUT: Duration = Duration::from_secs(20);
-/// The largest answer: rules of all contracts.
-const RULES_BYTES_MAX: usize = 32 << 20;
 /// How long tasks may take to end.
 const STOP: Duration = Duration::from_secs(10);
 /// The name of the rules beside the recordings.
@@ -143,14 +139,7 @@ fn list(symbols: &[Symbol]) -> String {
 
 /// Keeps the exchange's rules beside the recordings, for `--exchange-info`; a contract that it does not have is told at once.
 async fn save_rules(rest_url: &str, folder: &Path, symbols: &[Symbol]) -> anyhow::Result<()> {
-    let end = Endpoint::rest(rest_url)?;
-    let mut query = String::new();
-    let spec = plimsoll_exchange::binance::encode::exchange_info(&mut query);
-    let asked = ask_once(&end, "", spec.path, RULES_TIMEOUT, RULES_BYTES_MAX).await;
-    let (status, body) = asked.with_context(|| format!("{rest_url} does not tell its rules; check the network and binance.rest_url"))?;
-    if status != 200 {
-        bail!("{rest_url} answers {status} when asked for its rules; check binance.rest_url");
-    }
+    let body = crate::paper::exchange_info(rest_url).await?;
     let info = plimsoll_exchange::binance::decode::exchange_info(&body).context("the exchange's rules cannot be read")?;
     for symbol in symbols {
         if !info.contracts.iter().any(|contract| contract.instrument.symbol == *symbol) {

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,6 +13,24 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Bytes of an answer that are read; a longer one is an error.
 const ANSWER_MAX: u64 = 64 * 1024 * 1024;
+
+/// The admin token of every bot that is started here.
+const TOKEN: &str = "plimsoll_of_a_bot_that_trades_play_money_on_loopback";
+
+/// Gives a bot its admin token, before its first start.
+pub(crate) fn put_token(data: &Path) -> Result<()> {
+    std::fs::create_dir_all(data)?;
+    let file = data.join("admin.token");
+    std::fs::write(&file, TOKEN)?;
+    #[cfg(unix)]
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
+}
+
+/// What a bot answers to whoever has its admin token.
+pub(crate) fn bot_json(bot: SocketAddr, target: &str) -> Result<Value> {
+    get_json(bot, target, &[("Authorization", &format!("Bearer {TOKEN}"))])
+}
 
 /// A `GET`; status and body.
 pub(crate) fn get(server: SocketAddr, target: &str, headers: &[(&str, &str)]) -> Result<(u16, Vec<u8>)> {

@@ -26,7 +26,7 @@ const LOOM: &str = "crates/bounded/tests/loom.rs";
 const EXAMPLE_MAX: Duration = Duration::from_secs(60);
 
 /// How long a script that drives the binary may run. It ends itself well before.
-const SCRIPT_MAX: Duration = Duration::from_secs(300);
+const SCRIPT_MAX: Duration = Duration::from_secs(480);
 
 /// The first and largest group.
 const TESTS: &str = "unit and integration tests";
@@ -65,6 +65,7 @@ pub(crate) fn run(all: All, part: &str) -> Result<bool> {
     report.group("the Alertmanager's configuration", prometheus::alertmanager);
     report.group("a real Prometheus scrapes the bot", || prometheus::scrapes(&binary, &configured));
     report.group("ccxt trades on the local exchange", || ccxt(&workspace, &binary));
+    report.group("Schemathesis finds no answer beside the OpenAPI", || schemathesis(&workspace, &binary));
     report.group("the dashboard in a browser", || browser(&workspace, &binary));
     if report.wants(TESTS) {
         // Far above by now, among all that passing tests said.
@@ -178,16 +179,26 @@ fn loom(workspace: &Workspace) -> Result<Outcome> {
 
 /// An unmodified ccxt from PyPI against `plimsoll testnet`.
 fn ccxt(workspace: &Workspace, binary: &Path) -> Result<Outcome> {
+    script(workspace, binary, "tests/ccxt", "import ccxt.pro")
+}
+
+/// Schemathesis from PyPI against the API of `plimsoll run`.
+fn schemathesis(workspace: &Workspace, binary: &Path) -> Result<Outcome> {
+    script(workspace, binary, "tests/schemathesis", "import schemathesis")
+}
+
+/// Runs a folder's `run.py` by a Python that has what it imports.
+fn script(workspace: &Workspace, binary: &Path, folder: &str, imports: &str) -> Result<Outcome> {
     let venv = workspace.target.join("ci-venv");
     let candidates = [std::env::var_os("PLIMSOLL_PYTHON").map(PathBuf::from), Some(venv.join("bin/python")), find_program(&["python3"])];
-    let has_ccxt = |python: &PathBuf| works(command(&python.to_string_lossy(), &["-c", "import ccxt.pro"]));
-    let Some(python) = candidates.into_iter().flatten().find(has_ccxt) else {
+    let has_it = |python: &PathBuf| works(command(&python.to_string_lossy(), &["-c", imports]));
+    let Some(python) = candidates.into_iter().flatten().find(has_it) else {
         let pip = venv.join("bin/pip");
-        let how = format!("python3 -m venv {} && {} install -r tests/ccxt/requirements.txt", venv.display(), pip.display());
+        let how = format!("python3 -m venv {} && {} install -r {folder}/requirements.txt", venv.display(), pip.display());
         return Ok(Outcome::LeftOut(how));
     };
     let binary = binary.to_str().context("the target folder's name is not text")?;
-    step_within(command(&python.to_string_lossy(), &["tests/ccxt/run.py", binary]), SCRIPT_MAX)
+    step_within(command(&python.to_string_lossy(), &[&format!("{folder}/run.py"), binary]), SCRIPT_MAX)
 }
 
 /// A real browser on the dashboard of `plimsoll run`.
@@ -195,13 +206,13 @@ fn browser(workspace: &Workspace, binary: &Path) -> Result<Outcome> {
     let chromium = std::env::var_os("PLIMSOLL_CHROMIUM").map(PathBuf::from);
     let chromium = chromium.or_else(|| find_program(&["chromium", "chromium-browser", "google-chrome"]));
     let (Some(node), Some(chromium)) = (find_program(&["node"]), chromium) else {
-        return Ok(Outcome::LeftOut("node 18 or newer with npm, and chromium; then npm ci --prefix tests/browser".into()));
+        return Ok(Outcome::LeftOut("node 18 or newer with npm, and chromium; then npm ci --prefix crates/web/ui".into()));
     };
-    if !Path::new("tests/browser/node_modules/playwright-core").is_dir() {
-        return Ok(Outcome::LeftOut("npm ci --prefix tests/browser".into()));
+    if !Path::new("crates/web/ui/node_modules/playwright-core").is_dir() {
+        return Ok(Outcome::LeftOut("npm ci --prefix crates/web/ui".into()));
     }
     let mut script = Command::new(node);
-    script.arg("tests/browser/run.mjs").arg(binary).arg(chromium).arg(workspace.results()?);
+    script.arg("crates/web/ui/tests/run.mjs").arg(binary).arg(chromium).arg(workspace.results()?);
     step_within(script, SCRIPT_MAX)
 }
 

@@ -9,7 +9,8 @@ use plimsoll_market::{Alert, AlertCode, Event, Severity};
 use plimsoll_monitor::Megabytes;
 use plimsoll_storage::Store;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// How long to wait before a lane that was full is tried again.
 const LANE_POLL: Duration = Duration::from_millis(20);
@@ -17,6 +18,9 @@ const LANE_POLL: Duration = Duration::from_millis(20);
 const RETENTION_FIRST: Duration = Duration::from_secs(300);
 /// How often old rows are deleted.
 const RETENTION_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How often it is looked whether empty slots are to go.
+const CLEANUP_LOOK: Duration = Duration::from_millis(500);
 
 /// How often days of trading are counted: so old are today's figures at most.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
@@ -78,12 +82,25 @@ impl NoRoom {
 ///
 /// # Errors
 /// When the set has no room for the tasks.
-pub fn housekeeping(config: &Config, store: &Store, now: &Arc<Now>, clock: Clock, tasks: &Tasks) -> anyhow::Result<()> {
-    let (every, shown) = (config.slot_cleanup, Arc::clone(now));
+pub fn housekeeping(
+    config: &Config,
+    cleanup: Arc<AtomicU64>,
+    store: &Store,
+    now: &Arc<Now>,
+    clock: Clock,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
+    let shown = Arc::clone(now);
     tasks.spawn(TaskSpec { name: "cleanup", group: "app" }, move |task| {
         Box::pin(async move {
-            while task.stop.or(tokio::time::sleep(every)).await.is_some() {
+            let mut last = Instant::now();
+            while task.stop.or(tokio::time::sleep(CLEANUP_LOOK)).await.is_some() {
                 task.pulse.beat();
+                // The interval may be another one by now.
+                if last.elapsed() < Duration::from_millis(cleanup.load(Ordering::Relaxed)) {
+                    continue;
+                }
+                last = Instant::now();
                 for traded in &shown.symbols {
                     if traded.inlet.control(Control::Event(Event::Command(plimsoll_market::Command::CleanupSlots))).is_err() {
                         tracing::warn!(symbol = %traded.instrument.symbol, "cleanup of slots found no room; next time");

@@ -1,7 +1,7 @@
 //! The command line.
 
-use crate::config::{Config, schema};
-use crate::{ctl, db, decode, history, journal, memory, rebuild, run, testnet};
+use crate::config::{Config, read_file, schema};
+use crate::{ctl, db, decode, history, journal, logins, memory, rebuild, run, testnet};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +31,13 @@ enum Command {
     Ledger(LedgerArgs),
     /// Give an order to a running bot, or ask how it is.
     Ctl(ctl::CtlArgs),
+    /// Watch a running bot in the terminal, and pause, resume, drain, cancel and flatten with a key.
+    Top(crate::top::TopArgs),
+    /// Set the dashboard's password, read from standard input; the bot must be stopped.
+    ///
+    /// For a dashboard that is to be reached from elsewhere at its first start, and for passwords that were forgotten. All sessions
+    /// end, and one-time codes are removed. Beside a running bot, `plimsoll ctl forget-password` does the same by a link.
+    Password(ConfigArgs),
     /// Read a message of an exchange from standard input and print what was understood.
     Decode(decode::DecodeArgs),
     /// Tell the engines of a journal again what they were told, and compare what they answer.
@@ -134,13 +141,15 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Run(RunArgs { file: ConfigArgs { config: "config/plimsoll.yaml".into() }, fresh: false }));
     let done = match command {
-        Command::Run(args) => load(&args.file).and_then(|config| run::main(config, args.fresh)),
+        Command::Run(args) => run_file(args),
         Command::Testnet(args) => testnet::main(args),
         Command::Ledger(args) => load(&args.file).and_then(|config| memory::main(&config, args.json)),
         Command::Alert { command: AlertCommand::Test { channel, file } } => {
             load(&file).and_then(|config| run::test_alert(&config, &channel))
         }
         Command::Ctl(args) => ctl::main(args),
+        Command::Top(args) => crate::top::main(&args),
+        Command::Password(args) => logins::main(&args),
         Command::Decode(args) => decode::main(&args),
         Command::Replay(args) => journal::main(&args),
         Command::Rebuild(args) => rebuild::main(&args),
@@ -167,6 +176,12 @@ pub fn main() -> ExitCode {
         complain(&error);
         ExitCode::from(EXIT_USAGE)
     })
+}
+
+fn run_file(RunArgs { file: ConfigArgs { config: path }, fresh }: RunArgs) -> anyhow::Result<ExitCode> {
+    let text = read_file(&path)?;
+    let config = Config::parse(&text, &path)?;
+    run::main(config, run::Origin { path, text }, fresh)
 }
 
 fn load(args: &ConfigArgs) -> anyhow::Result<Config> {

@@ -1,6 +1,7 @@
 //! `plimsoll ctl`: orders and questions to a running bot, over its API.
 
 use crate::config::Config;
+use crate::pinned::trust;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
@@ -8,11 +9,14 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use plimsoll_web::AdminToken;
+use rustls::pki_types::ServerName;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// The longest a question may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +48,8 @@ enum Verb {
     Resync,
     /// Stop the process as configured.
     Stop,
+    /// Forget the dashboard's password, its one-time codes and all sessions, and print the link that sets a new one.
+    ForgetPassword,
 }
 
 impl Verb {
@@ -60,6 +66,7 @@ impl Verb {
             Self::CleanupSlots => "cleanup_slots",
             Self::Resync => "resync",
             Self::Stop => "stop",
+            Self::ForgetPassword => "reset",
         }
     }
 }
@@ -82,27 +89,20 @@ pub struct CtlArgs {
 /// When the bot does not answer, or refuses.
 pub fn main(args: CtlArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.config)?;
-    let listen = config.web_listen.context("web.enabled is false: the bot takes no orders")?;
-    let address = if listen.ip().is_unspecified() { SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), listen.port()) } else { listen };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (method, path) = match (args.verb, &args.symbol) {
         (Verb::Status, None) => ("GET", "/api/status".to_owned()),
         (Verb::Status, Some(symbol)) => ("GET", format!("/api/symbols/{symbol}")),
         (Verb::Health, _) => ("GET", "/readyz".to_owned()),
+        (Verb::ForgetPassword, _) => ("POST", "/api/auth/reset".to_owned()),
         (verb, None) => ("POST", format!("/api/control/{}", verb.path())),
         (verb, Some(symbol)) => ("POST", format!("/api/symbols/{symbol}/control/{}", verb.path())),
     };
-    let token = match method {
-        "POST" => {
-            let path = crate::run::token_path(&config);
-            if !path.exists() {
-                bail!("there is no admin token at {}: start the bot once, it makes one", path.display());
-            }
-            Some(AdminToken::load_or_create(&path)?.0)
-        }
-        _ => None,
-    };
-    let asked = async { tokio::time::timeout(TIMEOUT, ask(address, method, &path, token.as_ref())).await.context("no answer in time")? };
+    let door = Door::of(&config)?;
+    if method == "POST" && door.token.is_none() {
+        bail!("there is no admin token at {}: start the bot once, it makes one", crate::run::token_path(&config).display());
+    }
+    let asked = async { tokio::time::timeout(TIMEOUT, door.ask(method, &path)).await.context("no answer in time")? };
     let (status, body) = runtime.block_on(asked)?;
     let text = String::from_utf8_lossy(&body);
     let pretty = serde_json::from_slice::<serde_json::Value>(&body)
@@ -112,8 +112,53 @@ pub fn main(args: CtlArgs) -> anyhow::Result<ExitCode> {
     Ok(if (200..300).contains(&status) { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn ask(address: SocketAddr, method: &str, path: &str, token: Option<&AdminToken>) -> anyhow::Result<(u16, Bytes)> {
-    let stream = TcpStream::connect(address).await.with_context(|| format!("no bot answers at {address}; is it running?"))?;
+/// How the bot of a configuration is reached.
+pub struct Door {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its admin token, once it has made one.
+    pub token: Option<AdminToken>,
+    tls: Option<TlsConnector>,
+}
+
+impl Door {
+    /// Reads it from the configuration and the files that it names.
+    ///
+    /// # Errors
+    /// The bot takes no questions, or a file is not to be trusted.
+    pub fn of(config: &Config) -> anyhow::Result<Self> {
+        let listen = config.web_listen.context("web.enabled is false: the bot takes no orders")?;
+        let address = if listen.ip().is_unspecified() { SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), listen.port()) } else { listen };
+        let file = crate::run::token_path(config);
+        let token = if file.exists() { Some(AdminToken::load_or_create(&file)?.0) } else { None };
+        let tls = config.web_tls.as_ref().map(|(certificate, _)| trust(certificate)).transpose()?;
+        Ok(Self { address, token, tls })
+    }
+
+    /// Sends one request and takes the answer.
+    ///
+    /// # Errors
+    /// Nobody answers there.
+    pub async fn ask(&self, method: &str, path: &str) -> anyhow::Result<(u16, Bytes)> {
+        let Self { address, token, tls } = self;
+        let stream = TcpStream::connect(address).await.with_context(|| format!("no bot answers at {address}; is it running?"))?;
+        match tls {
+            Some(tls) => {
+                let stream = tls.connect(ServerName::from(address.ip()), stream).await.context("no agreement on TLS with the bot")?;
+                exchange(*address, stream, method, path, token.as_ref()).await
+            }
+            None => exchange(*address, stream, method, path, token.as_ref()).await,
+        }
+    }
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    address: SocketAddr,
+    stream: S,
+    method: &str,
+    path: &str,
+    token: Option<&AdminToken>,
+) -> anyhow::Result<(u16, Bytes)> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let mut request = http::Request::builder().method(method).uri(path).header(http::header::HOST, address.to_string());
     if let Some(token) = token {

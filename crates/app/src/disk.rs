@@ -2,6 +2,7 @@
 
 use crate::alerts::Alerts;
 use crate::config::Config;
+use crate::desk::{DiskSeen, DiskShown};
 use crate::limits::{DISK_DEPTH_MAX, DISK_NAMES_MAX};
 use crate::profiles;
 use plimsoll_bounded::{Pool, Task, reply};
@@ -12,6 +13,7 @@ use plimsoll_storage::limits::WAL_BYTES_MAX;
 use plimsoll_storage::{Retained, Store, StoreConfig, tool};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// How long looking at all files, or removing some, may take.
@@ -162,6 +164,8 @@ pub struct DiskWatch {
     pub exporter: Exporter,
     /// Where alerts go.
     pub alerts: Alerts,
+    /// Where what was measured is left.
+    pub shown: DiskShown,
     /// The clock.
     pub clock: Clock,
 }
@@ -191,6 +195,7 @@ impl DiskWatch {
         let decision = self.ladder.look(now, &disk);
         self.store.disk_short(decision.level == DiskLevel::StopOpening);
         self.exporter.disk(&disk, &decision, self.ladder.config().budget_bytes);
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(DiskSeen { time: now, disk, decision });
         if decision.is_change() {
             self.tell(&decision, &disk, now, more);
         }

@@ -32,7 +32,7 @@ pub const TRADING_TASKS: usize = 8;
 pub const EDGE_TASKS: usize = 64;
 
 /// Of these, what lives from start to stop beside workers, channels, connections and the local exchange.
-pub const EDGE_TASKS_FIXED: usize = 15;
+pub const EDGE_TASKS_FIXED: usize = 16;
 
 /// Tasks that follow a real market: books, tape, snapshots.
 pub const PAPER_TASKS: usize = 3;
@@ -90,3 +90,15 @@ const _: () = assert!(DISK_NAMES_MAX > 2 * JOURNAL_FILES_MAX);
 
 /// How deep the folders of the data folder are looked into; ours are two deep. One open folder each.
 pub const DISK_DEPTH_MAX: usize = 8;
+
+/// Lists of candles that are kept for charts, each for a symbol and a length. 16 × 330 KB = 5 MB.
+pub const CANDLES_CACHED: usize = 16;
+
+/// Pause between two questions for candles: with a weight of five each, a quarter of what an address may ask in a minute at worst.
+pub const CANDLES_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Percent of the exchange's request weight from which on no candles are asked for: the rest is for orders and comparisons.
+pub const CANDLES_WEIGHT_PERCENT: u64 = 50;
+
+/// How long the exchange may take to tell candles.
+pub const CANDLES_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(6);

@@ -14,12 +14,14 @@ use plimsoll_web::{LogFeed, LogListener, LogNews};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 /// The log. It is there before anything else, so that no secret is read that it does not know.
 static LOGS: OnceLock<Logs> = OnceLock::new();
 
+/// Variable that decides what is logged.
+const LEVEL_ENV: &str = "PLIMSOLL_LOG";
 /// How long the last lines may take to get to the files.
 const LAST_LINES: Duration = Duration::from_secs(1);
 /// Parts of a secret address that are shorter are words.
@@ -29,20 +31,39 @@ fn logs() -> &'static Logs {
     LOGS.get_or_init(|| Logs::new(screen::logged))
 }
 
-/// Begins to log, at first to standard error alone.
+/// The one way to another level.
+static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// What is logged at a level; foreign crates' chatter stays at warnings.
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::new(format!(
+        "warn,{}",
+        ["app", "bounded", "exchange", "gateway", "testnet", "storage", "monitor", "notify", "logs", "web"]
+            .map(|c| if c == "app" { format!("plimsoll={level}") } else { format!("plimsoll_{c}={level}") })
+            .join(",")
+    ))
+}
+
+/// Begins to log, at first to standard error alone. What the environment asks for goes before the level.
 pub fn begin(level: &str) {
-    // Foreign crates' chatter stays at warnings unless the environment asks for it.
-    let filter = EnvFilter::try_from_env("PLIMSOLL_LOG").unwrap_or_else(|_| {
-        EnvFilter::new(format!(
-            "warn,{}",
-            ["app", "bounded", "exchange", "gateway", "testnet", "storage", "monitor", "notify", "logs", "web"]
-                .map(|c| if c == "app" { format!("plimsoll={level}") } else { format!("plimsoll_{c}={level}") })
-                .join(",")
-        ))
-    });
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_from_env(LEVEL_ENV).unwrap_or_else(|_| filter(level)));
     if tracing_subscriber::registry().with(logs().layer().with_filter(filter)).try_init().is_err() {
         tracing::debug!("logging was begun before");
+    } else if LEVEL.set(handle).is_err() {
+        tracing::debug!("the level has its handle");
     }
+}
+
+/// Logs at another level from now on.
+///
+/// # Errors
+/// A sentence that says why it stays at the level that it has.
+pub fn set_level(level: &str) -> Result<(), String> {
+    if std::env::var_os(LEVEL_ENV).is_some() {
+        return Err(format!("log.level: the environment's {LEVEL_ENV} decides as long as the process runs"));
+    }
+    let handle = LEVEL.get().ok_or("log.level: the log has not begun")?;
+    handle.reload(filter(level)).map_err(|error| format!("log.level: {error}"))
 }
 
 /// Keeps a secret out of the log: the whole of it, and those of its parts that say something by themselves, as those of an address.

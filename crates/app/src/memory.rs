@@ -23,7 +23,7 @@ use plimsoll_safety::RiskMonitor;
 use plimsoll_storage::{StoreConfig, StoreGrants};
 use plimsoll_strategy::StrategyConfig;
 use plimsoll_testnet::Testnet;
-use plimsoll_web::{AdminToken, FillTape, SymbolNow, WebConfig};
+use plimsoll_web::{AdminToken, FillTape, SymbolNow};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -198,7 +198,8 @@ pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Conf
         .with(RiskMonitor::line(&name("safety.monitor"), config.risk.watched.len().max(1)))?
         .with(Line::of::<Seen>("app.seen", 1, WhenFull::Conflate, Class::LatestWins).with_heap(8 * 96))?
         .with(Pool::line("app.workers", WORKER_JOBS, WORKER_JOB_BYTES, Class::BestEffort))?
-        .with(Sampler::line("monitor.samples", crate::metrics::SAMPLES))?;
+        .with(Sampler::line("monitor.samples", crate::metrics::SAMPLES))?
+        .with(crate::desk::Candles::line())?;
     let common = if config.journal.enabled {
         common.with(Line::of::<Chunk>("journal.chunks", JOURNAL_BUFFERS * symbols, refuse, Class::BestEffort))?
     } else {
@@ -317,9 +318,7 @@ fn web_plan(config: &Config) -> anyhow::Result<Option<Plan>> {
     if config.web_listen.is_none() {
         return Ok(None);
     }
-    let mut web = WebConfig::new(AdminToken::random()?);
-    web.pprof = config.pprof;
-    Ok(Some(web.plan()?))
+    Ok(Some(crate::run::web_config(config, AdminToken::random()?).plan()?))
 }
 
 /// `plimsoll ledger`: prints the plan.

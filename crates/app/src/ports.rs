@@ -1,7 +1,7 @@
 //! Answers the web server's questions from what the loops show and what storage keeps.
 
 use crate::alerts::Alerts;
-use crate::trade::{Control, EquityView, Feedback, Inlet, LinkState, Refusal};
+use crate::trade::{Control, EquityView, Feedback, Inlet, LinkState, Refusal, WhyNot};
 use async_trait::async_trait;
 use plimsoll_bounded::{Sender, Stopper, TaskStatus, WatchReceiver};
 use plimsoll_engine::AccountInput;
@@ -33,7 +33,7 @@ pub struct Traded {
     /// The way to its loop.
     pub inlet: Inlet,
     /// Why it does not trade after all, once its price was known.
-    pub refusal: Arc<std::sync::OnceLock<String>>,
+    pub refusal: Arc<WhyNot>,
 }
 
 /// What is the case now.
@@ -64,6 +64,8 @@ pub struct Now {
     pub alerts: Alerts,
     /// Whether the process is stopping.
     pub stopping: Arc<AtomicBool>,
+    /// What becomes of orders and positions then, in a word.
+    pub on_stop: &'static str,
 }
 
 impl Now {
@@ -95,9 +97,9 @@ impl Now {
     }
 
     /// Why symbols do not trade.
-    pub fn refusals(&self) -> impl Iterator<Item = &str> {
+    pub fn refusals(&self) -> impl Iterator<Item = String> {
         let late = self.symbols.iter().filter_map(|s| s.refusal.get());
-        self.refused.iter().chain(late).map(String::as_str)
+        self.refused.iter().cloned().chain(late)
     }
 
     fn find(&self, symbol: &Symbol) -> Option<&Traded> {
@@ -116,7 +118,7 @@ impl Source for NowSource {
     fn system(&self) -> System {
         let now = &self.0;
         let link = |feed| LinkNow { feed, up: now.links.is_up(feed) };
-        let mut hints: Vec<String> = now.refusals().map(str::to_owned).collect();
+        let mut hints: Vec<String> = now.refusals().collect();
         if now.mode == Mode::Local {
             hints.push("this is the local exchange: its market is made up and its money is play money".to_owned());
         }
@@ -134,6 +136,7 @@ impl Source for NowSource {
             links: [Feed::Market, Feed::Account, Feed::Requests].map(link).to_vec(),
             hints,
             stopping: now.stopping.load(Ordering::Relaxed),
+            on_stop: now.on_stop,
         }
     }
 

@@ -366,3 +366,33 @@ impl Sink for Collector {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_market::Leg;
+
+    fn slot(number: u8, held: u64) -> SlotRow {
+        SlotRow { leg: Leg::new(number, 0).unwrap(), held: plimsoll_market::Qty::from_units(held), cost: plimsoll_market::Notional::ZERO }
+    }
+
+    #[test]
+    fn what_is_held_in_slots_is_compared_with_its_direction() {
+        let told = |slots: &[SlotRow]| Told {
+            instrument: Instrument::example_btcusdt(),
+            totals: Totals::EMPTY,
+            slots: slots.to_vec(),
+            holding: Holding::FLAT,
+            interval: Spacing::Even(Price::from_units(10)),
+            anchor: None,
+            late: 0,
+        };
+        let (long, short) = (0, Leg::SHORT);
+        let compare = |theirs: &[SlotRow], ours: &[SlotRow]| compare(&told(theirs), &Totals::EMPTY, ours);
+        assert!(compare(&[slot(long, 5), slot(short, 3)], &[slot(long, 2)]).is_empty(), "what offsets each other is no position");
+        let lines = compare(&[slot(short, 5)], &[slot(long, 5)]);
+        assert_eq!(lines, ["in slots: stored 0.005, by the exchange's history -0.005"]);
+        let lines = compare(&[slot(long, 8)], &[slot(long, 5), slot(short, 3)]);
+        assert_eq!(lines, ["in slots: stored 0.002, by the exchange's history 0.008"]);
+    }
+}

@@ -3,21 +3,25 @@
 use crate::alerts::Alerts;
 use crate::cli::{EXIT_MEMORY, EXIT_UNCLEAN};
 use crate::config::{Config, Exchange};
+use crate::desk::{Candles, DeskNow, DiskShown};
 use crate::disk::{DiskWatch, Places, disk_config};
 use crate::journal::{Journal, Journals};
 use crate::limits::WORKERS;
 use crate::local::Local;
+use crate::logins::StoredLogins;
 use crate::memory::{Memory, exchange_name, plan};
 use crate::metrics::{Monitor, Seen};
 use crate::ports::{Commands, Now, NowSource, StoredHistory, Traded};
 use crate::preflight::{check_key, check_weight, findings, free};
 use crate::profiles::{LeakProfiles, Profiles};
 use crate::screen;
+use crate::settings::{ConfigFile, Served, Settings};
 use crate::signals::Signals;
+use crate::telegram::OperatorDesk;
 use crate::threads::{Trading, edge};
 use crate::trade::{
     AccountLoop, Control, EquityView, Feedback, Inbox, Inlet, Keeper, KeeperRequest, LinkState, Prospects, Refusal, Router, SymbolLoop,
-    SymbolParts, boot, engine_config, grid_config, interval_of, lanes, strategy_config,
+    SymbolParts, WhyNot, boot, engine_config, grid_config, interval_at_start, lanes, strategy_config,
 };
 use crate::venue::{Earlier, gateway_config, session_config, tag, told_while_waiting, venue};
 use crate::watch::{StorageWatch, WatchParts, Watched, ladder_config, manager_config, watchdog_config};
@@ -27,17 +31,17 @@ use plimsoll_bounded::{
 };
 use plimsoll_engine::{Account, Engine};
 use plimsoll_exchange::session::Session;
-use plimsoll_gateway::{Clock, Gateway, GatewayHandle};
+use plimsoll_gateway::{Clock, Endpoint, Gateway, GatewayHandle};
 use plimsoll_market::{Event, Instrument, Spacing, StopMode, Time};
 use plimsoll_monitor::{DiskLadder, Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
-use plimsoll_notify::Notifier;
+use plimsoll_notify::{ChannelConfig, Commander, Notifier};
 use plimsoll_position::PositionConfig;
 use plimsoll_storage::{Key, Store, StoreConfig, StoredScales};
 use plimsoll_strategy::GridOptions;
-use plimsoll_web::{AdminToken, FillTape, Mode, Origin, Ports, SymbolNow, Web, WebConfig, WebHandle};
+use plimsoll_web::{AdminToken, FillTape, Mode, Ports, SymbolNow, TlsFiles, Web, WebConfig, WebHandle};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -82,11 +86,20 @@ pub fn store_config(config: &Config) -> anyhow::Result<StoreConfig> {
     Ok(StoreConfig::try_from(raw)?.with_backups(config.data_dir.join("backups")))
 }
 
+/// Where the configuration came from.
+#[derive(Debug)]
+pub struct Origin {
+    /// Its file.
+    pub path: PathBuf,
+    /// The file's text.
+    pub text: String,
+}
+
 /// Runs until Ctrl-C, SIGTERM or an operator's stop.
 ///
 /// # Errors
 /// Whatever stands against the start, with what to do about it.
-pub fn main(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
+pub fn main(config: Config, origin: Origin, fresh: bool) -> anyhow::Result<ExitCode> {
     screen::start().context("cannot start threads")?;
     crate::log::begin(&config.log.level);
     if fresh && config.exchange == Exchange::Binance {
@@ -98,7 +111,7 @@ pub fn main(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
     }
     let runtime = edge().context("cannot start threads")?;
     let done = runtime.block_on(async {
-        let done = run(config, fresh).await;
+        let done = run(config, origin, fresh).await;
         crate::log::finish().await;
         screen::finish().await;
         done
@@ -123,7 +136,7 @@ struct Running {
     notifier: Notifier,
 }
 
-async fn run(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
+async fn run(config: Config, origin: Origin, fresh: bool) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
     std::fs::create_dir_all(&config.data_dir).with_context(|| {
         format!("cannot make the data folder {}; give data_dir a place that this user can write", config.data_dir.display())
@@ -138,7 +151,7 @@ async fn run(config: Config, fresh: bool) -> anyhow::Result<ExitCode> {
     let running = tokio::select! {
         biased;
         // A start that is done has loops that trade: it is stopped like any other.
-        running = start(config, fresh, clock, Arc::clone(&stopper), Arc::clone(&left)) => running?,
+        running = start(config, origin, fresh, clock, Arc::clone(&stopper), Arc::clone(&left)) => running?,
         () = signals.wait() => {
             screen::say("stopped before it began to trade");
             return Ok(ExitCode::SUCCESS);
@@ -193,7 +206,14 @@ async fn forget(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>, left: Arc<OnceLock<String>>) -> anyhow::Result<Running> {
+async fn start(
+    config: Config,
+    origin: Origin,
+    fresh: bool,
+    clock: Clock,
+    stopper: Arc<Stopper>,
+    left: Arc<OnceLock<String>>,
+) -> anyhow::Result<Running> {
     // 1. Memory first: what does not fit is not begun.
     let store_config = store_config(&config)?;
     let alerts_config = config.alerts.resolve(&format!("{}:{}", exchange_name(&config), config.account))?;
@@ -303,11 +323,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
                 key.symbol, before.price_scale, before.qty_scale
             ));
         }
-        // What has no levels keeps the spacing that it began with: a tick that the exchange has changed since says nothing of its
-        // layers, and must not keep a position from its stop. Orders without a position may be another strategy's.
-        let held = boot(&stored).books.slots.iter().any(|slot| !slot.held.is_zero());
-        let begun = stored.state.map(|state| state.interval).filter(|_| !settings.has_grid() && held);
-        let wanted = begun.or_else(|| interval_of(settings, &symbol.instrument));
+        let wanted = interval_at_start(settings, &symbol.instrument, &boot(&stored));
         if let Some(interval) = wanted
             && let Err(error) = Engine::check_boot(&symbol.instrument, interval, &boot(&stored))
         {
@@ -325,14 +341,14 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         }
         // A refused symbol still has a loop: what it has at the exchange can be seen, closed and withdrawn, on the grid it was
         // made on. It opens nothing.
-        let refusal = Arc::new(OnceLock::new());
+        let refusal = Arc::new(WhyNot::default());
         let kept = stored.state.map(|state| state.interval).filter(|_| !findings.is_empty());
         let interval = kept.or(wanted).unwrap_or(Spacing::Even(tick));
         if !findings.is_empty() {
             known |= stored.state.is_some();
             let text = findings.join("; ");
             tracing::error!("{text}");
-            refusal.get_or_init(|| text);
+            refusal.set(text);
         }
         let Seat { inlet, inbox, mut grants } = seat;
         let tape = Arc::new(FillTape::new(grants.take("web.tape")?));
@@ -386,7 +402,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     }
     if !known && traded.iter().all(|t| t.refusal.get().is_some()) {
         gateway.stop(PART_TIMEOUT).await;
-        refused.extend(traded.iter().filter_map(|t| t.refusal.get().cloned()));
+        refused.extend(traded.iter().filter_map(|t| t.refusal.get()));
         bail!("no symbol can trade:\n  {}", refused.join("\n  "));
     }
     for why in &refused {
@@ -445,6 +461,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
     let failed = crate::watch::failed("watch/storage", exporter.clone(), alerts.clone(), clock);
     let spec = TaskSpec { name: "watch/storage", group: "app" };
     crate::watch::start(&edge_tasks, spec, failed, move |task| Box::pin(crate::watch::watch_storage(storage.clone(), task)))?;
+    let disk_shown = DiskShown::default();
     let disk = DiskWatch {
         store: store.clone(),
         places: Places { data_dir: config.data_dir.clone(), database: store_files.path().map(std::path::Path::to_owned) },
@@ -456,6 +473,7 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         workers: workers.clone(),
         exporter: exporter.clone(),
         alerts: alerts.clone(),
+        shown: Arc::clone(&disk_shown),
         clock,
     };
     let failed = crate::watch::failed("watch/disk", exporter.clone(), alerts.clone(), clock);
@@ -521,10 +539,41 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         store: store.clone(),
         alerts: alerts.clone(),
         stopping,
+        on_stop: match config.on_stop {
+            StopMode::Keep => "keep",
+            StopMode::Cancel => "cancel",
+            StopMode::Flatten => "flatten",
+        },
     });
+    let cleanup = Arc::new(AtomicU64::new(u64::try_from(config.slot_cleanup.as_millis()).unwrap_or(u64::MAX)));
+    let file = ConfigFile { path: origin.path, backups: crate::settings::backups_of(&config.data_dir) };
+    let settings = Arc::new(Settings::new(file, origin.text, config.clone(), Arc::clone(&now), account_in.clone(), Arc::clone(&cleanup))?);
+    if config.watch_file {
+        let (settings, alerts) = (Arc::clone(&settings), alerts.clone());
+        let spec = TaskSpec { name: "watch/config", group: "app" };
+        edge_tasks.spawn(spec, |task| Box::pin(crate::settings::watch_file(settings, alerts, clock, task)))?;
+    }
+    // A followed market is the real one's; its candles are there.
+    let candles_at = if config.exchange == Exchange::Paper { &config.binance.rest_url } else { &venue.rest };
+    let desk = DeskNow {
+        now: Arc::clone(&now),
+        reader: reader.clone(),
+        settings: Arc::clone(&settings),
+        monitored: config.risk.watched.clone(),
+        gateway: gateway.watch_stats(),
+        disk: disk_shown,
+        candles: Candles::new(common.take("app.candles")?, Endpoint::rest(candles_at)?),
+        journal: (config.journal.enabled, config.journal.keep_bytes, config.data_dir.clone()),
+        workers: workers.clone(),
+        clock,
+    };
     let ports = Ports {
+        settings: Arc::new(Served { settings, tasks: edge_tasks.clone() }),
         source: Arc::new(NowSource(Arc::clone(&now))),
-        profiler: Arc::new(Profiles { workers }),
+        profiler: Arc::new(Profiles { workers: workers.clone() }),
+        desk: Arc::new(desk),
+        vault: Arc::new(StoredLogins { store: store.clone() }),
+        workers,
         logs: Arc::new(crate::log::Feed),
         history: Arc::new(StoredHistory { reader, account: config.account, now: Arc::clone(&now) }),
         control: Arc::new(Commands { now: Arc::clone(&now), account: account_in, stopper }),
@@ -534,9 +583,12 @@ async fn start(config: Config, fresh: bool, clock: Clock, stopper: Arc<Stopper>,
         None => None,
     };
     web.iter().for_each(|web| parts.include(web));
+    for channel in &alerts_config.channels {
+        hear_commands(channel, web.as_ref(), &notifier, &mut notify, &edge_tasks)?;
+    }
     let (parts, spec) = (Arc::new(Mutex::new(parts)), TaskSpec { name: "watch", group: "watch" });
     crate::watch::start(&edge_tasks, spec, failed, move |task| Box::pin(crate::watch::watch(Arc::clone(&parts), task)))?;
-    crate::chores::housekeeping(&config, &store, &now, clock, &edge_tasks)?;
+    crate::chores::housekeeping(&config, cleanup, &store, &now, clock, &edge_tasks)?;
     // 7. Only now the loops: nothing stands against the start any more.
     let symbols = trading.within(|| spawn_loops(loops, account, account_lane, &trading_tasks))?;
     let dashboard = web.as_ref().map(WebHandle::url);
@@ -564,6 +616,28 @@ fn leak_on_purpose(grant: Option<plimsoll_bounded::Grant>, tasks: &Tasks) -> any
     Ok(())
 }
 
+/// Hears commands over a channel, where somebody may command over it.
+fn hear_commands(
+    channel: &ChannelConfig,
+    web: Option<&WebHandle>,
+    notifier: &Notifier,
+    grants: &mut Grants,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
+    if !Commander::is_wanted(channel) {
+        return Ok(());
+    }
+    let web = web.with_context(|| {
+        format!("alerts.channels.{}: commanders need web.enabled: true, for they command as the dashboard does", channel.name)
+    })?;
+    let desk = Arc::new(OperatorDesk(web.operator()));
+    if let Some(commander) = Commander::new(channel, desk, notifier.clone(), grants)? {
+        let name = format!("commands/{}", channel.name);
+        tasks.spawn(TaskSpec { name: &name, group: "app" }, |task| Box::pin(commander.run(task)))?;
+    }
+    Ok(())
+}
+
 /// A symbol's place before it is known whether it may trade.
 struct Seat {
     inlet: Inlet,
@@ -585,6 +659,18 @@ fn spawn_loops(loops: Loops, account: AccountLoop, lane: Receiver<Feedback>, tas
     Ok(handles)
 }
 
+/// What the configuration says of the web server.
+pub fn web_config(config: &Config, token: AdminToken) -> WebConfig {
+    let mut web = WebConfig::new(token);
+    web.hosts.clone_from(&config.web_hosts);
+    web.pprof = config.pprof;
+    web.open_reading = config.web_open_reading;
+    web.tls = config.web_tls.clone().map(|(certificate, key)| TlsFiles { certificate, key });
+    web.behind_proxy = config.web_behind_proxy;
+    web.label = config.account.to_string();
+    web
+}
+
 async fn serve(
     config: &Config,
     listen: std::net::SocketAddr,
@@ -595,14 +681,17 @@ async fn serve(
     let path = token_path(config);
     let (token, origin) = AdminToken::load_or_create(&path)?;
     crate::log::hide(token.reveal());
-    if matches!(origin, Origin::Created) {
+    if matches!(origin, plimsoll_web::Origin::Created) {
         screen::say(&format!("admin token, told once and kept in {}: {}", path.display(), token.reveal()));
     }
-    let mut web = WebConfig::new(token);
+    let mut web = web_config(config, token);
     web.listen = listen;
-    web.hosts.clone_from(&config.web_hosts);
-    web.pprof = config.pprof;
-    Ok(Web::start(web, ports, tasks, ledger).await?)
+    let web = Web::start(web, ports, tasks, ledger).await?;
+    if let Some(setup) = web.setup_url() {
+        crate::log::hide(setup.rsplit_once('=').map_or(setup, |(_, code)| code));
+        screen::say(&format!("no password is set yet; set one here, with this link alone: {setup}"));
+    }
+    Ok(web)
 }
 
 /// Waits for a signal or an operator's stop.

@@ -57,6 +57,16 @@ fn trades_within_half_a_minute_stops_clean_and_goes_on_where_it_stopped() {
         ("/api/symbols", "ETHUSDT"),
         ("/api/symbols/BTCUSDT/slots", "price"),
         ("/api/symbols/BTCUSDT/orders", "BTC"),
+        ("/api/orders?side=buy&limit=10", "BTCUSDT"),
+        ("/api/fills?symbol=ETHUSDT", "ETHUSDT"),
+        ("/api/symbols/BTCUSDT/candles?interval=1m&limit=10", "\"close\":\""),
+        ("/api/strategies", "\"price_interval\":\"60\""),
+        ("/api/risk", "\"tier\":\"red\""),
+        ("/api/streams", "\"feed\":\"market\""),
+        ("/api/rates", "\"weight_limit\":"),
+        ("/api/disk", "\"kind\":\"database\""),
+        ("/api/journal", "\"symbol\":\"BTCUSDT\""),
+        ("/api/audit", "items"),
         ("/", "<html"),
     ] {
         // What is stored gets there with the next flush.
@@ -84,7 +94,7 @@ fn trades_within_half_a_minute_stops_clean_and_goes_on_where_it_stopped() {
     let (code, text) = told(&["ctl", "resume", "--config", &file]);
     assert_eq!(code, Some(0), "{text}");
     until(Duration::from_secs(10), "the way back", || get(&api, "/api/symbols/BTCUSDT").is_some_and(|s| s["closed"].is_null()));
-    let (status, _) = http("POST", &api, "/api/control/stop", &[]).unwrap();
+    let (status, _) = http("POST", &api, "/api/control/stop", &[("Authorization", "none")]).unwrap();
     assert_eq!(status, 401, "orders need the token");
     let (code, _) = told(&["ctl", "stop", "--config", &file]);
     assert_eq!(code, Some(0));

@@ -30,6 +30,7 @@ struct Bot {
 
 impl Bot {
     fn start(file: &Path, envs: &[(&str, &str)]) -> Self {
+        shared::remember(&["--config", file.to_str().unwrap()]);
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
         command.args(["run", "--config"]).arg(file).envs(envs.iter().copied()).stdin(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -122,7 +123,8 @@ fn follow(address: &str, most: usize) -> Vec<u8> {
     stream.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
     let head = format!(
         "GET /ws/logs HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {}\r\n\r\n",
+        shared::token(address).unwrap()
     );
     stream.write_all(head.as_bytes()).unwrap();
     let (mut heard, mut part) = (Vec::new(), [0; 8_192]);
@@ -134,6 +136,10 @@ fn follow(address: &str, most: usize) -> Vec<u8> {
     }
     heard
 }
+
+/// What is typed into the dashboard.
+const PASSWORD: &str = "pass-of-the-owner-3f9a";
+const WRONG_PASSWORD: &str = "pass-of-nobody-77c1";
 
 #[test]
 fn nothing_that_is_written_or_answered_has_a_secret_in_it() {
@@ -186,7 +192,6 @@ fn nothing_that_is_written_or_answered_has_a_secret_in_it() {
         }
         None => eprintln!("left out: the password of a database, because PLIMSOLL_TEST_POSTGRES has none"),
     }
-    let more: Vec<&str> = word.as_deref().into_iter().collect();
 
     let mut bot = Bot::start(&file, &envs);
     let api = format!("127.0.0.1:{web}");
@@ -195,6 +200,26 @@ fn nothing_that_is_written_or_answered_has_a_secret_in_it() {
     let (right, wrong) = (format!("Bearer {ADMIN_TOKEN}"), format!("Bearer {ADMIN_TOKEN}x"));
     assert_eq!(http("POST", &api, "/api/control/resync", &[("Authorization", &wrong)]).unwrap().0, 401);
     assert_eq!(http("POST", &api, "/api/control/resync", &[("Authorization", &right)]).unwrap().0, 200);
+    // The first password by the printed link, a login, a wrong one, one-time codes, and a token for a program.
+    until(Duration::from_secs(10), "the link", || bot.said().contains("/#/setup?code="));
+    let said = bot.said();
+    let link = said.split_once("/#/setup?code=").unwrap().1.split_whitespace().next().unwrap().to_owned();
+    let set = shared::post(&api, "/api/auth/setup", &[], &serde_json::json!({"code": link, "password": PASSWORD}));
+    assert_eq!(set.0, 200, "{}", set.2);
+    let told: serde_json::Value = serde_json::from_str(&set.2).unwrap();
+    let csrf = told["csrf"].as_str().unwrap().to_owned();
+    let session = set.1.split_once("plimsoll_session=").unwrap().1.split(';').next().unwrap().to_owned();
+    let cookie = format!("plimsoll_session={session}");
+    let known = [("Cookie", cookie.as_str()), ("X-CSRF-Token", &csrf)];
+    assert_eq!(shared::post(&api, "/api/auth/login", &[], &serde_json::json!({"password": WRONG_PASSWORD})).0, 401);
+    let totp = shared::post(&api, "/api/auth/totp/begin", &known, &serde_json::json!({"password": PASSWORD}));
+    let totp: serde_json::Value = serde_json::from_str(&totp.2).unwrap();
+    let made = shared::post(&api, "/api/auth/tokens", &known, &serde_json::json!({"name": "desk", "scope": "read"}));
+    let made: serde_json::Value = serde_json::from_str(&made.2).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let mut words = vec![PASSWORD.to_owned(), WRONG_PASSWORD.to_owned(), csrf, session, text(&totp["secret"]), text(&made["token"])];
+    words.extend(word);
+    let more: Vec<&str> = words.iter().map(String::as_str).collect();
     until(Duration::from_secs(30), "channels that failed", || {
         get(&api, "/api/alerts/channels").is_some_and(|found| {
             let channels = found["channels"].as_array().unwrap();
@@ -204,7 +229,7 @@ fn nothing_that_is_written_or_answered_has_a_secret_in_it() {
     until(Duration::from_secs(20), "stored lines", || {
         get(&api, "/api/logs?limit=1000").is_some_and(|page| {
             let lines = page["items"].to_string();
-            lines.contains("alert channel failed") && lines.contains("wrong admin token presented")
+            lines.contains("alert channel failed") && lines.contains("wrong token presented")
         })
     });
     for path in [
@@ -218,6 +243,14 @@ fn nothing_that_is_written_or_answered_has_a_secret_in_it() {
         "/api/ledger",
         "/api/tasks",
         "/api/pool",
+        "/api/auth/status",
+        "/api/auth/sessions",
+        "/api/auth/tokens",
+        "/api/audit",
+        "/api/orders",
+        "/api/strategies",
+        "/api/risk",
+        "/api/openapi.json",
         "/api/alerts/channels",
         "/api/system/metrics/current",
         "/metrics",
@@ -308,7 +341,22 @@ fn dump(url: &str) -> String {
     use sea_orm::{ConnectionTrait, DbBackend, Statement};
     on_server(url, async |server| {
         let mut text = String::new();
-        for table in ["state", "runs", "orders", "fills", "slots", "totals", "equity", "events", "logs", "account_state"] {
+        for table in [
+            "state",
+            "runs",
+            "orders",
+            "fills",
+            "slots",
+            "totals",
+            "equity",
+            "events",
+            "logs",
+            "account_state",
+            "web_users",
+            "web_sessions",
+            "web_tokens",
+            "audit",
+        ] {
             let sql = format!("SELECT coalesce(string_agg(t::text, E'\\n'), '') FROM logs_secrets.{table} t");
             let row = server.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap().unwrap();
             text.push_str(&row.try_get_by_index::<String>(0).unwrap());

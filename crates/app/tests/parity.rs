@@ -3,19 +3,21 @@
 //!
 //! A live loop conflates market data before its engine sees it, so what is compared is what comes after that. The recording
 //! says what happened outside. What the loop itself adds (wakes, echoes of what could not be done) the simulation must add
-//! by its own rules at the same places.
+//! by its own rules at the same places. One of these runs has every kind of strategy in it, told candles of the past and of now.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "helpers of tests may panic as tests do")]
 
 mod shared;
 
 use plimsoll_journal::{Answer, SegmentReader, Step, Steps, Told, show_action, show_event, utc};
-use plimsoll_market::{Action, Event, Instrument, Price, Request};
+use plimsoll_market::{Action, Event, Instrument, Price, Request, Time};
+use plimsoll_strategy::{Choice, StrategyConfig};
 use plimsoll_swarm::{Moment, Seat};
 use shared::{KEY, Running, SECRET, free_port, get, until};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A wake may be late by as much: the processor is shared with everything else that is tested.
 const LATE: Duration = Duration::from_secs(3);
@@ -24,6 +26,7 @@ const LATE: Duration = Duration::from_secs(3);
 struct Segment {
     path: PathBuf,
     instrument: Instrument,
+    strategy: StrategyConfig,
     steps: Vec<Step>,
 }
 
@@ -35,7 +38,7 @@ impl Segment {
         while let Some(step) = steps.next_step().unwrap() {
             all.push(step);
         }
-        Self { path: path.to_owned(), instrument: beginning.head.instrument, steps: all }
+        Self { path: path.to_owned(), instrument: beginning.head.instrument, strategy: beginning.head.strategy, steps: all }
     }
 
     fn seat(&self) -> Seat {
@@ -61,7 +64,8 @@ fn is_order(action: &Action) -> bool {
         | Action::Query { .. }
         | Action::Resync { .. }
         | Action::Commit(_)
-        | Action::Countdown { .. } => true,
+        | Action::Countdown { .. }
+        | Action::History => true,
         Action::Record(_) | Action::Alert(_) => false,
     }
 }
@@ -289,4 +293,218 @@ fn on_a_recorded_market_both_loops_lead_to_the_same_orders() {
     exchange.stop(Duration::from_secs(10));
     let sum = all_agree(&folder.path().join("journal"));
     assert!(sum.events > 1_000 && sum.orders > 20, "too little was compared: {sum:?}");
+}
+
+/// A relay before the exchange's REST side that answers for the candles of the past, because a new exchange has none.
+fn with_past(exchange: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let exchange = exchange.to_owned();
+    // Ends with the test's process; what it holds are the connections of bots that have ended by then.
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let exchange = exchange.clone();
+            std::thread::spawn(move || relay(client, &exchange).unwrap_or_default());
+        }
+    });
+    address
+}
+
+/// Relays requests of one connection, one after the other; ends with it.
+fn relay(mut client: TcpStream, exchange: &str) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(exchange)?;
+    while let Some(request) = message(&mut client)? {
+        let target = request.split(|b| *b == b' ').nth(1).map(|target| String::from_utf8_lossy(target).into_owned()).unwrap_or_default();
+        if target.starts_with("/fapi/v1/klines") {
+            let body = past(&target);
+            write!(client, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
+            continue;
+        }
+        server.write_all(&request)?;
+        match message(&mut server)? {
+            Some(answer) => client.write_all(&answer)?,
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// Head and body of a message as they are; `None` at the end.
+fn message(stream: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> {
+    let mut all = Vec::new();
+    let mut byte = [0];
+    while !all.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        all.extend(byte);
+    }
+    let head = String::from_utf8_lossy(&all).to_ascii_lowercase();
+    assert!(!head.contains("transfer-encoding"), "the local exchange says how long its answers are");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(0, |length| length.trim().parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    all.extend(body);
+    Ok(Some(all))
+}
+
+/// Candles until now in the length asked for, the last one not over: they rise to a hundredth above where the local exchange's prices
+/// begin, so that the first of its own is a fall, which everybody has something to say of.
+fn past(target: &str) -> String {
+    let field = |name: &str| target.split(['?', '&']).find_map(|part| part.strip_prefix(&format!("{name}=")));
+    let minutes: u64 = match field("interval") {
+        Some("1m") => 1,
+        Some("5m") => 5,
+        Some("1h") => 60,
+        other => panic!("nobody here has such bars: {other:?}"),
+    };
+    let price = if field("symbol") == Some("BTCUSDT") { 61_600.0 } else { 2_680.0 };
+    let (length, count) = (minutes * 60_000, field("limit").and_then(|limit| limit.parse().ok()).unwrap_or(500_u64));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64 / length;
+    let row = |n: u64| {
+        let at = |n: u64| price * (1.01 - 0.000_5 * (now + 1 - n) as f64);
+        let (open, close) = (at(n), at(n + 1));
+        let (high, low) = (close * 1.000_1, open * 0.999_9);
+        let (begins, ends) = (n * length, (n + 1) * length - 1);
+        format!("[{begins},\"{open:.2}\",\"{high:.2}\",\"{low:.2}\",\"{close:.2}\",\"5\",{ends},\"1000\",7,\"2\",\"400\",\"0\"]")
+    };
+    format!("[{}]", (now + 1 - count..=now).map(row).collect::<Vec<_>>().join(","))
+}
+
+/// The kinds that there are: a new variant does not compile here until it has a number, and then needs a symbol below.
+const fn number(strategy: &StrategyConfig) -> usize {
+    match strategy {
+        StrategyConfig::Grid(_) => 0,
+        StrategyConfig::GridWith(..) => 1,
+        StrategyConfig::Momentum(..) => 2,
+        StrategyConfig::MeanReversion(..) => 3,
+        StrategyConfig::TrendFollowing(..) => 4,
+        StrategyConfig::Martingale(..) => 5,
+        StrategyConfig::DcaEnhanced(..) => 6,
+        StrategyConfig::MarketMaker(_) => 7,
+        StrategyConfig::Combo(combo) => match combo.choice {
+            Choice::All => 8,
+            Choice::Trend(_) => 9,
+            Choice::Spacing(_) => 10,
+        },
+    }
+}
+
+const KINDS: usize = 11;
+
+/// What each symbol of each bot trades by; `I` stands for a distance of a thousandth of its price.
+const TRADES: [[&str; 2]; 6] = [
+    [
+        "strategy: grid, price_interval: I, buy_window_size: 5, sell_window_size: 5",
+        "strategy: grid, price_interval: I, buy_window_size: 5, sell_window_size: 5, grid: { direction: short }",
+    ],
+    [
+        "strategy: momentum, momentum: { period: 2, oversold: 49.9, overbought: 50.1 }, trade: { bar: 1m, direction: both }",
+        "strategy: mean_reversion, mean_reversion: { period: 4, deviations: 0.3, exit_deviations: 0.1 }, trade: { bar: 1m, direction: both, entry: maker }",
+    ],
+    [
+        "strategy: trend_following, trend_following: { short_period: 2, long_period: 4 }, trade: { bar: 1m, direction: both }",
+        "strategy: martingale, martingale: { trend_period: 0, max_levels: 4, price_step_percent: 0.05 }, trade: { bar: 1m, direction: long, take_profit_percent: 0.1 }",
+    ],
+    [
+        "strategy: dca_enhanced, dca_enhanced: { trend_period: 0, atr_period: 3, max_safety_orders: 4, min_step_percent: 0.05, max_step_percent: 0.2 }, trade: { bar: 1m, direction: short }",
+        "strategy: market_maker, market_maker: { half_spread_percent: 0.05, requote_percent: 0.01, volatility_period: 5, bar: 1m }",
+    ],
+    [
+        "strategy: combo, combo: { capital: 5000, children: [{ strategy: grid, price_interval: I }, { strategy: martingale, martingale: { trend_period: 0, max_levels: 4 }, trade: { bar: 1m, direction: long } }] }",
+        "strategy: momentum, trend_detector: { when: [ranging, up, down], bar: 1m, adx_period: 3, mean_period: 3, volatility_period: 3, confirm_bars: 1 }, momentum: { period: 2, oversold: 49.9, overbought: 50.1 }, trade: { bar: 1m }",
+    ],
+    [
+        "strategy: grid, price_interval: I, buy_window_size: 5, sell_window_size: 5, dynamic_adjuster: { bar: 1m, volatility_period: 5, spacings: 2, margin_percent: 0 }",
+        "strategy: mean_reversion, mean_reversion: { period: 4, deviations: 0.3, exit_deviations: 0.1 }, trade: { bar: 5m, direction: long }",
+    ],
+];
+
+#[test]
+fn every_strategy_decides_the_same_in_both_loops_by_candles_of_the_past_and_of_now() {
+    // Unoptimised code puts engines of several strategies on the stack many times while it reads a journal; a program's first thread
+    // has room for that, a test's has not.
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(every_strategy_in_both_loops).unwrap();
+    thread.join().unwrap();
+}
+
+fn every_strategy_in_both_loops() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys: Vec<(String, String)> = (0..TRADES.len()).map(|n| (format!("{KEY}{n}"), format!("{SECRET}{n}"))).collect();
+    let accounts: Vec<String> = keys.iter().map(|(key, secret)| format!("{key}:{secret}:100000")).collect();
+    let mut args = vec!["testnet", "--listen", "127.0.0.1:0", "--speed", "20"];
+    accounts.iter().for_each(|account| args.extend(["--account", account]));
+    let mut exchange = Running::start(&args, &[]);
+    let address = exchange.first_line.trim_start_matches("http://").to_owned();
+    let rest = with_past(&address);
+    let mut bots = Vec::new();
+    for (n, trades) in TRADES.iter().enumerate() {
+        let (web, data) = (free_port(), folder.path().join(n.to_string()));
+        let symbols: String = [("BTCUSDT", "60"), ("ETHUSDT", "2.5")]
+            .iter()
+            .zip(trades)
+            .map(|((symbol, interval), trades)| {
+                format!(
+                    "    - {{ symbol: {symbol}, order_quantity: 300, {} }}\n",
+                    trades.replace("price_interval: I", &format!("price_interval: {interval}"))
+                )
+            })
+            .collect();
+        let text = format!(
+            "exchange: binance\ndata_dir: {}\nbinance: {{ rest_url: \"http://{rest}\", websocket_url: \"ws://{address}\" }}\n\
+             web: {{ listen: \"127.0.0.1:{web}\" }}\nlog: {{ level: error }}\ntrading:\n  symbols:\n{symbols}",
+            data.display()
+        );
+        std::fs::create_dir_all(&data).unwrap();
+        let file = data.join("plimsoll.yaml");
+        std::fs::write(&file, text).unwrap();
+        let (key, secret) = &keys[n];
+        let keys = [("PLIMSOLL_BINANCE_API_KEY", key.as_str()), ("PLIMSOLL_BINANCE_API_SECRET", secret.as_str())];
+        bots.push((Running::start(&["run", "--config", file.to_str().unwrap()], &keys), format!("127.0.0.1:{web}")));
+    }
+    for (_, api) in &bots {
+        let trading =
+            |status: serde_json::Value| status["symbols"].as_array().is_some_and(|all| all.iter().all(|s| s["phase"] == "trading"));
+        until(Duration::from_secs(60), "trading", || get(api, "/api/status").is_some_and(trading));
+    }
+    // The minute that runs is the first whose candle was not told of before; what comes of it takes some seconds.
+    let minute = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 60;
+    let began = minute();
+    let first_live = Time::from_millis(began * 60_000);
+    until(Duration::from_secs(70), "the next minute", || minute() > began);
+    let told = SystemTime::now();
+    until(Duration::from_secs(20), "what comes of it", || told.elapsed().is_ok_and(|since| since > Duration::from_secs(10)));
+    for (bot, _) in &mut bots {
+        assert_eq!(bot.stop(Duration::from_secs(60)).code(), Some(0));
+    }
+    exchange.stop(Duration::from_secs(10));
+
+    let (mut covered, mut traded) = ([false; KINDS], [false; KINDS]);
+    for n in 0..TRADES.len() {
+        let journal = folder.path().join(n.to_string()).join("journal");
+        all_agree(&journal);
+        for segment in segments(&journal) {
+            let (kind, name) = (number(&segment.strategy), segment.strategy.name());
+            let told = |what: &dyn Fn(&Event) -> bool| {
+                segment.steps.iter().filter(|step| matches!(&step.told, Told::Event(event) if what(event))).count()
+            };
+            // Those of the past are told of in the length of the bars, but the last ones, which are minutes as those of now.
+            let longer = told(&|event| matches!(event, Event::Past(_)));
+            let minutes = told(&|event| matches!(event, Event::Candle(_)));
+            let live = told(&|event| matches!(event, Event::Candle(candle) if candle.open_time >= first_live));
+            let places = |step: &Step| matches!(&step.answer, Answer::Actions(a) if a.iter().any(|a| matches!(a, Action::Place(_))));
+            let placed = segment.steps.iter().filter(|step| places(step)).count();
+            let symbol = segment.instrument.symbol;
+            eprintln!("{name} on {symbol}: {longer} longer candles, {minutes} minutes, {live} of now, {placed} times orders");
+            if let Some(bar) = segment.strategy.bar() {
+                assert!(live > 0 && minutes > live, "{name}: {minutes} minutes, {live} of now");
+                assert!(bar == Duration::from_secs(60) || longer > 0, "{name} was told nothing of its own bars");
+            }
+            covered[kind] = true;
+            traded[kind] |= placed > 0;
+        }
+    }
+    assert_eq!(covered, [true; KINDS], "a kind of strategy is not traded here");
+    // By one candle not everybody finds a reason to enter: grids and quotes are placed whatever the market does.
+    assert!(traded.iter().filter(|traded| **traded).count() >= 4, "{traded:?}");
 }

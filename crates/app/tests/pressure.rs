@@ -64,7 +64,8 @@ impl Drop for Group {
 fn view(address: &str) -> (String, TcpStream) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
-    let key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let token = shared::token(address).unwrap();
+    let key = format!("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {token}\r\n");
     write!(stream, "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}\r\n").unwrap();
     let mut head = [0; 12];
     stream.read_exact(&mut head).unwrap();
@@ -87,7 +88,7 @@ fn a_process_that_runs_out_of_memory_stops_in_order_before_it_is_killed() {
         return;
     };
     // More than the plan wants, less than the leak will.
-    group.limit(320 << 20);
+    group.limit(352 << 20);
     let folder = tempfile::tempdir().unwrap();
     let account = format!("{KEY}:{SECRET}:100000");
     let mut exchange = Running::start(&["testnet", "--listen", "127.0.0.1:0", "--speed", "10", "--account", &account], &[]);
@@ -103,11 +104,13 @@ fn a_process_that_runs_out_of_memory_stops_in_order_before_it_is_killed() {
     let join = group.path.join("cgroup.procs");
     let script = format!("echo $$ > {} && exec \"$0\" run --config {} 2> {}", join.display(), file.display(), log.display());
     let keys = [("PLIMSOLL_BINANCE_API_KEY", KEY), ("PLIMSOLL_BINANCE_API_SECRET", SECRET), ("PLIMSOLL_LEAK", "allocator:12000000")];
+    // The script hides where its configuration is.
+    shared::remember(&["--config", &file.display().to_string()]);
     let mut bot = Running::start_by(&["sh", "-c", &script], &keys);
     let api = format!("127.0.0.1:{web}");
     until(Duration::from_secs(30), "orders", || get(&api, "/api/status").is_some_and(|s| s["totals"]["orders_working"].as_u64() > Some(0)));
     let current = get(&api, "/api/system/metrics/current").unwrap();
-    assert_eq!(current["memory_limit_bytes"].as_u64(), Some(320 << 20), "{current}");
+    assert_eq!(current["memory_limit_bytes"].as_u64(), Some(352 << 20), "{current}");
     let (opened, mut viewer) = view(&api);
     assert_eq!(opened, "HTTP/1.1 101");
     // Its task is watched with all others: hub, server, and the viewer's own.

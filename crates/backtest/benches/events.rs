@@ -1,6 +1,7 @@
 //! Events per second of processor time of a grid on generated levels and trades, from a tape; the decoding alone; candles.
 //!
 //! `PLIMSOLL_BENCH_EVENTS` sets how many (5,000,000), `PLIMSOLL_BENCH_ONLY` which (`levels` or `candles`). Bounded: about a minute.
+//! `PLIMSOLL_BENCH_DUMP` names a file that the levels and trades are written to instead, for comparisons with other programs.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
@@ -14,6 +15,7 @@ use plimsoll_sim::solo::{QueueModel, SoloConfig};
 use plimsoll_strategy::{Grid, GridConfig};
 use rand_core::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -203,6 +205,27 @@ pub fn play(path: &Path, setup: Setup, name: &str) -> f64 {
     speed
 }
 
+/// Writes a tape's levels and trades as records of 32 bytes: time in nanoseconds, price in 0.01, quantity in 0.001, whether it is a trade,
+/// and side, 0 for bids and buyers; little-endian.
+fn dump(tape: &Path, to: &str) {
+    let mut reader = TapeReader::open(tape).unwrap();
+    let mut file = std::io::BufWriter::new(std::fs::File::create(to).unwrap());
+    while let Some((time, tick)) = reader.next().unwrap() {
+        let (trade, side, price, qty) = match tick {
+            Tick::Level { side, price, qty } => (0, side, price, qty),
+            Tick::Trade { taker, price, qty } => (1, taker, price, qty),
+            Tick::Top { .. } | Tick::Mark(_) | Tick::Funding(_) | Tick::Candle(_) | Tick::Reset => continue,
+        };
+        let mut record = [0; 32];
+        record[..8].copy_from_slice(&time.nanos().to_le_bytes());
+        record[8..16].copy_from_slice(&price.units().to_le_bytes());
+        record[16..24].copy_from_slice(&qty.units().to_le_bytes());
+        (record[24], record[25]) = (trade, u8::from(side == Side::Sell));
+        file.write_all(&record).unwrap();
+    }
+    file.flush().unwrap();
+}
+
 fn main() {
     let events: u64 = std::env::var("PLIMSOLL_BENCH_EVENTS").ok().and_then(|n| n.parse().ok()).unwrap_or(5_000_000);
     let only = std::env::var("PLIMSOLL_BENCH_ONLY").unwrap_or_default();
@@ -210,6 +233,10 @@ fn main() {
     let dir = tempfile::tempdir().unwrap();
     let (l2, bars) = (dir.path().join("l2.tape"), dir.path().join("bars.tape"));
     levels(&l2, events);
+    if let Ok(to) = std::env::var("PLIMSOLL_BENCH_DUMP") {
+        dump(&l2, &to);
+        return;
+    }
     candles(&bars, events / 5);
     println!("tape: {:.2} bytes an event", std::fs::metadata(&l2).unwrap().len() as f64 / events as f64);
     for _ in 0..3 {

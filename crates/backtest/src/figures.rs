@@ -383,7 +383,8 @@ impl Observer for Figures {
             | Action::Commit(_)
             | Action::Record(_)
             | Action::Alert(_)
-            | Action::Countdown { .. } => {}
+            | Action::Countdown { .. }
+            | Action::History => {}
         }
     }
 

@@ -5,16 +5,19 @@
 //! time (open, the extreme against its direction, the other one, close) and the candle itself when it is over: nothing is known
 //! before it has happened.
 
+mod candles;
+
 use crate::latency::Latency;
 use crate::limits::{FIGURES_EVERY, IN_FLIGHT_MAX, RECENT_FILLS_MAX, SAMPLE_EVERY};
-use crate::tape::{Bar, Tick};
+use crate::tape::Tick;
 use arrayvec::ArrayVec;
+use candles::{Course, Pace, QUIET_CANDLES};
 use core::time::Duration;
 use plimsoll_bounded::{Class, Grant, Line, Ring, WhenFull};
 use plimsoll_engine::{Account, AccountAction, AccountConfig, AccountInput, Boot, Engine, EngineConfig, EngineError, Shell, turn};
 use plimsoll_market::limits::FILL_PAGE_MAX;
 use plimsoll_market::{
-    AccountEvent, Action, Actions, Balance, Bps, Candle, CandleBuilder, Event, Feed, Fill, FillPage, Lease, Link, Notional, Phase, Place,
+    AccountEvent, Action, Actions, Balance, Bps, CandleBuilder, Event, Feed, Fill, FillPage, Lease, Link, Notional, Phase, Place,
     PositionReport, PositionSide, Price, Qty, Record, RefPrice, Request, Side, Snapshot, Time, Trade, TradeId,
 };
 use plimsoll_sim::solo::{Solo, SoloConfig, Told};
@@ -147,6 +150,8 @@ pub struct Run<O: Observer> {
     /// The earliest of all that is to be done next.
     due: Time,
     wake: Option<Time>,
+    /// Tops have passed the engine by since `wake` was asked for: it may be later now.
+    passed: bool,
     /// What the books alone wait for.
     books_at: Option<Time>,
     account_at: Time,
@@ -166,23 +171,6 @@ pub struct Run<O: Observer> {
     watched: O,
 }
 
-/// How history comes.
-enum Pace {
-    Ticks,
-    Candles(Course),
-}
-
-/// The way of a candle.
-struct Course {
-    length: Duration,
-    /// Prices still to come, the next one last.
-    points: ArrayVec<(Time, Price), 4>,
-    volume: Qty,
-    bar: Option<(Time, Bar)>,
-}
-
-/// So many candles may pass between two looks at the account of somebody who holds nothing.
-const QUIET_CANDLES: u32 = 16;
 const NEVER: Time = Time::from_nanos(u64::MAX);
 
 fn ring<T>(name: &str, capacity: usize) -> Ring<T> {
@@ -245,11 +233,7 @@ impl<O: Observer> Run<O> {
         let length = Duration::from_secs(u64::from(candle_secs));
         // Four prices a candle: silence between them is how candles come, and no reason to withdraw anything.
         engine.gate.stale_after = engine.gate.stale_after.max(length * 2);
-        let candles = if candle_secs == 0 {
-            Pace::Ticks
-        } else {
-            Pace::Candles(Course { length, points: ArrayVec::new(), volume: Qty::ZERO, bar: None })
-        };
+        let candles = if candle_secs == 0 { Pace::Ticks } else { Pace::Candles(Course::new(length)) };
         let wires = Wires {
             latency,
             orders: ring("backtest.orders", IN_FLIGHT_MAX),
@@ -277,6 +261,7 @@ impl<O: Observer> Run<O> {
             now: Time::ZERO,
             due: Time::ZERO,
             wake: None,
+            passed: false,
             books_at: None,
             account_at: Time::ZERO,
             figures_at: Time::ZERO,
@@ -414,7 +399,11 @@ impl<O: Observer> Run<O> {
             self.plan();
         }
         if let Some(top) = top {
-            self.tell(&Event::Top(top));
+            if self.engine.pass(now, &[top]) {
+                self.passed = true;
+            } else {
+                self.tell(&Event::Top(top));
+            }
         }
     }
 
@@ -448,71 +437,12 @@ impl<O: Observer> Run<O> {
         self.plan();
     }
 
-    /// A candle begins: its prices come one after the other.
-    fn candle(&mut self, time: Time, bar: Bar) {
-        self.finish_candle();
-        let Pace::Candles(course) = &mut self.candles else { return };
-        let (third, last) = (course.length / 3, course.length.saturating_sub(Duration::from_millis(1)));
-        // Against its direction first: what a position could lose in it, it loses before it gains.
-        let (first, second) = if bar.close >= bar.open { (bar.low, bar.high) } else { (bar.high, bar.low) };
-        course.points.clear();
-        course.points.extend([(time + last, bar.close), (time + third * 2, second), (time + third, first), (time, bar.open)]);
-        course.volume = if bar.volume.is_zero() { Qty::from_units(i64::MAX as u64) } else { bar.volume };
-        course.bar = Some((time, bar));
-        // A flat account's worth stands still; it is asked now and then for what time alone changes.
-        self.quiet = if self.solo.holding().is_flat() { self.quiet + 1 } else { QUIET_CANDLES };
-        if self.quiet >= QUIET_CANDLES {
-            self.quiet = 0;
-            self.figures();
-        }
-        self.walk(time);
-    }
-
-    /// Goes the candle's way as far as a time.
-    fn walk(&mut self, until: Time) {
-        // bounded: by the four prices of a candle.
-        loop {
-            let Pace::Candles(course) = &mut self.candles else { return };
-            let Some((at, price)) = course.points.last().copied().filter(|(at, _)| *at <= until) else { return };
-            course.points.pop();
-            let mut volume = course.volume;
-            if at >= self.due {
-                self.advance(at);
-            }
-            self.now = self.now.max(at);
-            let (now, wires) = (self.now, &mut self.wires);
-            self.solo.travel(now, price, &mut volume, &mut |told| wires.told(now, told));
-            if let Pace::Candles(course) = &mut self.candles {
-                course.volume = volume;
-            }
-            self.end_message();
-            self.plan();
-            self.sample();
-        }
-    }
-
-    /// What is left of a candle happens, and the candle is told.
-    fn finish_candle(&mut self) {
-        self.walk(NEVER);
-        let Pace::Candles(course) = &mut self.candles else { return };
-        let Some((open_time, bar)) = course.bar.take().filter(|_| self.takes_candles) else { return };
-        let candle = Candle {
-            open_time,
-            open: bar.open,
-            high: bar.high,
-            low: bar.low,
-            close: bar.close,
-            volume: bar.volume,
-            turnover: Notional::ZERO,
-            taker_buy: Qty::ZERO,
-            trades: 0,
-        };
-        self.tell(&Event::Candle(Box::new(candle)));
-    }
-
     /// Everything that is due until then happens in its order.
     #[cold]
     fn advance(&mut self, until: Time) {
+        if core::mem::take(&mut self.passed) {
+            self.note_wake();
+        }
         // bounded: each turn does one thing that was due, and none of them is due again at once for ever.
         loop {
             let order = self.wires.orders.first().map_or(NEVER, |(at, _, _)| *at);
@@ -559,6 +489,10 @@ impl<O: Observer> Run<O> {
         }
     }
 
+    fn note_wake(&mut self) {
+        self.wake = Time::earliest(self.books_at, self.engine.wake_beside_books());
+    }
+
     /// Looks again when something is due first.
     fn plan(&mut self) {
         let order = self.wires.orders.first().map_or(NEVER, |(at, _, _)| *at);
@@ -591,8 +525,10 @@ impl<O: Observer> Run<O> {
             AccountAction::Alert(_) => *alerts += 1,
             AccountAction::Commit(_) => {}
         });
-        self.account_at = self.account.wake_at();
-        self.due = self.due.min(self.account_at);
+        if matches!(self.candles, Pace::Ticks) {
+            self.account_at = self.account.wake_at();
+            self.due = self.due.min(self.account_at);
+        }
         if let Some(lease) = leases.pop() {
             self.lend(lease);
         }
@@ -617,24 +553,15 @@ impl<O: Observer> Run<O> {
     }
 
     fn sample(&mut self) {
-        let solo = &self.solo;
-        let (wallet, holding) = (solo.wallet(), solo.holding().units());
+        let price = self.solo.valuation();
         // Before the first price there is nothing to look at.
-        if solo.valuation() == RefPrice::ZERO {
+        if price == RefPrice::ZERO {
             return;
-        }
-        let mut sample =
-            Sample { time: self.now, price: solo.valuation(), equity: wallet, wallet, notional: 0, holding, liquidation: RefPrice::ZERO };
-        if holding != 0 {
-            let (unrealized, notional) = solo.worth();
-            sample.equity += unrealized;
-            sample.notional = notional;
-            sample.liquidation = solo.near_liquidation();
         }
         if let Some(at) = self.wires.liquidated.take() {
             self.watched.liquidated(at);
         }
-        self.watched.sample(&sample);
+        self.watched.sample(&sample_of(&self.solo, self.now, price));
     }
 
     /// What the engine sent has arrived.
@@ -654,7 +581,7 @@ impl<O: Observer> Run<O> {
                 self.resync(after, asked_at);
                 return;
             }
-            Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => return,
+            Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } | Action::History => return,
         };
         self.wires.answer(now, Arrival::Engine(answer));
     }
@@ -726,6 +653,20 @@ impl<O: Observer> Run<O> {
     }
 }
 
+/// What the account is worth at a price.
+#[inline]
+fn sample_of(solo: &Solo, time: Time, price: RefPrice) -> Sample {
+    let (wallet, holding) = (solo.wallet(), solo.holding().units());
+    let mut sample = Sample { time, price, equity: wallet, wallet, notional: 0, holding, liquidation: RefPrice::ZERO };
+    if holding != 0 {
+        let (unrealized, notional) = solo.worth_at(price);
+        sample.equity += unrealized;
+        sample.notional = notional;
+        sample.liquidation = solo.near_liquidation();
+    }
+    sample
+}
+
 impl<O: Observer> Shell for Run<O> {
     #[inline]
     fn step(&mut self, event: &Event) {
@@ -742,14 +683,14 @@ impl<O: Observer> Shell for Run<O> {
                     Action::Commit(state) => self.committed = Some(state.version),
                     Action::Record(record) => watched.booked(*now, &record),
                     Action::Alert(_) => wires.alerts += 1,
-                    Action::Countdown { .. } => {}
+                    Action::Countdown { .. } | Action::History => {}
                 }
             }
         }
         if acted || !of_market {
             self.books_at = self.engine.position().wake_at();
         }
-        self.wake = Time::earliest(self.books_at, self.engine.wake_beside_books());
+        self.note_wake();
         self.plan();
     }
 

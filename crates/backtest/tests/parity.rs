@@ -1,9 +1,10 @@
 //! The same history twice: through the whole venue with a loop of the live program's shape, and through the backtest. The orders and
-//! fills are the same, one by one.
+//! fills are the same, one by one. What is heard of the market are tops, trades, and the candles that the trades make.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs, reason = "tests may panic, and say what they leave out")]
 
 mod common;
 
+use common::kinds::{kinds, spacing};
 use common::{account_config, engine_config, grid_config};
 use plimsoll_backtest::import::{ImportOptions, import};
 use plimsoll_backtest::{Latency, Observer, Run, Sample, Setup, Timeline};
@@ -39,6 +40,10 @@ struct Live {
     answers: VecDeque<(Time, Event)>,
     way: Duration,
     now: Time,
+    /// Trades still to be heard of, as they were recorded: those of our own orders are no history.
+    trades: VecDeque<Trade>,
+    /// What makes candles of them, for who goes by candles.
+    candles: Option<CandleBuilder>,
     log: Vec<String>,
 }
 
@@ -53,7 +58,7 @@ impl Shell for Live {
                     self.orders.push_back((self.now + self.way, self.now, action));
                 }
                 Action::Commit(state) => self.echo = Some(Event::Committed { version: state.version }),
-                Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => {}
+                Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } | Action::History => {}
             }
         }
     }
@@ -80,6 +85,7 @@ fn note(log: &mut Vec<String>, now: Time, action: &Action) {
 
 impl Live {
     fn new(btc: Instrument, lines: Vec<String>, trades: &StrategyConfig, way: Duration) -> Self {
+        let recorded = lines.iter().filter_map(|line| recorded_trade(&btc, line)).collect();
         let start = Time::from_nanos(lines[0].split(' ').next().unwrap().parse().unwrap());
         let source = SourceSpec::Replay(ReplaySpec { lines: Box::new(lines.into_iter()), speed_milli: 1_000 });
         let venue = Venue::new(VenueConfig {
@@ -92,10 +98,11 @@ impl Live {
             lag_max: None,
         });
         let strategy = trades.build().unwrap();
+        let candles = strategy.takes_candles().then(|| CandleBuilder::new(Duration::from_secs(60)));
         Self {
             btc,
             venue: venue.unwrap(),
-            engine: Engine::new(btc, engine_config(trades.interval().unwrap()), strategy, &Boot::default()).unwrap(),
+            engine: Engine::new(btc, engine_config(spacing(&btc, trades)), strategy, &Boot::default()).unwrap(),
             account: Account::new(account_config(btc.quote), 1, 0, None, Time::ZERO),
             actions: Actions::new(),
             echo: None,
@@ -103,6 +110,8 @@ impl Live {
             answers: VecDeque::new(),
             way,
             now: start,
+            trades: recorded,
+            candles,
             log: Vec::new(),
         }
     }
@@ -124,6 +133,17 @@ impl Live {
             match heard {
                 Heard::Market(event) => turn(self, &event),
                 Heard::Order(report) => self.answers.push_back((self.now + self.way, Event::Order(report))),
+            }
+        }
+    }
+
+    /// Hears of the trades that have happened by now, and of the candles that they close.
+    fn hear_trades(&mut self) {
+        while let Some(trade) = self.trades.front().copied().filter(|trade| trade.time <= self.now) {
+            self.trades.pop_front();
+            turn(self, &Event::Trade(trade));
+            if let Some(candle) = self.candles.as_mut().and_then(|candles| candles.push(&trade)) {
+                turn(self, &Event::Candle(Box::new(candle)));
             }
         }
     }
@@ -155,6 +175,7 @@ impl Live {
                 // The beats of timers go on when the recording is over.
                 quiet = if heard.iter().any(|h| matches!(h, Heard::Market(Event::Top(_) | Event::Trade(_)))) { 0 } else { quiet + 1 };
                 self.heard(heard);
+                self.hear_trades();
             } else if self.account.wake_at() == next {
                 self.input(&AccountInput::Wake);
             } else {
@@ -176,7 +197,12 @@ impl Live {
                     client_id: Some(ClientText::from(&p.id.text()).unwrap()),
                     side: p.id.side(),
                     kind: p.kind,
-                    tif: Tif::Gtx,
+                    tif: match p.tif {
+                        TimeInForce::Gtc => Tif::Gtc,
+                        TimeInForce::Ioc => Tif::Ioc,
+                        TimeInForce::Fok => Tif::Fok,
+                        TimeInForce::Gtx => Tif::Gtx,
+                    },
                     price: p.price,
                     qty: p.qty,
                     reduce_only: p.reduce_only,
@@ -185,7 +211,13 @@ impl Live {
                 replies.push(match self.venue.place(self.now, ME, order, &mut sink) {
                     Ok(row) => Event::Order(Box::new(report(&btc, &row, None, Source::Reply))),
                     Err(error) => {
-                        let reason = if error.code() == -5022 { Reject::WouldTake } else { Reject::Other(error.code()) };
+                        let reason = match error.code() {
+                            -5022 => Reject::WouldTake,
+                            -2022 => Reject::NothingToReduce,
+                            -2019 => Reject::Margin,
+                            -4164 | -4131 => Reject::Filter,
+                            code => Reject::Other(code),
+                        };
                         Event::Rejected { id: p.id, request: Request::Place, reason }
                     }
                 });
@@ -228,13 +260,33 @@ impl Live {
                     open: open.iter().map(|row| report(&btc, row, None, Source::Query)).collect(),
                 })));
             }
-            Action::Query { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => {}
+            Action::Query { id } => {
+                let by = OrderRef::Client(ClientText::from(&id.text()).unwrap());
+                let found = self.venue.order(ME, symbol, by).ok().filter(|row| !row.status.is_final());
+                replies.push(found.map_or(Event::NotFound { id }, |row| Event::Order(Box::new(report(&btc, &row, None, Source::Query)))));
+            }
+            Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } | Action::History => {}
         }
         self.heard(heard);
         for reply in replies {
             self.answers.push_back((self.now + self.way, reply));
         }
     }
+}
+
+/// The trade of a recorded line, if it is one.
+fn recorded_trade(btc: &Instrument, line: &str) -> Option<Trade> {
+    let (stamp, rest) = line.split_once(' ')?;
+    let field = |name: &str| {
+        let (_, after) = rest.split_once(&format!("\"{name}\":"))?;
+        after.split([',', '}']).next().map(|text| text.trim_matches('"').to_owned())
+    };
+    if !rest.contains("@trade\"") {
+        return None;
+    }
+    let taker = if field("m")? == "true" { Side::Sell } else { Side::Buy };
+    let (price, qty) = (btc.parse_price(&field("p")?, Round::Exact).ok()?, btc.parse_qty(&field("q")?, Round::Exact).ok()?);
+    Some(Trade { id: TradeId(0), price, qty, taker, time: Time::from_nanos(stamp.parse().ok()?) })
 }
 
 enum Heard {
@@ -304,7 +356,7 @@ fn backtest(btc: Instrument, file: &Path, trades: &StrategyConfig, way: Duration
         ImportOptions { instrument: btc, kind: None, gap_max: Duration::from_secs(60), allow_missing: false, prices: Round::Exact };
     import(&[file.to_owned()], &tape, &options, &mut |_| {}).unwrap();
     let setup = Setup {
-        engine: engine_config(trades.interval().unwrap()),
+        engine: engine_config(spacing(&btc, trades)),
         strategy: trades.build().unwrap(),
         account: account_config(btc.quote),
         market: SoloConfig { instrument: btc, brackets: vec![], wallet: WALLET, leverage: 10, queue: QueueModel::RiskAverse },
@@ -434,18 +486,88 @@ fn several(interval: Price) -> StrategyConfig {
 
 #[track_caller]
 fn compare(seeds: core::ops::Range<u64>, trades: &StrategyConfig, least: usize) {
-    let btc = Instrument::example_btcusdt();
     for seed in seeds {
-        let lines = made_up(seed, 4_000);
-        let dir = tempfile::tempdir().unwrap();
-        let file: PathBuf = dir.path().join("btcusdt_x.txt");
-        std::fs::write(&file, lines.join("\n")).unwrap();
-        let way = Duration::from_micros(1_700 + 900 * seed);
-        let live = Live::new(btc, lines, trades, way).run();
-        let told = backtest(btc, &file, trades, way);
-        let entries = same(&live, &told);
-        eprintln!("seed {seed}: {entries} orders and fills");
+        let entries = compare_on("", seed, made_up(seed, 4_000), trades);
         assert!(entries > least, "seed {seed}: only {entries} orders and fills");
+    }
+}
+
+#[track_caller]
+fn compare_on(name: &str, seed: u64, lines: Vec<String>, trades: &StrategyConfig) -> usize {
+    let btc = Instrument::example_btcusdt();
+    let dir = tempfile::tempdir().unwrap();
+    let file: PathBuf = dir.path().join("btcusdt_x.txt");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let way = Duration::from_micros(1_700 + 900 * seed);
+    let live = Live::new(btc, lines, trades, way).run();
+    let told = backtest(btc, &file, trades, way);
+    eprintln!("{name} seed {seed}: {} orders and fills", live.len());
+    same(&live, &told)
+}
+
+/// An hour or two of a market that moves some dollars at a time, so that minutes have something to say: a line about every second.
+fn minutes(seed: u64, lines: usize) -> Vec<String> {
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
+    let mut out = Vec::new();
+    // Half of them are so thin that an order of ours empties levels.
+    let most = if seed.is_multiple_of(2) { 5_000 } else { 12 };
+    let mut now = 1_700_000_000_000_000_000_u64;
+    let (mut mid, mut drift, mut update) = (600_000_i64, 0_i64, 10_u64);
+    let show = |ticks: i64| format!("{}.{}", ticks / 10, ticks % 10);
+    let levels = |of: &mut dyn Iterator<Item = (i64, u64)>| {
+        let all: Vec<String> = of.map(|(ticks, qty)| format!("[\"{}\",\"{}.{:03}\"]", show(ticks), qty / 1_000, qty % 1_000)).collect();
+        all.join(",")
+    };
+    let side = |of: &mut dyn Iterator<Item = i64>| levels(&mut of.map(|ticks| (ticks, 3_000)));
+    let (bids, asks) = (side(&mut (1..=10).map(|d| mid - d)), side(&mut (1..=10).map(|d| mid + d)));
+    out.push(format!("{now} {{\"lastUpdateId\":10,\"bids\":[{bids}],\"asks\":[{asks}]}}"));
+    for n in 0..lines {
+        now += 100_000_000 + random.next_u64() % 2_000_000_000;
+        let dice = random.next_u64();
+        // The market leans one way for some minutes, then the other.
+        if n % 300 == 0 {
+            drift = (dice >> 40) as i64 % 7 - 3;
+        }
+        if dice.is_multiple_of(3) {
+            let sells = dice & 16 == 0;
+            let price = if sells { mid - 1 - (dice >> 8) as i64 % 3 } else { mid + 1 + (dice >> 8) as i64 % 3 };
+            let qty = 1 + (dice >> 16) % 4_000;
+            out.push(format!(
+                "{now} {{\"stream\":\"btcusdt@trade\",\"data\":{{\"p\":\"{}\",\"q\":\"{}.{:03}\",\"X\":\"MARKET\",\"m\":{sells}}}}}",
+                show(price),
+                qty / 1_000,
+                qty % 1_000
+            ));
+            continue;
+        }
+        let before = mid;
+        mid += ((dice >> 20) % 61) as i64 - 30 + drift;
+        let mut told = |sign: i64| {
+            let gone =
+                (1..=10).map(|d| before + sign * d).filter(|ticks| !(1..=10).contains(&(sign * (ticks - mid)))).map(|ticks| (ticks, 0));
+            let gone: Vec<(i64, u64)> = gone.collect();
+            let new: Vec<(i64, u64)> = (1..=10).map(|d| (mid + sign * d, 1 + random.next_u64() % most)).collect();
+            levels(&mut gone.into_iter().chain(new))
+        };
+        let (bids, asks) = (told(-1), told(1));
+        let (first, previous) = (update + 1, update);
+        update += 3;
+        out.push(format!(
+            "{now} {{\"stream\":\"btcusdt@depth@0ms\",\"data\":{{\"U\":{first},\"u\":{update},\"pu\":{previous},\"b\":[{bids}],\"a\":[{asks}]}}}}"
+        ));
+    }
+    out
+}
+
+#[test]
+fn every_strategy_places_the_same_orders_by_the_same_candles() {
+    let btc = Instrument::example_btcusdt();
+    for (name, trades) in kinds(&btc, Price::from_units(6_000_000), 150) {
+        let mut entries = 0;
+        for seed in 0..3 {
+            entries += compare_on(name, seed, minutes(seed, 5_000), &trades);
+        }
+        assert!(entries > 60, "{name}: only {entries} orders and fills");
     }
 }
 

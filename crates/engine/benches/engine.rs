@@ -185,7 +185,12 @@ fn round() -> Samples {
                             todo.push(report(p.id, p.price, p.qty, Qty::ZERO, OrderStatus::Canceled, None, now));
                         }
                     }
-                    Action::Query { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => {}
+                    Action::Query { .. }
+                    | Action::Commit(_)
+                    | Action::Record(_)
+                    | Action::Alert(_)
+                    | Action::Countdown { .. }
+                    | Action::History => {}
                     Action::Resync { .. } => {}
                 }
             }

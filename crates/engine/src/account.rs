@@ -178,6 +178,18 @@ impl Account {
         }
     }
 
+    /// Goes by other limits from now on, and lends anew at once. What has latched stays latched, the day stays what it was; asset and
+    /// risk monitor stay on or off as they were, with their window.
+    pub fn adopt(&mut self, cfg: AccountConfig) {
+        self.drawdown.adopt(cfg.ladder);
+        self.daily.adopt(cfg.daily_loss);
+        if let (Some(monitor), Some(cfg)) = (&mut self.monitor, cfg.monitor) {
+            monitor.adopt(cfg);
+        }
+        self.cfg = AccountConfig { quote: self.cfg.quote, monitor: self.cfg.monitor.and(cfg.monitor), ..cfg };
+        self.lend_at = Time::ZERO;
+    }
+
     /// The account's worth, and how it stands.
     pub fn equity(&self) -> Equity {
         Equity {
@@ -339,7 +351,7 @@ impl Account {
         let basis = *self.basis.get_or_insert(wallet - booked);
         let drift = wallet - booked - basis;
         self.drift = Some(drift);
-        if drift.abs() * MOVED_SHARE <= wallet.abs() {
+        if drift == 0 || drift.abs() * MOVED_SHARE <= wallet.abs() {
             self.apart_since = None;
             return true;
         }

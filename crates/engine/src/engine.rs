@@ -8,7 +8,7 @@ use crate::reconcile::{Budget, reconcile};
 use core::time::Duration;
 use plimsoll_market::{
     Action, Actions, Alert, AlertCode, ClientId, Command, Event, Instrument, Memo, Phase, Round, Rule, Severity, Spacing, StateRecord,
-    StopMode, Symbol, Time, Totals, format_units,
+    StopMode, Symbol, Time, Top, Totals, format_units,
 };
 use plimsoll_position::{Changes, Position, PositionConfig, Restored, WorkState};
 use plimsoll_safety::{Closed, Gate, GateConfig};
@@ -274,6 +274,26 @@ impl Engine {
         Err(EngineError::OtherStrategy { symbol: instrument.symbol, slots: others.count() + 1, number, now: strategy.name() })
     }
 
+    /// Checks that nothing of the books as they are now, slots and orders that open, belongs to another strategy.
+    ///
+    /// # Errors
+    /// Somebody else's slot or order: a fill of it would have nobody who closes it.
+    pub fn check_successor(&self, strategy: &dyn Strategy, now: Time) -> Result<(), EngineError> {
+        let view = self.position.view(now);
+        let slots = view.slots.iter().filter(|slot| !slot.held.is_zero()).map(|slot| slot.leg);
+        let orders = view.orders.iter().map(|(_, order)| order.id.leg()).filter(|leg| leg.opening().is_some());
+        let mut others = slots.chain(orders).filter(|leg| !strategy.owns(*leg)).map(|leg| leg.strategy());
+        let Some(number) = others.next() else { return Ok(()) };
+        Err(EngineError::OtherStrategy { symbol: view.instrument.symbol, slots: others.count() + 1, number, now: strategy.name() })
+    }
+
+    /// Goes by other rules from now on, without forgetting anything.
+    pub fn adopt(&mut self, gate: GateConfig, countdown: Option<Countdown>) {
+        self.gate.adopt(gate);
+        (self.cfg.gate, self.cfg.countdown) = (gate, countdown);
+        self.dirty = true;
+    }
+
     /// Bytes an engine takes, its strategy included.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + Position::BYTES - size_of::<Position>() + self.strategy.bytes()
@@ -312,6 +332,11 @@ impl Engine {
     /// On a bug of ours: the caller then withdraws the symbol's orders and builds the engine anew.
     pub fn on_event(&mut self, now: Time, event: &Event, out: &mut Actions) {
         assert!(out.room() >= BOOKS_ROOM, "actions of the last event were not taken");
+        if let Event::Top(top) = event
+            && self.pass(now, core::slice::from_ref(top))
+        {
+            return;
+        }
         if matches!(event, Event::Rejected { .. }) {
             self.rejected += 1;
         }
@@ -321,7 +346,7 @@ impl Engine {
         let verdict = self.gate.observe(event, &self.position.view(now), out);
         // Of most prices nothing follows: then nothing else needs to be looked at.
         let mut steady = None;
-        if self.is_steady(now, event) && verdict.close.is_none() && !verdict.changed {
+        if matches!(event, Event::Top(_) | Event::Trade(_)) && self.is_steady(now) && verdict.close.is_none() && !verdict.changed {
             let intent = self.strategy.on_event(event, changes, &self.position.view(now), &mut self.quotes);
             if intent == Intent::Keep && self.strategy.memo() == self.state.memo {
                 return;
@@ -384,7 +409,9 @@ impl Engine {
         }
         // 4: what may be wanted. 5: what must be sent.
         let current = self.wanted_epoch == epoch;
-        let outcome = reconcile(&mut self.position, &self.gate, &self.quotes, current, &mut self.budget, now, out);
+        let within = self.wanted_within_net(now);
+        let quotes = within.as_ref().unwrap_or(&self.quotes);
+        let outcome = reconcile(&mut self.position, &self.gate, quotes, current, &mut self.budget, now, out);
         self.blocked = outcome.blocked;
         self.placed += u64::from(outcome.placed);
         self.canceled += u64::from(outcome.canceled);
@@ -397,11 +424,25 @@ impl Engine {
         }
     }
 
+    /// Takes tops that came one after the other until now and of which nothing follows, as of most; `false` has changed nothing, and
+    /// they must be told as events.
+    ///
+    /// What it has changed is what the events would have: the top and its time. [`Engine::wake_at`] is later by it, or as it was.
+    #[inline]
+    pub fn pass(&mut self, now: Time, tops: &[Top]) -> bool {
+        let Some(last) = tops.last() else { return true };
+        let passes =
+            self.is_steady(now) && tops.iter().all(|top| self.strategy.is_indifferent(top)) && self.gate.pass(&self.position.view(now));
+        if passes {
+            self.position.note_top(*last);
+        }
+        passes
+    }
+
     /// Whether an event of the market can only concern the strategy: nothing waits, nothing is due, nothing is being ended.
     #[inline]
-    fn is_steady(&self, now: Time, event: &Event) -> bool {
-        matches!(event, Event::Top(_) | Event::Trade(_))
-            && self.phase == Phase::Trading
+    fn is_steady(&self, now: Time) -> bool {
+        self.phase == Phase::Trading
             && self.goal == Goal::Trade
             && !self.dirty
             && self.retry_at.is_none()

@@ -99,6 +99,21 @@ fn a_fall_beyond_the_limit_stops_opening_until_an_operator_rearms_over_a_restart
 }
 
 #[test]
+fn other_limits_count_at_once_and_lift_nothing() {
+    let mut a = account(1);
+    let now = Time::from_millis(1_000);
+    assert_eq!(leases(&feed(&mut a, now, wallet(1_000))), [(0, 900, 30, None)]);
+    feed(&mut a, now, figures(0));
+    let ladder = LadderConfig { red: 50_000, ..config().ladder };
+    a.adopt(AccountConfig { exposure_max: 300 * USDT, orders_per_10s: 12, ladder, ..config() });
+    assert_eq!(leases(&feed(&mut a, now, AccountInput::Wake)), [(0, 300, 12, None)]);
+    let stopped = feed(&mut a, now, figures(-60 * USDT));
+    assert_eq!((alerts(&stopped), leases(&stopped)), (vec![AlertCode::Drawdown], vec![(0, 300, 12, STOP)]));
+    a.adopt(config());
+    assert_eq!(leases(&feed(&mut a, now, AccountInput::Wake)), [(0, 900, 30, STOP)], "wider limits do not lift what has latched");
+}
+
+#[test]
 fn the_last_rung_closes_positions_when_it_is_told_to() {
     let mut a = Account::new(AccountConfig { close_on_red: true, ..config() }, 1, 0, None, Time::ZERO);
     feed(&mut a, Time::from_millis(1), wallet(1_000));

@@ -285,6 +285,75 @@ fn a_spacing_is_chosen_by_volatility_and_what_was_bought_is_sold_at_its_own_leve
     rests(&d, &["long 0 sell maker 0.003 60100.00 reduces"]);
 }
 
+/// An order of a child that was thought gone has sold something, while another child is long.
+fn sold_after_all(d: &mut Desk, number: u8, layer: i32, qty: u64) {
+    let known = d.w.engine.position().view(d.w.now).slots.holding().count();
+    let leg = Leg::new(number + Leg::SHORT, layer).unwrap();
+    let order = Place {
+        id: ClientId::new(Tag(7), 100, leg, Side::Sell, 900 + qty),
+        price: Price::from_units(d.bid),
+        qty: Qty::from_units(qty),
+        kind: OrderType::Limit,
+        tif: TimeInForce::Gtx,
+        reduce_only: false,
+    };
+    let event = d.filled(&order, d.bid);
+    d.feed(event);
+    assert_eq!(d.w.engine.position().view(d.w.now).slots.holding().count(), known + 1);
+}
+
+#[test]
+fn with_both_directions_held_a_closed_gate_lets_through_what_reduces_the_position() {
+    let children = [(momentum(Direction::Long, 10_000, 0), Regimes::ALL, 1), (momentum(Direction::Short, 10_000, 0), Regimes::ALL, 1)];
+    let mut d = desk(combo(&children, Choice::All, None));
+    for bid in [6_000_000, 6_000_000, 6_000_000, 6_000_000, 5_999_000] {
+        d.minute(bid);
+    }
+    sold_after_all(&mut d, 9, 0, 4);
+    assert_eq!((held(&d, 1), held(&d, 9), d.holding()), ((9, 0), (0, 4), 5));
+    d.feed(Event::Command(Command::Pause));
+    d.log.clear();
+    // The stop of what is long: as much as the account holds is sold, which nothing may hold up.
+    d.price(5_939_000);
+    d.check(&["fill long 0 sell market 0.005 0.00 reduces at 59390.00"]);
+    assert_eq!((held(&d, 1), held(&d, 9), d.holding()), ((4, 0), (0, 4), 0));
+    // What is left of both is no position: to close one of them alone would open one.
+    d.price(5_900_000);
+    d.check(&[]);
+    d.feed(Event::Command(Command::Resume));
+    d.check(&["fill long 0 sell market 0.004 0.00 at 59000.00"]);
+    // Now only one direction is held, and its stop is its own.
+    d.feed(Event::Command(Command::Pause));
+    d.price(6_080_000);
+    d.check(&["fill short 0 buy market 0.004 0.00 reduces at 60800.10"]);
+    assert_eq!(d.holding(), 0);
+}
+
+#[test]
+fn with_both_directions_held_exits_reduce_as_far_as_the_position_reaches() {
+    let children = [(grid(Side::Buy, 3), Regimes::ALL, 1), (momentum(Direction::Short, 90_000, 0), Regimes::ALL, 1)];
+    let mut d = desk(combo(&children, Choice::All, None));
+    for bid in [5_998_000, 5_988_000, 5_978_000] {
+        d.price(bid);
+    }
+    assert_eq!(held(&d, 0), (9, 0));
+    sold_after_all(&mut d, 9, 0, 4);
+    let exits = |d: &Desk| {
+        let mut open: Vec<_> =
+            d.open.iter().filter(|order| order.id.side() == Side::Sell).map(|order| (order.price, show(order))).collect();
+        open.sort();
+        open.into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    let (first, second) = ("long -2 sell maker 0.003 59900.00 reduces", "long -1 sell maker 0.002 60000.00 reduces");
+    assert_eq!(exits(&d), [first, second, "long 0 sell maker 0.003 60100.00"]);
+    d.feed(Event::Command(Command::Pause));
+    assert_eq!(exits(&d), [first, second], "what could open something waits until it may");
+    d.price(5_991_000);
+    assert_eq!((d.holding(), exits(&d)), (2, vec![second.to_owned()]));
+    d.feed(Event::Command(Command::Resume));
+    assert_eq!(exits(&d), [second, "long 0 sell maker 0.003 60100.00"]);
+}
+
 #[test]
 fn what_each_child_earned_is_told_apart() {
     let children = [(grid(Side::Buy, 2), Regimes::ALL, 1), (momentum(Direction::Long, 0, 0), Regimes::ALL, 1)];

@@ -207,7 +207,8 @@ fn check(strategy: Box<dyn Strategy>, interval: Price, least: u32) {
                 | Action::Commit(_)
                 | Action::Record(_)
                 | Action::Alert(_)
-                | Action::Countdown { .. } => continue,
+                | Action::Countdown { .. }
+                | Action::History => continue,
             };
             let report = OrderReport {
                 id: Some(id),

@@ -138,6 +138,28 @@ fn an_entry_stands_until_its_bar_ends() {
 }
 
 #[test]
+fn an_entry_that_would_take_by_now_rests_at_the_price_of_now() {
+    let mut d = Desk::new(momentum(0), common(|c| c.entry = Entry::Maker));
+    for bid in [6_000_000, 6_000_000, 6_000_000, 6_000_000, 5_990_000] {
+        d.minute(bid);
+    }
+    d.check(&["rest long 0 buy maker 0.016 59900.00"]);
+    // The exchange ends it, while nothing has changed: it comes back where it was, because it still rests there.
+    let order = d.open.remove(0);
+    let ended = d.told(&order, 0, OrderStatus::Expired);
+    d.price(5_992_000);
+    d.feed(ended);
+    d.check(&["rest long 0 buy maker 0.016 59900.00"]);
+    // It ends again, and by now the price has fallen below it.
+    let order = d.open.remove(0);
+    let ended = d.told(&order, 0, OrderStatus::Expired);
+    d.price(5_980_000);
+    d.check(&[]);
+    d.feed(ended);
+    d.check(&["rest long 0 buy maker 0.016 59800.00"]);
+}
+
+#[test]
 fn what_was_told_of_the_past_only_warms_up() {
     let mut d = Desk::new(momentum(0), common(|c| c.direction = Direction::Long));
     d.w.now = d.w.now + Duration::from_secs(600);

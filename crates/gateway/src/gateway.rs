@@ -213,6 +213,7 @@ impl OrderSender {
             | Action::Query { .. }
             | Action::Resync { .. }
             | Action::Countdown { .. }
+            | Action::History
             | Action::Commit(_)
             | Action::Record(_)
             | Action::Alert(_) => &self.orders,

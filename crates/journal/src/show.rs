@@ -110,6 +110,7 @@ pub fn show_action(action: &Action, i: &Instrument) -> String {
         Action::Resync { after: None } => "catch up from the beginning".to_owned(),
         Action::Commit(state) => format!("commit {state:?}"),
         Action::Record(record) => self::record(record, i),
+        Action::History => "tell the candles of the past again".to_owned(),
         Action::Countdown { after } if after.is_zero() => "disarm the exchange's switch".to_owned(),
         Action::Countdown { after } => format!("the exchange withdraws all orders unless told again within {} s", after.as_secs()),
         Action::Alert(alert) => format!("alert {} {}: {}", alert.severity.as_str(), alert.code.as_str(), alert.text),

@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn what_is_no_secret_stays() {
         for text in [
-            "wrong admin token presented refused=3",
+            "wrong token presented refused=3",
             "cannot read the secret of the alert channel from /run/secrets/mail_password",
             "GET http://127.0.0.1:15173/ws/ and a@b.example",
             "the API key works from any address",

@@ -37,6 +37,8 @@ pub enum Action {
         /// For so long; whole milliseconds.
         after: Duration,
     },
+    /// Tell the candles of the past again: the engine was built anew and knows none.
+    History,
 }
 
 const _: () = assert!(size_of::<Action>() <= 48);

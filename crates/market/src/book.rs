@@ -24,6 +24,12 @@ impl Top {
     pub fn mid(&self) -> Price {
         Price::from_units((self.bid.units() + self.ask.units()) / 2)
     }
+
+    /// Whether another one shows the same prices and quantities, at whatever time.
+    #[inline]
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.bid, self.bid_qty, self.ask, self.ask_qty) == (other.bid, other.bid_qty, other.ask, other.ask_qty)
+    }
 }
 
 /// A price level.

@@ -170,7 +170,7 @@ mod tests {
         };
         let robot = Robot { base: None, hook: secret("abcdef"), signing: Some(secret("SECabc")) };
         let hook = Hook { base: None, hook: secret("abc/def") };
-        let bot = Telegram { base: None, token: secret("123:abc"), chat: "-100123".into(), thread: Some(3) };
+        let bot = Telegram { base: None, token: secret("123:abc"), chat: "-100123".into(), thread: Some(3), commanders: Vec::new() };
         let kinds = [
             ChannelKind::Log,
             ChannelKind::Webhook(Webhook { url: secret("https://example.org/x"), signing: None }),
@@ -237,8 +237,13 @@ mod tests {
             |c| {
                 c.channels[0].name = "Log!".into();
                 c.channels[1].name = "slack".into();
-                c.channels[2].kind =
-                    ChannelKind::Telegram(Telegram { base: Some("x".into()), token: secret("123:abc"), chat: String::new(), thread: None });
+                c.channels[2].kind = ChannelKind::Telegram(Telegram {
+                    base: Some("x".into()),
+                    token: secret("123:abc"),
+                    chat: String::new(),
+                    thread: None,
+                    commanders: Vec::new(),
+                });
                 c.channels[3].rate = Rate { burst: 0, per_minute: 6_001 };
                 c.channels[3].retry =
                     Retry { first: Duration::from_secs(9), max: Duration::from_secs(1), attempts: 0, age_max: Duration::ZERO };

@@ -197,6 +197,9 @@ pub struct Telegram {
     pub chat: String,
     /// Topic of a group with topics.
     pub thread: Option<i64>,
+    /// Numbers of the people who may command over it, wherever they write to the bot; none means that nobody may. The first
+    /// [`crate::limits::SPEAKERS_MAX`] count.
+    pub commanders: Vec<i64>, // tidy: bounded by SPEAKERS_MAX, cut when it is used
 }
 
 /// A webhook whose address is the secret.

@@ -37,6 +37,7 @@
 
 mod check;
 mod clock;
+mod commander;
 mod config;
 mod delivery;
 mod error;
@@ -51,9 +52,11 @@ mod secret;
 mod sign;
 mod smtp;
 mod status;
+mod talk;
 mod target;
 mod transport;
 
+pub use commander::{Commander, CommanderError, Desk};
 pub use config::{
     ChannelConfig, ChannelKind, Config, Email, Hook, Mistake, Rate, Retry, Robot, Rule, Security, Telegram, TextLimit, Webhook,
 };
@@ -64,3 +67,4 @@ pub use letter::Origin;
 pub use notifier::{Notifier, StartError, TestError, send_test};
 pub use secret::{Note, Secret};
 pub use status::{ChannelStatus, NotifierStatus};
+pub use talk::{Deed, Order, Question};

@@ -135,3 +135,37 @@ pub const TASK_FUTURE_BYTES: usize = 2 * size_of::<usize>();
 
 /// Time for a dropped set of tasks to end after [`crate::Notifier::stop`]'s deadline.
 pub const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// People who may command over one Telegram channel, and commands that wait for their yes.
+pub const SPEAKERS_MAX: usize = 8;
+
+/// Messages that are taken from Telegram at once: two of 4,096 characters, six bytes each at worst, fit into [`ANSWER_MAX`].
+pub const UPDATES_MAX: usize = 2;
+const _: () = assert!(UPDATES_MAX * 4_096 * 6 + 8_192 <= ANSWER_MAX);
+
+/// How long Telegram holds a question for messages open.
+pub const POLL_FOR: Duration = Duration::from_secs(25);
+
+/// Longest pause after a question that failed.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// Age of a message beyond which it is not carried out: it was written to a bot that did not run.
+pub const COMMAND_AGE_MAX: Duration = Duration::from_secs(60);
+
+/// Time within which a dangerous command must be confirmed.
+pub const CONFIRM_WITHIN: Duration = Duration::from_secs(60);
+
+/// Wrong answers after which dangerous commands are locked.
+pub const WRONG_MAX: u32 = 5;
+
+/// For so long.
+pub const LOCKED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Longest time for which alerts are muted.
+pub const MUTE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// UTF-16 units of an answer; Telegram takes 4,096.
+pub const ANSWER_TEXT_MAX: usize = 3_500;
+
+/// Time between two lines of the log about people who may not command.
+pub const STRANGERS_LOGGED_EVERY: Duration = Duration::from_secs(3_600);

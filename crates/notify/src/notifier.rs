@@ -1,6 +1,7 @@
 //! The tasks: one that sorts alerts, and one for each channel.
 
 use crate::clock::Clock;
+use crate::commander::Commander;
 use crate::config::{ChannelConfig, ChannelKind, Config, Mistake};
 use crate::delivery::{Delivery, Turn};
 use crate::error::SendError;
@@ -15,7 +16,7 @@ use arrayvec::ArrayString;
 use plimsoll_bounded::{
     Class, Gauge, Grant, Grants, LedgerError, Line, NotPlanned, Plan, SpawnError, Stop, Task, TaskHandle, TaskSpec, Tasks, WhenFull,
 };
-use plimsoll_market::{Alert, Time};
+use plimsoll_market::{Alert, Severity, Time};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +43,8 @@ struct Shared {
     /// Figures of the pipeline, which belongs to its task: unmatched, silenced, cooling.
     sorted: [AtomicU64; 3],
     posts: Box<[Arc<Post>]>,
+    /// Until then only what is critical is told; milliseconds since the Unix epoch.
+    muted_until_ms: AtomicU64,
     /// Set once: no alert comes any more.
     closing: AtomicBool,
     handles: Box<[TaskHandle]>,
@@ -135,6 +138,9 @@ impl Notifier {
         }
         for channel in &config.channels {
             Delivery::lines(channel, |line| plan.add(line))?;
+            if let Some((name, item_bytes)) = Commander::line(channel) {
+                plan.add(Line { name: &name, capacity: 1, item_bytes, policy: WhenFull::Refuse, class: Class::External })?;
+            }
             for (name, item_bytes) in Post::lines(channel) {
                 plan.add(Line { name: &name, capacity: 1, item_bytes, policy: WhenFull::Refuse, class: Class::External })?;
             }
@@ -144,7 +150,7 @@ impl Notifier {
 
     /// How many tasks it needs, with boxed futures of [`crate::limits::TASK_FUTURE_BYTES`].
     pub fn tasks(config: &Config) -> usize {
-        1 + config.channels.len()
+        1 + config.channels.len() + config.channels.iter().filter(|channel| Commander::is_wanted(channel)).count()
     }
 
     /// Starts the tasks, in group `notify`.
@@ -170,7 +176,16 @@ impl Notifier {
         }
         let closing = AtomicBool::new(false);
         let (sorted, posts, handles) = (Default::default(), posts.into_boxed_slice(), handles.into_boxed_slice());
-        let shared = Shared { clock, inbox: Mutex::new(inbox), arrived: Notify::new(), sorted, posts, closing, handles };
+        let shared = Shared {
+            clock,
+            inbox: Mutex::new(inbox),
+            arrived: Notify::new(),
+            sorted,
+            posts,
+            muted_until_ms: AtomicU64::new(0),
+            closing,
+            handles,
+        };
         let shared = Arc::new(shared);
         let sorter = Arc::clone(&shared);
         let sorter = tasks.spawn(TaskSpec { name: "notify", group: "notify" }, move |task: Task| Box::pin(sorter.sort(pipeline, task)))?;
@@ -187,6 +202,12 @@ impl Notifier {
         let submitted = lock(&self.shared.inbox).push(Batch::of(alert, origin));
         self.shared.arrived.notify_one();
         submitted
+    }
+
+    /// Tells only what is critical for so long from now, and counts the rest as suppressed; `None` ends that. The log is told all.
+    pub fn mute(&self, span: Option<Duration>) {
+        let until = span.map_or(0, |span| (self.shared.clock.now() + span).millis());
+        self.shared.muted_until_ms.store(until, SeqCst);
     }
 
     /// How it does.
@@ -296,6 +317,12 @@ impl Drop for Free<'_> {
 impl Sink for &Shared {
     fn letter(&mut self, channel: usize, letter: Letter) {
         if let Some(post) = self.posts.get(channel) {
+            // What is critical is told whatever somebody wants to sleep through; the log is no noise.
+            let muted = self.clock.now().millis() < self.muted_until_ms.load(SeqCst);
+            if muted && letter.severity != Severity::Critical && post.kind != "log" {
+                post.suppressed.fetch_add(1, SeqCst);
+                return;
+            }
             lock(&post.desk).delivery.push(letter);
             post.wake.notify_one();
         }

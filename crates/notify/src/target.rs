@@ -1,4 +1,4 @@
-use crate::config::{ChannelConfig, ChannelKind};
+use crate::config::{ChannelConfig, ChannelKind, Telegram};
 use crate::limits::{ADDRESS_MAX, SECRET_MAX, SECRET_MIN};
 use crate::secret::{Secret, percent};
 use http::Uri;
@@ -75,19 +75,22 @@ fn parse_base(base: &str) -> Result<(End, String), &'static str> {
 pub(crate) type Wrong = (&'static str, &'static str);
 
 impl Target {
+    /// A method of a Telegram bot.
+    pub(crate) fn telegram(bot: &Telegram, method: &str) -> Result<Self, Wrong> {
+        check_secret("token", &bot.token)?;
+        if !bot.token.expose().bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:".contains(&b)) {
+            return Err(("token", "has characters that no token has: it looks like 123456:ABC…"));
+        }
+        let path = format!("/bot{}/{method}", bot.token.expose());
+        Self::below(bot.base.as_deref().unwrap_or("https://api.telegram.org"), "token", path)
+    }
+
     /// Finds where a channel's requests go; `None` for channels that make none.
     pub(crate) fn of(config: &ChannelConfig) -> Result<Option<Self>, Wrong> {
         let target = match &config.kind {
             ChannelKind::Log | ChannelKind::Email(_) => return Ok(None),
             ChannelKind::Webhook(webhook) => Self::whole("url", &webhook.url)?,
-            ChannelKind::Telegram(bot) => {
-                check_secret("token", &bot.token)?;
-                if !bot.token.expose().bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:".contains(&b)) {
-                    return Err(("token", "has characters that no token has: it looks like 123456:ABC…"));
-                }
-                let path = format!("/bot{}/sendMessage", bot.token.expose());
-                Self::below(bot.base.as_deref().unwrap_or("https://api.telegram.org"), "token", path)?
-            }
+            ChannelKind::Telegram(bot) => Self::telegram(bot, "sendMessage")?,
             ChannelKind::Slack(hook) => Self::hook(hook.base.as_deref(), "https://hooks.slack.com", "/services/", &hook.hook)?,
             ChannelKind::Discord(hook) => Self::hook(hook.base.as_deref(), "https://discord.com", "/api/webhooks/", &hook.hook)?,
             ChannelKind::Feishu(robot) => {
@@ -154,7 +157,7 @@ const _: () = assert!(SECRET_MIN == 6 && SECRET_MAX == 4096 && ADDRESS_MAX == 51
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Hook, Robot, Telegram, Webhook};
+    use crate::config::{Hook, Robot, Webhook};
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.to_owned())
@@ -184,7 +187,7 @@ mod tests {
         let robot = Robot { base: None, hook: secret("abcdef"), signing: None };
         check(ChannelKind::Feishu(robot.clone()), "https://open.feishu.cn:443/open-apis/bot/v2/hook/abcdef");
         check(ChannelKind::DingTalk(robot), "https://oapi.dingtalk.com:443/robot/send?access_token=abcdef");
-        let bot = Telegram { base: None, token: secret("123:AbC_-d"), chat: "1".into(), thread: None };
+        let bot = Telegram { base: None, token: secret("123:AbC_-d"), chat: "1".into(), thread: None, commanders: Vec::new() };
         check(ChannelKind::Telegram(bot), "https://api.telegram.org:443/bot123:AbC_-d/sendMessage");
         check(ChannelKind::Log, "none");
     }

@@ -80,7 +80,13 @@ async fn webhook_without_a_secret_has_no_signature() {
 #[tokio::test]
 async fn telegram_is_sent_plain_text() {
     let seen = send(r#"{"ok":true,"result":{"message_id":1}}"#, same, |server| {
-        ChannelKind::Telegram(Telegram { base: server.base(), token: secret("123456:AAbb-cc"), chat: "-100987".into(), thread: None })
+        ChannelKind::Telegram(Telegram {
+            base: server.base(),
+            token: secret("123456:AAbb-cc"),
+            chat: "-100987".into(),
+            thread: None,
+            commanders: Vec::new(),
+        })
     })
     .await;
     assert_eq!(seen.path, "/bot123456:AAbb-cc/sendMessage");
@@ -91,7 +97,13 @@ async fn telegram_is_sent_plain_text() {
 async fn telegram_writes_to_a_topic_through_a_proxy() {
     let seen = send(r#"{"ok":true,"result":{}}"#, same, |server| {
         let base = Some(format!("{}/proxy/", server.base().unwrap()));
-        ChannelKind::Telegram(Telegram { base, token: secret("123456:AAbb-cc"), chat: "@here".into(), thread: Some(7) })
+        ChannelKind::Telegram(Telegram {
+            base,
+            token: secret("123456:AAbb-cc"),
+            chat: "@here".into(),
+            thread: Some(7),
+            commanders: Vec::new(),
+        })
     })
     .await;
     assert_eq!(seen.path, "/proxy/bot123456:AAbb-cc/sendMessage");
@@ -182,7 +194,13 @@ async fn refusals_inside_good_answers_are_failures() {
 #[tokio::test]
 async fn a_test_message_says_what_is_wrong_or_works() {
     let mut server = Server::start(Reply::Status(401, r#"{"ok":false,"error_code":401,"description":"Unauthorized"}"#.into())).await;
-    let kind = ChannelKind::Telegram(Telegram { base: server.base(), token: secret("123456:AAbb-cc"), chat: "1".into(), thread: None });
+    let kind = ChannelKind::Telegram(Telegram {
+        base: server.base(),
+        token: secret("123456:AAbb-cc"),
+        chat: "1".into(),
+        thread: None,
+        commanders: Vec::new(),
+    });
     let config = config(vec![fast("tg", kind)]);
     let error = plimsoll_notify::send_test(&config, "tg").await.unwrap_err();
     assert_eq!(

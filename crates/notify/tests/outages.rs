@@ -77,7 +77,13 @@ async fn a_pause_asked_for_in_json_is_kept() {
     let mut server = Server::start(ok(r#"{"ok":true}"#)).await;
     let body = r#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 1","parameters":{"retry_after":1}}"#;
     server.script([Reply::Status(429, body.into())]);
-    let kind = ChannelKind::Telegram(Telegram { base: server.base(), token: secret("123456:AAbb-cc"), chat: "1".into(), thread: None });
+    let kind = ChannelKind::Telegram(Telegram {
+        base: server.base(),
+        token: secret("123456:AAbb-cc"),
+        chat: "1".into(),
+        thread: None,
+        commanders: Vec::new(),
+    });
     let bench = Bench::start(&config(vec![fast("tg", kind)]));
     bench.notifier.submit(&alert(Severity::Critical, AlertCode::Cpu, "x"));
     let first = server.next().await.at;

@@ -61,7 +61,8 @@ fn channels(server: &Server) -> Vec<ChannelConfig> {
         from: "bot@example.org".into(),
         to: vec!["me@example.org".into()],
     };
-    let bot = Telegram { base: server.base(), token: secret("999888777:tgtoken-33"), chat: "-1".into(), thread: None };
+    let bot =
+        Telegram { base: server.base(), token: secret("999888777:tgtoken-33"), chat: "-1".into(), thread: None, commanders: Vec::new() };
     [
         ChannelKind::Log,
         ChannelKind::Webhook(Webhook { url, signing: Some(secret("websigning22")) }),
@@ -114,8 +115,13 @@ async fn nothing_that_we_say_has_a_secret_in_it() {
     }
     // Wrong secrets are told without being shown.
     let mut wrong = config.clone();
-    wrong.channels[2].kind =
-        ChannelKind::Telegram(Telegram { base: None, token: secret("tgtoken-33 with blanks"), chat: "1".into(), thread: None });
+    wrong.channels[2].kind = ChannelKind::Telegram(Telegram {
+        base: None,
+        token: secret("tgtoken-33 with blanks"),
+        chat: "1".into(),
+        thread: None,
+        commanders: Vec::new(),
+    });
     wrong.channels[3].kind = ChannelKind::Slack(Hook { base: None, hook: secret("slacksecret44 \u{7f}") });
     said.push_str(&format!("{:?}", wrong.check().unwrap_err()));
     search("what it said", &said);

@@ -82,27 +82,32 @@ impl Drawdown {
     pub fn observe(&mut self, now: Time, worth: i128) -> Option<Tier> {
         self.peak = self.peak.max(worth);
         // Rounded up: the least bit beyond a limit is beyond it.
-        let fall = if self.peak > 0 {
+        let fall = if self.peak > worth && self.peak > 0 {
             (((self.peak - worth) * 1_000_000_000 + self.peak - 1) / self.peak).clamp(0, 1_000_000_000) as i64
         } else {
             0
         };
-        let span = self.cfg.smoothing.as_micros().min(MICROS_MAX) as i64;
-        let passed = self.at.map_or(0, |at| now.since(at).as_micros().min(MICROS_MAX)) as i64;
-        if span == 0 {
+        if self.cfg.smoothing < Duration::from_micros(1) {
             self.mean = fall;
         } else {
-            // A fall of 1e9 at most times an hour of microseconds fits.
-            self.mean += (fall - self.mean) * passed / (span + passed);
-        }
-        // Looks closer together than can be counted add up.
-        if passed > 0 || self.at.is_none() {
-            self.at = Some(now);
+            self.smooth(now, fall);
         }
         self.score = (fall.min(self.mean)).div_euclid(1_000) as u32 + u32::from(fall.min(self.mean) % 1_000 != 0);
         let before = self.tier;
         self.tier = self.rung();
         (self.tier != before).then_some(self.tier)
+    }
+
+    /// Brings the mean nearer to the fall by the time that has passed.
+    fn smooth(&mut self, now: Time, fall: i64) {
+        let span = self.cfg.smoothing.as_micros().min(MICROS_MAX) as i64;
+        let passed = self.at.map_or(0, |at| now.since(at).as_micros().min(MICROS_MAX)) as i64;
+        // A fall of 1e9 at most times an hour of microseconds fits.
+        self.mean += (fall - self.mean) * passed / (span + passed);
+        // Looks closer together than can be counted add up.
+        if passed > 0 || self.at.is_none() {
+            self.at = Some(now);
+        }
     }
 
     fn rung(&self) -> Tier {
@@ -131,6 +136,11 @@ impl Drawdown {
     pub fn shift(&mut self, units: i128) {
         self.peak = (self.peak + units).max(0);
     }
+
+    /// Goes by other rungs from now on: the peak stays, and a last rung that was reached stays latched.
+    pub const fn adopt(&mut self, cfg: LadderConfig) {
+        self.cfg = cfg;
+    }
 }
 
 /// The account's loss since midnight, UTC.
@@ -147,6 +157,11 @@ impl DailyLoss {
     /// Begins with what storage knows of the day (all zero without it).
     pub const fn new(limit: u32, day: u32, start: i128, lost: bool) -> Self {
         Self { limit, day, start, lost }
+    }
+
+    /// Goes by another limit from now on; a day that was lost stays lost.
+    pub const fn adopt(&mut self, limit: u32) {
+        self.limit = limit;
     }
 
     /// The day, counted from 1970-01-01.
@@ -171,8 +186,8 @@ impl DailyLoss {
             (self.day, self.start, self.lost) = (day, worth, false);
             return true;
         }
-        let beyond = (self.start - worth) * 1_000_000 > self.start * i128::from(self.limit);
-        let newly = beyond && !self.lost && self.limit < 1_000_000;
+        let beyond = || (self.start - worth) * 1_000_000 > self.start * i128::from(self.limit);
+        let newly = self.limit < 1_000_000 && !self.lost && beyond();
         self.lost |= newly;
         newly
     }

@@ -154,6 +154,13 @@ impl Gate {
         }
     }
 
+    /// Goes by other rules from now on: what is locked stays locked, and what the rules remember (peaks, streaks) stays known.
+    pub fn adopt(&mut self, cfg: GateConfig) {
+        self.cfg = cfg;
+        self.guard.cfg = cfg.guard;
+        self.exposure_max = None;
+    }
+
     /// Whether an operator paused the symbol.
     pub const fn paused(&self) -> bool {
         self.paused
@@ -273,6 +280,21 @@ impl Gate {
         Verdict { mode: self.mode, changed, close }
     }
 
+    /// Takes a top of which nothing follows: tells whether [`Gate::observe`] would only note its time, which is done then. What it says
+    /// of a time it would have said of those since the last event, too.
+    #[inline]
+    pub fn pass(&mut self, view: &View<'_>) -> bool {
+        let passes = self.mode.closed.is_none()
+            && !self.silence_told
+            && self.exposure_max.is_some()
+            && self.guard.has_seen(view.inventory_epoch)
+            && self.is_calm_but_for_silence(view);
+        if passes {
+            self.last_market = view.now;
+        }
+        passes
+    }
+
     /// Tells once that the market is silent, and once that it is not any more.
     fn tell_silence(&mut self, view: &View<'_>, out: &mut Actions) {
         let silence = view.now.since(self.last_market);
@@ -319,13 +341,16 @@ impl Gate {
     /// Whether nothing at all closes the gate.
     #[inline]
     fn is_calm(&self, view: &View<'_>) -> bool {
+        self.is_calm_but_for_silence(view) && view.top.is_some() && view.now.since(self.last_market) <= self.cfg.stale_after
+    }
+
+    #[inline]
+    fn is_calm_but_for_silence(&self, view: &View<'_>) -> bool {
         !(self.halted | self.paused | self.records_full | self.memory_short)
             && view.in_step
             && self.lease.is_some_and(|lease| lease.demand.is_none() && lease.until > view.now)
             && self.guard.is_calm()
             && view.instrument.trading == plimsoll_market::Trading::Open
-            && view.top.is_some()
-            && view.now.since(self.last_market) <= self.cfg.stale_after
     }
 
     /// When the verdict may change though nothing happens.

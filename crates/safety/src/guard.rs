@@ -125,6 +125,12 @@ impl Guard {
         self.lock.is_none() && !self.liquidation_near && !self.funding_dear
     }
 
+    /// Whether it knows what is held since this epoch.
+    #[inline]
+    pub(crate) const fn has_seen(&self, epoch: u64) -> bool {
+        self.epoch == epoch
+    }
+
     /// The rules that stop opening now.
     #[inline]
     pub(crate) fn rules(&self) -> [Option<Rule>; 3] {

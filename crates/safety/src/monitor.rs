@@ -79,6 +79,11 @@ impl RiskMonitor {
         Self { cfg, series: vec![series; symbols], alarm: None }
     }
 
+    /// Goes by other thresholds from now on; the window stays, for its candles are there.
+    pub const fn adopt(&mut self, cfg: MonitorConfig) {
+        self.cfg = MonitorConfig { window: self.cfg.window, ..cfg };
+    }
+
     /// Why nothing may be opened; `None` when the market is as usual.
     pub const fn alarm(&self) -> Option<Alarm> {
         self.alarm

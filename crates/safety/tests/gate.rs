@@ -17,8 +17,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(GuardConfig::OFF)
+    }
+
+    fn with(guard: GuardConfig) -> Self {
         let btc = Instrument::example_btcusdt();
-        let cfg = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT, guard: GuardConfig::OFF };
+        let cfg = GateConfig { stale_after: Duration::from_secs(10), exposure_max: 1_000 * USDT, guard };
         let mut world = Self {
             books: Position::new(
                 btc,
@@ -65,6 +69,41 @@ impl World {
         self.books.apply(self.now, &event, &mut self.out);
         self.out.drain().for_each(drop);
         self.gate.observe(&event, &self.books.view(self.now), &mut self.out).mode.closed
+    }
+
+    /// Somebody else's order of the account fills: the books stay in step.
+    fn hold(&mut self, trade: u64, side: Side, qty: u64) {
+        let (price, qty, none) = (Price::from_units(6_000_000), Qty::from_units(qty), Amount::new(Asset::new("USDT").unwrap(), 0));
+        let fill = Fill {
+            trade_id: TradeId(trade),
+            order_id: OrderId(trade.into()),
+            id: None,
+            side,
+            price,
+            qty,
+            fee: none,
+            realized: none,
+            maker: true,
+            time: self.now,
+        };
+        let report = OrderReport {
+            id: None,
+            order_id: fill.order_id,
+            side,
+            price,
+            qty,
+            filled: qty,
+            average: RefPrice::ZERO,
+            status: OrderStatus::Filled,
+            kind: OrderType::Limit,
+            tif: TimeInForce::Gtc,
+            reduce_only: false,
+            fill: Some(fill),
+            time: self.now,
+            source: Source::Stream,
+        };
+        self.books.apply(self.now, &Event::Order(Box::new(report)), &mut self.out);
+        self.out.drain().for_each(drop);
     }
 
     fn clear(&self, wanted: &[Wanted]) -> (u64, u64) {
@@ -267,4 +306,61 @@ fn selling_to_open_counts_like_buying() {
     let close_short = Wanted { side: Side::Buy, ..sell(5_990_000, 5) };
     w.feed(Event::Command(Command::Pause));
     assert_eq!(w.clear(&[open_short(6_000_010, 5), close_short]), (0b10, 0b10));
+}
+
+#[test]
+fn a_top_passes_only_where_observing_it_would_note_its_time_alone() {
+    let passes = |prepare: &dyn Fn(&mut World)| {
+        let mut w = World::new();
+        prepare(&mut w);
+        let view = w.books.view(w.now);
+        (w.gate.pass(&view), w.gate.wake_at())
+    };
+    let later = |w: &mut World, millis: u64| w.now = w.now + Duration::from_millis(millis);
+    let began = World::new().now;
+    assert_eq!(passes(&|_| ()), (true, Some(began + Duration::from_millis(10_001))));
+    assert_eq!(passes(&|w| later(w, 4_000)), (true, Some(began + Duration::from_millis(14_001))), "the market was heard of just now");
+    assert!(passes(&|w| later(w, 29_999)).0);
+    assert!(!passes(&|w| later(w, 30_000)).0, "the lease is over");
+    assert!(!passes(&|w| assert_eq!(w.feed(Event::Command(Command::Pause)), Some(Closed::Paused))).0);
+    assert!(!passes(&|w| assert_eq!(w.feed(Event::Gap(Feed::Account)), Some(Closed::NotInStep))).0);
+    // The silence was told of: its end has to be told, too.
+    let silent = |w: &mut World| {
+        later(w, 10_001);
+        assert_eq!(w.feed(Event::Wake), Some(Closed::Stale));
+    };
+    assert!(!passes(&silent).0);
+    // A lock that nobody was asked about yet.
+    assert!(!passes(&|w| assert!(w.gate.lock_by(Lock { rule: Rule::Churn, until: None }))).0);
+    // What is held has changed since the rules last looked.
+    assert!(!passes(&|w| w.hold(2, Side::Buy, 1)).0);
+}
+
+#[test]
+fn a_liquidation_price_says_nothing_of_a_position_that_has_turned() {
+    let mut w = World::with(GuardConfig { liquidation: 60_000, ..GuardConfig::OFF });
+    let mark = |price: i64, w: &World| {
+        let mark = RefPrice::from_units(price * 100_000_000);
+        Event::Mark(MarkPrice { mark, index: mark, funding: None, next_funding: Time::ZERO, time: w.now })
+    };
+    let told = |holding: i64, liquidation: i64, w: &World| {
+        let position = PositionReport {
+            side: PositionSide::Both,
+            holding: Holding::from_units(holding),
+            entry: RefPrice::from_units(60_000 * 100_000_000),
+            liquidation: RefPrice::from_units(liquidation * 100_000_000),
+            leverage: 5,
+        };
+        Event::Snapshot(Box::new(Snapshot { asked_at: w.now, position, open: vec![] }))
+    };
+    w.hold(2, Side::Buy, 2);
+    w.feed(told(2, 59_000, &w));
+    assert_eq!(w.feed(mark(60_000, &w)), Some(Closed::Rule(Rule::Liquidation)));
+    // It turns: the price at which the long one would have been liquidated is below a short one that gains by falling.
+    w.hold(3, Side::Sell, 4);
+    assert_eq!(w.feed(mark(60_000, &w)), None);
+    assert_eq!(w.feed(mark(59_100, &w)), None);
+    // That of the short one comes with the next comparison.
+    w.feed(told(-2, 61_000, &w));
+    assert_eq!(w.feed(mark(60_000, &w)), Some(Closed::Rule(Rule::Liquidation)));
 }

@@ -12,8 +12,8 @@ use sea_orm::{
 use crate::days::{self, Touched};
 use crate::db::Db;
 use crate::entity::{
-    account_state, equity, events, fills, funding, instruments, logs, orders, runs, slots, state, system_metrics, system_metrics_daily,
-    totals,
+    account_state, audit, equity, events, fills, funding, instruments, logs, orders, runs, slots, state, system_metrics,
+    system_metrics_daily, totals,
 };
 use crate::error::StoreError;
 use crate::limits::{COMMIT_TIMEOUT, RETENTION_ROWS};
@@ -231,7 +231,7 @@ const RUNS_KEPT_NS: i64 = 365 * DAY_NS;
 const DAY_NS: i64 = 86_400 * 1_000_000_000;
 
 /// Runs a transaction that waits for the disk. SQLite's log is not synced on ordinary commits; PostgreSQL always does.
-async fn durable<T>(
+pub(crate) async fn durable<T>(
     db: &Db,
     holder: &'static str,
     work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
@@ -323,6 +323,7 @@ pub(crate) async fn retain(db: &Db, table: Table, cut: Cut) -> Result<u64, Store
         Table::Funding => retain_in::<funding::Entity>(db, funding::Column::TimeNs, funding::Column::TimeNs, Condition::all(), cut).await,
         Table::Logs => retain_in::<logs::Entity>(db, logs::Column::Id, logs::Column::TimeNs, log_errors(false), cut).await,
         Table::LogErrors => retain_in::<logs::Entity>(db, logs::Column::Id, logs::Column::TimeNs, log_errors(true), cut).await,
+        Table::Audit => retain_in::<audit::Entity>(db, audit::Column::Id, audit::Column::TimeNs, Condition::all(), cut).await,
         Table::SystemDaily => {
             let day = system_metrics_daily::Column::DayNs;
             retain_in::<system_metrics_daily::Entity>(db, day, day, Condition::all(), cut).await
@@ -355,6 +356,7 @@ pub(crate) async fn ids(from: &DatabaseTransaction, table: Table) -> Result<Opti
         Table::Orders => ends::<orders::Entity>(from, orders::Column::Id).await,
         Table::Fills => ends::<fills::Entity>(from, fills::Column::Id).await,
         Table::Logs | Table::LogErrors => ends::<logs::Entity>(from, logs::Column::Id).await,
+        Table::Audit => ends::<audit::Entity>(from, audit::Column::Id).await,
         Table::Funding | Table::SystemDaily => Ok(None),
     }
 }
@@ -375,6 +377,7 @@ pub(crate) async fn count(from: &DatabaseTransaction, table: Table, first: i64, 
         Table::Fills => between::<fills::Entity>(from, fills::Column::Id, all(), first, last).await,
         Table::Logs => between::<logs::Entity>(from, logs::Column::Id, log_errors(false), first, last).await,
         Table::LogErrors => between::<logs::Entity>(from, logs::Column::Id, log_errors(true), first, last).await,
+        Table::Audit => between::<audit::Entity>(from, audit::Column::Id, all(), first, last).await,
         Table::Funding => funding::Entity::find().count(from).await,
         Table::SystemDaily => system_metrics_daily::Entity::find().count(from).await,
     }

@@ -45,7 +45,9 @@ mod entity;
 mod error;
 mod history;
 pub mod limits;
+mod lists;
 mod lock;
+mod login;
 mod logs;
 mod migration;
 mod pool;
@@ -65,6 +67,8 @@ pub use config::{ConfigMistake, ConfigMistakes, Keep, RawRetention, RawStoreConf
 pub use days::TradingDay;
 pub use error::{Cause, ErrorClass, Holder, StoreError};
 pub use history::{EquityPoint, EventId, EventRow, HistoryEvent};
+pub use lists::{EarnedRow, RowCursor, RowQuery};
+pub use login::{AuditEntry, AuditRow, LoginChange, LoginRows, SessionRow, TokenRow, UserRow};
 pub use logs::{LogCursor, LogLimit, LogLine, LogQuery, LogRow, LogWriter};
 pub use pool::{HeldConnection, PoolFigures};
 pub use read::{CursorError, DayRange, OrderCursor, Page, Reader, RowLimit, Stored, TimeRange};

@@ -308,3 +308,18 @@ pub const FINDING_TEXT_MAX: usize = 300;
 
 /// Symbols of all accounts whose books a check compares: more than an exchange lists. 10,000 × 300 B = 3 MB.
 pub const BOOKS_MAX: usize = 10_000;
+
+/// Users, sessions and tokens that are read; whoever keeps them keeps fewer.
+pub const LOGIN_ROWS_MAX: u64 = 256;
+
+/// Changes of who may do what in one transaction: every session ends when a password changes.
+pub const LOGIN_CHANGES_MAX: usize = 40;
+
+/// Bytes of all texts of a user, a session or a token: ten hashed recovery codes and a password's hash, with room to spare.
+pub const LOGIN_TEXT_MAX: usize = 1_280;
+
+/// Bytes of each text of what was done through the API; what is longer is cut.
+pub const AUDIT_TEXT_MAX: usize = 500;
+
+/// Symbols of an account whose scales are read for a list: all that it has ever traded.
+pub const SCALES_MAX: u64 = 2_000;

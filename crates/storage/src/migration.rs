@@ -7,6 +7,7 @@ mod fees;
 mod funding;
 mod grid;
 mod instruments;
+mod login;
 mod logs;
 mod memo;
 mod risk;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(days::Days),
             Box::new(memo::MemoStep),
             Box::new(grid::Grid),
+            Box::new(login::Login),
         ]
     }
 }

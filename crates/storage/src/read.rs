@@ -524,7 +524,7 @@ fn check_points(points: usize, least: usize) -> Result<(), StoreError> {
 }
 
 /// Turns rows into a page, whose last row says where to go on when it is full.
-fn page<R, T, C>(
+pub(crate) fn page<R, T, C>(
     rows: Vec<R>,
     limit: RowLimit,
     read: impl Fn(R) -> Result<T, StoreError>,

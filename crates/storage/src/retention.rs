@@ -36,6 +36,8 @@ pub struct Retained {
     pub logs: u64,
     /// Of the lines of the log that are errors.
     pub log_errors: u64,
+    /// Of what was done through the API.
+    pub audit: u64,
     /// Samples that were added to their days; these are not deleted by that.
     pub rolled_up: u64,
     /// Whether there is more to delete: the run's steps were used up.
@@ -51,8 +53,8 @@ pub struct Retained {
 impl Retained {
     /// Counts the rows that were deleted.
     pub fn rows(&self) -> u64 {
-        let Self { equity, events, orders, fills, funding, system, system_daily, logs, log_errors, .. } = *self;
-        equity + events + orders + fills + funding + system + system_daily + logs + log_errors
+        let Self { equity, events, orders, fills, funding, system, system_daily, logs, log_errors, audit, .. } = *self;
+        equity + events + orders + fills + funding + system + system_daily + logs + log_errors + audit
     }
 
     fn count(&mut self, what: What, deleted: u64) {
@@ -66,6 +68,7 @@ impl Retained {
             What::Rows(Table::SystemDaily) => &mut self.system_daily,
             What::Rows(Table::Logs) => &mut self.logs,
             What::Rows(Table::LogErrors) => &mut self.log_errors,
+            What::Rows(Table::Audit) => &mut self.audit,
         };
         *of += deleted;
     }
@@ -91,6 +94,7 @@ impl What {
             Self::Rows(Table::SystemDaily) => keep.system_daily,
             Self::Rows(Table::Logs) => keep.logs,
             Self::Rows(Table::LogErrors) => keep.log_errors,
+            Self::Rows(Table::Audit) => keep.audit,
         }
     }
 }
@@ -109,6 +113,10 @@ const GIVE_WAY: [&[What]; 5] = [
 
 /// What never goes before its age, whatever room is left: the exchange tells it for some weeks only, and taxes are due for years.
 const STAYS: [What; 2] = [What::Rows(Table::Fills), What::Rows(Table::Funding)];
+
+/// What does not depend on days of trading, and never goes before its age either: who wants to hide what he did must not get rid of it
+/// by filling the disk.
+const WITNESS: What = What::Rows(Table::Audit);
 
 /// A run of the retention; its steps are counted over all that it does.
 struct Run<'a> {
@@ -142,7 +150,7 @@ impl Store {
         // What is to go is summed up first. Today's executions come while this is done, and are too young to go.
         self.count_days().await?;
         let counted = self.reader().oldest_uncounted().await?.is_none_or(|day| day >= day_of(now));
-        for what in STAYS.into_iter().filter(|_| counted).chain(GIVE_WAY.into_iter().flatten().copied()) {
+        for what in STAYS.into_iter().filter(|_| counted).chain([WITNESS]).chain(GIVE_WAY.into_iter().flatten().copied()) {
             if !matches!(what, What::Samples) {
                 run.trim(what, 1).await?;
             }

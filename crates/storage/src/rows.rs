@@ -335,6 +335,16 @@ pub(crate) fn event_row(event: &HistoryEvent) -> events::ActiveModel {
     }
 }
 
+/// Reads a sum.
+pub(crate) fn read_sum(table: &'static str, column: &'static str, text: &str) -> Result<i128, StoreError> {
+    Column::of(table).parse(column, text)
+}
+
+/// Reads whose row it is.
+pub(crate) fn read_symbol(table: &'static str, text: &str) -> Result<Symbol, StoreError> {
+    Symbol::new(text).map_err(|_| Column::of(table).corrupt("symbol", text))
+}
+
 pub(crate) fn read_event(row: events::Model) -> Result<EventRow, StoreError> {
     let column = Column::of("events");
     let severity = [Severity::Info, Severity::Warning, Severity::Critical].into_iter().find(|s| s.as_str() == row.severity);

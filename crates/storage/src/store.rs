@@ -131,7 +131,7 @@ impl Lines {
         let queue = size * (QUEUE_BATCHES - 1);
         Self {
             states: Line::of::<StateRequest>("storage.states", STATE_LANE, WhenFull::Wait, Class::MustKeep),
-            commands: Line::of::<Command>("storage.commands", COMMAND_LANE, WhenFull::Wait, Class::MustKeep),
+            commands: Line::of::<Command>("storage.commands", COMMAND_LANE, WhenFull::Wait, Class::MustKeep).with_heap(Command::HEAP_BYTES),
             records: Line::of::<Item>("storage.records", queue, WhenFull::Refuse, Class::MustKeep),
             batch: Line::of::<Item>("storage.batch", size, WhenFull::Refuse, Class::MustKeep),
             history: Line::of::<History>("storage.history", HISTORY_QUEUE, WhenFull::DropOldest, Class::BestEffort)
@@ -163,6 +163,8 @@ pub enum Table {
     Logs,
     /// Lines of the log that are errors.
     LogErrors,
+    /// What was done through the API.
+    Audit,
     /// Days of the process. Its samples go by a way of their own: they are summed up first.
     SystemDaily,
 }

@@ -16,15 +16,16 @@ use crate::days::{self, Count};
 use crate::db::Db;
 use crate::error::{StoreError, program};
 use crate::limits::{
-    COMMIT_TIMEOUT, CUT_COMPLAINTS_EVERY, CUT_EVERY, FULL_TENTHS, LOG_COMPLAINTS_EVERY, RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE,
-    WAL_BYTES_MAX,
+    AUDIT_TEXT_MAX, COMMIT_TIMEOUT, CUT_COMPLAINTS_EVERY, CUT_EVERY, FULL_TENTHS, LOG_COMPLAINTS_EVERY, LOGIN_CHANGES_MAX, LOGIN_TEXT_MAX,
+    RETRY_FIRST, RETRY_MAX, ROOM_TENTHS, STATE_LANE, WAL_BYTES_MAX,
 };
 use crate::lock::InstanceLock;
+use crate::login;
 use crate::readers::foreign_readers;
 use crate::rollup::{self, RolledUp};
 use crate::store::{StoredScales, Table, beside};
 use crate::vacuum::{self, Give, Pages};
-use crate::{History, HistoryEvent, Key, LogLine, SystemRow};
+use crate::{AuditEntry, History, HistoryEvent, Key, LogLine, LoginChange, SystemRow};
 
 /// A state to be committed, and who waits for it.
 pub(crate) struct StateRequest {
@@ -57,9 +58,19 @@ pub(crate) enum Command {
     Vacuum { give: Give, reply: ReplySender<Result<(Pages, Pages), StoreError>> },
     /// Moves the write-ahead log into the file and cuts it; tells whether somebody who reads was in the way.
     Checkpoint { reply: ReplySender<Result<bool, StoreError>> },
+    /// Changes who may do what.
+    Login { changes: Vec<LoginChange>, reply: ReplySender<Result<(), StoreError>> }, // tidy: bounded by LOGIN_CHANGES_MAX
+    /// Writes down what was done.
+    Audit { entry: Box<AuditEntry>, reply: ReplySender<Result<(), StoreError>> },
     /// Commits everything, closes the database and ends.
     Stop { reply: ReplySender<Result<(), StoreError>> },
 }
+
+impl Command {
+    /// Bytes that one has on the heap at most: a change of who may do what.
+    pub(crate) const HEAP_BYTES: usize = LOGIN_CHANGES_MAX * (size_of::<LoginChange>() + LOGIN_TEXT_MAX);
+}
+const _: () = assert!(Command::HEAP_BYTES > size_of::<AuditEntry>() + 6 * AUDIT_TEXT_MAX);
 
 /// How storage is; the latest word of the writer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -472,6 +483,8 @@ impl Writer {
             Command::Pages { reply } => drop(reply.send(vacuum::pages(&self.db).await)),
             Command::Vacuum { give, reply } => drop(reply.send(vacuum::step(&self.db, give).await)),
             Command::Checkpoint { reply } => drop(reply.send(vacuum::checkpoint(&self.db).await)),
+            Command::Login { changes, reply } => drop(reply.send(login::change(&self.db, changes).await)),
+            Command::Audit { entry, reply } => drop(reply.send(login::write_audit(&self.db, *entry).await)),
             Command::Stop { reply } => drop(reply.send(Err(StoreError::Stopped))),
         }
     }

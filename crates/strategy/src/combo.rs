@@ -12,7 +12,7 @@ use arrayvec::ArrayVec;
 use child::ChildStrategy;
 use core::time::Duration;
 use plimsoll_market::limits::QUOTES_MAX;
-use plimsoll_market::{Event, Instrument, Leg, Memo, Price, Time};
+use plimsoll_market::{Event, Instrument, Leg, Memo, Price, Time, Top};
 use plimsoll_position::{Changes, View};
 
 /// Who of a combo's children may open.
@@ -352,6 +352,13 @@ impl Strategy for Combo {
 
     fn is_warm(&self) -> bool {
         self.members.iter().all(|member| member.strategy.as_ref().is_warm())
+    }
+
+    fn is_indifferent(&self, top: &Top) -> bool {
+        !self.behind
+            && self.waits_since.is_none()
+            && self.adjuster.as_ref().is_none_or(|adjuster| !adjuster.is_pending())
+            && self.members.iter().all(|member| member.strategy.as_ref().is_indifferent(top))
     }
 
     fn bytes(&self) -> usize {

@@ -94,6 +94,11 @@ impl DynamicAdjuster {
         self.chosen
     }
 
+    /// Whether it is to choose with the next price.
+    pub const fn is_pending(&self) -> bool {
+        self.pending
+    }
+
     /// Bars that it takes until it chooses.
     pub fn warm_up(&self) -> usize {
         self.volatility.warm_up()

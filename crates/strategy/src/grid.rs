@@ -3,7 +3,7 @@ use crate::trader::close_at_market;
 use crate::{GridOptions, Intent, Quote, Quotes, Strategy, Style, Trailing};
 use plimsoll_market::limits::MONEY_SCALE;
 use plimsoll_market::{
-    Bps, Event, FilterError, Instrument, Leg, Memo, Notional, OrderType, Price, Qty, Round, Side, Spacing, format_units,
+    Bps, Event, FilterError, Instrument, Leg, Memo, Notional, OrderType, Price, Qty, Round, Side, Spacing, Top, format_units,
 };
 use plimsoll_position::{Changes, Seat, Slot, View, limits::SLOTS};
 use thiserror::Error;
@@ -325,6 +325,21 @@ impl Grid {
         }
     }
 
+    /// Bid and ask as the grid sees them.
+    #[inline]
+    const fn seen_top(&self, top: &Top) -> (i64, i64) {
+        match self.opening {
+            Side::Buy => (top.bid.units(), top.ask.units()),
+            Side::Sell => (-top.ask.units(), -top.bid.units()),
+        }
+    }
+
+    /// Whether the centre stands at a bid.
+    #[inline]
+    const fn stands_at(&self, bid: i64) -> bool {
+        self.low <= bid && bid < self.high
+    }
+
     /// The price that the grid sees as this; `None` when there is none above zero.
     #[inline]
     fn price(&self, seen: i64) -> Option<Price> {
@@ -503,6 +518,13 @@ impl Grid {
         self.zone != before
     }
 
+    /// Whether it trades, and a bid neither stops nor ends it.
+    fn trades_on_at(&self, bid: i64) -> bool {
+        self.zone == Zone::Trading
+            && self.options.stop.is_none_or(|stop| bid > self.seen(stop))
+            && self.options.take_profit.is_none_or(|target| bid < self.seen(target))
+    }
+
     fn qty_at(&mut self, level: i32, price: Price, instrument: &Instrument) -> Qty {
         let memo = &mut self.qtys[level as usize % QTYS];
         if memo.0 != level {
@@ -595,12 +617,9 @@ impl Strategy for Grid {
             self.behind |= changed;
             return Intent::Keep;
         };
-        let (bid, ask) = match self.opening {
-            Side::Buy => (top.bid.units(), top.ask.units()),
-            Side::Sell => (-top.ask.units(), -top.bid.units()),
-        };
+        let (bid, ask) = self.seen_top(top);
         let crossed = self.options.watches() && self.look(view, bid);
-        let moved = crossed || bid < self.low || bid >= self.high;
+        let moved = crossed || !self.stands_at(bid);
         if !moved && !changed && !self.behind {
             return Intent::Keep;
         }
@@ -617,6 +636,11 @@ impl Strategy for Grid {
 
     fn takes_candles(&self) -> bool {
         false
+    }
+
+    fn is_indifferent(&self, top: &Top) -> bool {
+        let bid = self.seen_top(top).0;
+        self.anchor.is_some() && !self.behind && self.stands_at(bid) && (!self.options.watches() || self.trades_on_at(bid))
     }
 
     fn owns(&self, leg: Leg) -> bool {

@@ -56,7 +56,7 @@ pub use trader::{Add, BadOrder, Direction, Entry, Held, ParameterError, Plan, Ta
 pub use trend_detector::{Regime, Regimes, TrendConfig, TrendDetector};
 pub use trend_following::{Average, TrendFollowing, TrendFollowingConfig, TrendFollowingPlan};
 
-use plimsoll_market::{Event, Leg, Memo, Price};
+use plimsoll_market::{Event, Leg, Memo, Price, Top};
 use plimsoll_position::{Changes, View};
 
 /// A source of wanted orders for one symbol.
@@ -107,6 +107,12 @@ pub trait Strategy: Send {
     /// # Bounds
     /// At most [`plimsoll_market::limits::QUOTES_MAX`] quotes, the most wanted first: limits are applied in this order.
     fn on_event(&mut self, event: &Event, changes: Changes, view: &View<'_>, want: &mut Quotes) -> Intent;
+
+    /// Whether a top changes nothing for it as it stands: told of it and of nothing else, it would answer [`Intent::Keep`] and know
+    /// nothing more than before. Most tops are such; it then need not be told of them. To say no is never wrong.
+    fn is_indifferent(&self, _top: &Top) -> bool {
+        false
+    }
 
     /// Bytes it takes, for the ledger.
     fn bytes(&self) -> usize;

@@ -200,13 +200,16 @@ impl Strategy for MarketMaker {
         let news = changes.any(Changes::INVENTORY.and(Changes::FREED).and(Changes::RULES).and(Changes::GATE));
         self.behind |= news | self.candle(event, view);
         let Some(top) = view.top else { return Intent::Keep };
-        let twice = top.bid.units().saturating_add(top.ask.units());
-        if !self.behind && (self.low..=self.high).contains(&twice) {
+        if self.is_indifferent(top) {
             return Intent::Keep;
         }
         self.behind = false;
         self.write(view, top, want);
         Intent::Want
+    }
+
+    fn is_indifferent(&self, top: &Top) -> bool {
+        !self.behind && (self.low..=self.high).contains(&top.bid.units().saturating_add(top.ask.units()))
     }
 
     fn bytes(&self) -> usize {

@@ -48,6 +48,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let market = made_up::MadeUp::new(20_240_101, now, Duration::from_secs(40 * 60));
     let web = Web::start(config, market.ports(), &tasks, &ledger).await?;
     println!("{} (a made-up market, nothing real)", web.url());
+    if let Some(setup) = web.setup_url() {
+        println!("set a password: {setup}");
+    }
 
     let moving = market.clone();
     tasks.spawn(TaskSpec { name: "market", group: "example" }, |task| async move {

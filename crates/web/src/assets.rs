@@ -1,7 +1,10 @@
 //! The dashboard's files, embedded in the binary.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -38,7 +41,12 @@ fn send(name: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let kind = HeaderValue::from_str(file.metadata.mimetype()).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-        let mut response = Response::new(Body::from(file.data.into_owned()));
+        // They lie in the program itself: no copy for each reader.
+        let body = match file.data {
+            Cow::Borrowed(bytes) => Body::from(Bytes::from_static(bytes)),
+            Cow::Owned(bytes) => Body::from(bytes),
+        };
+        let mut response = Response::new(body);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     };

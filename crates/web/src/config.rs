@@ -1,10 +1,12 @@
 //! What the web server is told at the start, and the memory it plans.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use plimsoll_bounded::{Broadcast, Class, LedgerError, Line, Map, Plan, Tasks, WhenFull};
 use plimsoll_market::Symbol;
 
+use crate::auth::Keeper;
 use crate::error::WebError;
 use crate::limits;
 use crate::live::{Frame, Sample, Watch};
@@ -29,6 +31,25 @@ pub struct WebConfig {
     pub subscribers: usize,
     /// Whether profiles can be taken at `/debug/pprof/`, with the admin token. Default: no.
     pub pprof: bool,
+    /// Whether status, figures of the process and metrics are told to this machine without a login. Default: yes. Behind a proxy they
+    /// never are: nobody knows for whom it asks.
+    pub open_reading: bool,
+    /// Certificate and key, where TLS is spoken.
+    pub tls: Option<TlsFiles>,
+    /// Whether a proxy stands before us that speaks TLS with visitors, tells their address in `X-Forwarded-For`, and is the only one
+    /// who reaches us.
+    pub behind_proxy: bool,
+    /// What authenticator apps call this bot.
+    pub label: String,
+}
+
+/// Files of a certificate and its key, in PEM.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// The certificate, and those between it and its root.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 impl WebConfig {
@@ -41,6 +62,10 @@ impl WebConfig {
             connections: limits::CONNECTIONS_DEFAULT,
             subscribers: limits::SUBSCRIBERS_DEFAULT,
             pprof: false,
+            open_reading: true,
+            tls: None,
+            behind_proxy: false,
+            label: "bot".to_owned(),
         }
     }
 
@@ -82,8 +107,9 @@ impl WebConfig {
         let live = Tasks::line("web.live.tasks", self.subscribers + limits::SUBSCRIBERS_LEAVING, limits::SUBSCRIBER_FUTURE_BYTES);
         let viewers = limits::LOG_VIEWERS_MAX + limits::SUBSCRIBERS_LEAVING;
         let logs = Tasks::line("web.logs.tasks", viewers, limits::LOG_VIEWER_FUTURE_BYTES);
-        let plan = Plan::new("web")
-            .with(connections.with_heap(limits::CONNECTION_BYTES))?
+        let tls = if self.tls.is_some() { limits::TLS_BYTES } else { 0 };
+        let plan = Keeper::plan(Plan::new("web"))?
+            .with(connections.with_heap(limits::CONNECTION_BYTES + tls))?
             .with(live.with_heap(limits::SUBSCRIBER_BYTES))?
             .with(logs.with_heap(limits::LOG_VIEWER_BYTES))?
             .with(frames.with_heap(limits::frame_share(self.subscribers)))?
@@ -106,7 +132,8 @@ impl WebConfig {
 
 impl std::fmt::Debug for WebConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { listen, hosts, token: _, connections, subscribers, pprof } = self;
-        write!(f, "WebConfig({listen}, hosts {hosts:?}, {connections} connections, {subscribers} subscribers, pprof {pprof})")
+        let Self { listen, hosts, token: _, connections, subscribers, pprof, open_reading, tls, behind_proxy, label: _ } = self;
+        write!(f, "WebConfig({listen}, hosts {hosts:?}, {connections} connections, {subscribers} subscribers, pprof {pprof}, ")?;
+        write!(f, "open reading {open_reading}, tls {}, behind a proxy {behind_proxy})", tls.is_some())
     }
 }

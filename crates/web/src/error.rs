@@ -1,14 +1,14 @@
-//! Answers that are no success, as JSON with a hint, and why the server cannot start.
+//! Answers that are no success, as problem details (RFC 9457) with a hint, and why the server cannot start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use plimsoll_bounded::Refused;
 use thiserror::Error;
 
-use crate::dto::ErrorDto;
+use crate::dto::ProblemDto;
 use crate::ports::{ControlError, HistoryError};
 use crate::token::TokenError;
 
@@ -54,6 +54,28 @@ pub enum WebError {
     /// The admin token cannot be guarded.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// Who may log in cannot be read.
+    #[error("cannot read who may log in: {reason}")]
+    Logins {
+        /// Why not.
+        reason: String,
+    },
+    /// Certificate or key cannot be used.
+    #[error("cannot serve TLS with {path}: {reason}")]
+    Tls {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// It would be reachable from elsewhere, and anybody could listen or come in.
+    #[error("web.listen {listen} can be reached from elsewhere, and {lack}")]
+    Exposed {
+        /// Where it was to listen.
+        listen: SocketAddr,
+        /// What is missing, and what to do.
+        lack: &'static str,
+    },
 }
 
 /// How a caller should take a [`WebError`].
@@ -69,29 +91,48 @@ impl WebError {
     /// Tells how to take it.
     pub const fn class(&self) -> Class {
         match self {
-            Self::PortTaken { .. } => Class::Unavailable,
-            Self::Listen { .. } | Self::Config { .. } | Self::Memory(_) | Self::Task { .. } | Self::Token(_) => Class::Fatal,
+            Self::PortTaken { .. } | Self::Logins { .. } => Class::Unavailable,
+            Self::Listen { .. }
+            | Self::Config { .. }
+            | Self::Memory(_)
+            | Self::Task { .. }
+            | Self::Token(_)
+            | Self::Tls { .. }
+            | Self::Exposed { .. } => Class::Fatal,
         }
     }
 }
+
+/// The media type of problem details.
+pub(crate) const PROBLEM: &str = "application/problem+json";
 
 /// An answer that is no success.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
-    pub(crate) error: &'static str,
+    /// Snake-case word to branch on.
+    pub(crate) code: &'static str,
     pub(crate) detail: String,
     pub(crate) hint: Option<String>,
+    /// When to come again, in seconds.
+    pub(crate) retry_after_s: Option<u64>,
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, error: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, error, detail: detail.into(), hint: None }
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), hint: None, retry_after_s: None }
     }
 
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says when to come again.
+    #[must_use]
+    pub(crate) fn again_in(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
         self
     }
 
@@ -109,18 +150,31 @@ impl ApiError {
     }
 }
 
+/// What a handler's answer was refused for, for whoever writes down what happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Code(pub(crate) &'static str);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, error, detail, hint } = self;
-        let mut response = (status, Json(ErrorDto { error: error.to_owned(), detail, hint })).into_response();
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plimsoll\""));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-            }
-            _ => {}
+        let Self { status, code, detail, hint, retry_after_s } = self;
+        let body = ProblemDto {
+            kind: format!("/docs/problems#{code}"),
+            title: status.canonical_reason().unwrap_or("Problem").to_owned(),
+            status: status.as_u16(),
+            detail,
+            code: code.to_owned(),
+            hint,
+            retry_after_s: retry_after_s.filter(|_| status == StatusCode::TOO_MANY_REQUESTS),
+        };
+        let text = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (status, [(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM))], text).into_response();
+        response.extensions_mut().insert(Code(code));
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plimsoll\""));
+        }
+        if let Some(seconds) = retry_after_s.or((status == StatusCode::SERVICE_UNAVAILABLE).then_some(2)) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -13,10 +13,9 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::error::ApiError;
-use crate::limits::{BODY_BYTES_MAX, PROFILE_TIMEOUT, REFUSALS_LOGGED_EVERY, REQUEST_TIMEOUT};
+use crate::limits::{BODY_BYTES_MAX, CONFIG_BODY_MAX, PROFILE_TIMEOUT, REFUSALS_LOGGED_EVERY, REQUEST_TIMEOUT};
 use crate::pprof;
 use crate::routes::Shared;
-use crate::token::Verifier;
 
 /// Probes of orchestrators come by address, whatever the names; they tell nothing but that we live.
 const PROBES: [&str; 2] = ["/livez", "/readyz"];
@@ -83,7 +82,8 @@ fn check(hosts: &Hosts, request: &Request<Body>) -> Result<(), ApiError> {
         check_origin(headers)?;
     }
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());
-    if declared.is_some_and(|bytes: u64| bytes > BODY_BYTES_MAX as u64) {
+    let most = if path.starts_with("/api/config/") { CONFIG_BODY_MAX } else { BODY_BYTES_MAX };
+    if declared.is_some_and(|bytes: u64| bytes > most as u64) {
         return Err(too_large());
     }
     Ok(())
@@ -153,41 +153,20 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Lets commands through to those who know the token.
-pub(crate) struct Doorkeeper {
-    verifier: Verifier,
+/// Counts wrong tokens, and says so in the log now and then.
+#[derive(Default)]
+pub(crate) struct Refusals {
     refused: AtomicU64,
     logged_ms: AtomicU64,
 }
 
-impl Doorkeeper {
-    pub(crate) fn new(verifier: Verifier) -> Self {
-        Self { verifier, refused: AtomicU64::new(0), logged_ms: AtomicU64::new(0) }
-    }
-
-    pub(crate) fn check(&self, headers: &HeaderMap, now_ms: u64) -> Result<(), ApiError> {
-        let presented = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = presented.and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        let hint = "send `Authorization: Bearer …` with the token from the secret file that the first start named; `plimsoll ctl` does";
-        match token {
-            Some(token) if self.verifier.accepts(token) => Ok(()),
-            Some(_) => {
-                self.count(now_ms);
-                Err(ApiError::new(StatusCode::UNAUTHORIZED, "wrong_token", "the admin token is not right").hint(hint))
-            }
-            None => Err(ApiError::new(StatusCode::UNAUTHORIZED, "token_needed", "this needs the admin token").hint(hint)),
-        }
-    }
-
-    fn count(&self, now_ms: u64) {
+impl Refusals {
+    pub(crate) fn count(&self, now_ms: u64) {
         let refused = self.refused.fetch_add(1, Relaxed) + 1;
         let logged_ms = self.logged_ms.load(Relaxed);
         let due = logged_ms == 0 || u128::from(now_ms.saturating_sub(logged_ms)) >= REFUSALS_LOGGED_EVERY.as_millis();
         if due && self.logged_ms.compare_exchange(logged_ms, now_ms.max(1), Relaxed, Relaxed).is_ok() {
-            tracing::warn!(refused, "wrong admin token presented");
+            tracing::warn!(refused, "wrong token presented");
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! It shows what [`Source`] and [`History`] tell and hands commands to [`Control`]; it deliberately decides nothing, stores
 //! nothing but a short window of prices, and never makes trading wait: statuses are copies, and every connection,
-//! subscriber, page and frame has a limit that is planned in the ledger. Commands need the admin token; reading needs only
-//! to come from this machine under a known name.
+//! subscriber, page and frame has a limit that is planned in the ledger. What a request must bring is said in one table of routes;
+//! without a login or a token only a few of them answer, and of these only to this machine.
 //!
 //! Read [`Web`] and [`Source`] first.
 //!
@@ -24,10 +24,14 @@
 extern crate self as plimsoll_web;
 
 mod assets;
+mod auth;
 mod config;
+mod control;
 mod convert;
+mod desk;
 pub mod dto;
 mod error;
+mod extract;
 mod guard;
 mod impatient;
 pub mod limits;
@@ -36,25 +40,36 @@ mod logs;
 #[cfg(test)]
 #[path = "../examples/made_up/mod.rs"]
 mod made_up;
+mod openapi;
+mod operator;
 mod ports;
 mod pprof;
 mod routes;
 mod server;
 mod session;
+mod settings;
 mod system;
+mod table;
 mod tape;
+mod tls;
 mod token;
 mod when;
 
-pub use config::{PORT_DEFAULT, WebConfig};
+pub use auth::{
+    AuditEntry, AuditsWanted, LoginChange, Logins, Peer, Scope, SessionRow, TokenRow, UserRow, Vault, VaultError, password_row,
+};
+pub use config::{PORT_DEFAULT, TlsFiles, WebConfig};
 pub use convert::{LedgerSum, money};
 pub use error::{Class, WebError};
 pub use live::Viewers;
+pub use operator::Operator;
 pub use ports::{
-    Control, ControlError, Cursor, DaysRange, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, LogFeed, LogListener,
-    LogNews, LogsWanted, Mode, Page, PageRequest, Ports, ProfileRefused, Profiler, Source, SymbolNow, System, SystemMetrics, SystemRange,
-    Taken, Verb,
+    CandleLength, Control, ControlError, Cursor, DaysRange, Desk, EquityLine, EquityRange, Health, History, HistoryError, LinkNow, LogFeed,
+    LogListener, LogNews, LogsWanted, Mode, Page, PageRequest, Ports, ProfileRefused, Profiler, RowsWanted, Source, SymbolNow, System,
+    SystemMetrics, SystemRange, Taken, Verb,
 };
 pub use server::{Web, WebHandle};
+pub use settings::{Fixed, Settings, SettingsError};
+pub use table::{Effect, Needs, RouteRule};
 pub use tape::FillTape;
 pub use token::{AdminToken, Origin, TokenError};

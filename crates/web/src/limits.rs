@@ -28,6 +28,13 @@ pub const HEADERS_MAX: usize = 64;
 /// Bytes of a request's body. Commands need none; a short JSON object is put up with.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
 
+/// Bytes of a request that brings a configuration: a hundred symbols with all their keys. Read one at a time, in the turn of pages.
+pub const CONFIG_BODY_MAX: usize = 256 * 1024;
+
+/// Rows that a configuration counts as while it is read, compared and sent: several times its text.
+pub const CONFIG_ROWS: usize = 8 * CONFIG_BODY_MAX / ROW_BYTES;
+const _: () = assert!(CONFIG_ROWS <= PAGE_MAX);
+
 /// Live subscribers when the configuration does not say; when a further one comes, the oldest leaves.
 ///
 /// A desk has a handful of open dashboards. Each costs at worst [`SUBSCRIBER_BYTES`]: 24 × 236 KiB = 6 MiB.
@@ -270,3 +277,115 @@ pub const PROFILE_SECONDS_DEFAULT: u64 = 10;
 pub const PROFILE_TIMEOUT: Duration = Duration::from_secs(150);
 const _: () = assert!(PROFILE_TIMEOUT.as_secs() > 2 * *PROFILE_SECONDS.end());
 const _: () = assert!(PROFILE_TIMEOUT.as_secs() < CONNECTION_LIFE.as_secs());
+
+/// Sessions at once; when a further one begins, the one that was unused longest ends.
+///
+/// One owner with a few browsers. 32 × 1.5 KB = 50 KB.
+pub const SESSIONS_MAX: usize = 32;
+
+/// Tokens for programs; a further one is refused. 64 × 1.5 KB = 100 KB.
+pub const TOKENS_MAX: usize = 64;
+
+/// Time after which a session that is not used ends: an owner who looks once a day stays logged in.
+pub const SESSION_IDLE: Duration = Duration::from_secs(36 * 3_600);
+
+/// Time after which every session ends.
+pub const SESSION_LIFE: Duration = Duration::from_secs(30 * 86_400);
+const _: () = assert!(SESSION_IDLE.as_secs() < SESSION_LIFE.as_secs());
+
+/// Changes of logins in one transaction: a new session with the two that it may displace, or a part of all of them.
+pub const LOGIN_CHANGES_MAX: usize = 40;
+const _: () = assert!(LOGIN_CHANGES_MAX > SESSIONS_MAX);
+
+/// Days that a token may be in force: ten years.
+pub const TOKEN_DAYS_MAX: u64 = 3_650;
+
+/// Characters of a token's name.
+pub const TOKEN_NAME_CHARS: usize = 40;
+
+/// Characters that are kept of what a browser calls itself.
+pub const AGENT_CHARS: usize = 120;
+
+/// Recovery codes, each good for one login without the phone.
+pub const RECOVERY_CODES: usize = 10;
+
+/// Time in which one-time codes that were begun must be confirmed.
+pub const PENDING_FOR: Duration = Duration::from_secs(600);
+
+/// Fewest characters of a password.
+pub const PASSWORD_MIN: usize = 10;
+
+/// Most characters of a password: none is longer, and each costs time to hash. With 4 bytes each it fits a body.
+pub const PASSWORD_MAX: usize = 256;
+const _: () = assert!(2 * 4 * PASSWORD_MAX < BODY_BYTES_MAX);
+
+/// Bytes that hashing a password takes: argon2id with 19 MiB, as OWASP recommends, one at a time.
+pub const HASH_BYTES: usize = 20 << 20;
+
+/// Time that hashing a password may take, the workers' other jobs included.
+pub const HASH_TIMEOUT: Duration = Duration::from_secs(8);
+const _: () = assert!(HASH_TIMEOUT.as_secs() < REQUEST_TIMEOUT.as_secs());
+
+/// Addresses whose failed logins are remembered; of more, those who need not wait any more are forgotten. 1,024 × 48 B = 50 KB.
+pub const ADDRESSES_MAX: usize = 1_024;
+
+/// Failed logins in a row after which an address waits: a second, then two, four and so on.
+pub const STRIKES_FREE: u32 = 3;
+
+/// Failed logins in a row after which an address is locked for [`LOCKED_FOR`].
+pub const LOCK_AFTER: u32 = 11;
+
+/// How long an address is locked.
+pub const LOCKED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Time without a failed login after which an address begins anew.
+pub const STRIKES_FORGOTTEN_AFTER: Duration = Duration::from_secs(3_600);
+const _: () = assert!(STRIKES_FORGOTTEN_AFTER.as_secs() > LOCKED_FOR.as_secs());
+
+/// Failed logins of all addresses together, beyond which everybody but this machine waits: two seconds, then four and so on.
+pub const OVERALL_FREE: u32 = 30;
+
+/// Time in which one failed login is forgotten in that count.
+pub const OVERALL_LEAK: Duration = Duration::from_secs(10);
+
+/// Longest time that everybody waits: the owner gets in, and nobody guesses more than 1,440 passwords a day.
+pub const OVERALL_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Time between two looks for sessions that have ended; then it is stored, too, when those that go on were last seen.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How far what is stored of when somebody was last seen may lag behind.
+pub const STORED_EVERY: Duration = Duration::from_secs(600);
+
+/// Time after which a sweep that has shown no sign of life is stuck.
+pub const SWEEP_SILENCE_MAX: Duration = Duration::from_secs(300);
+const _: () = assert!(SWEEP_SILENCE_MAX.as_secs() > SWEEP_INTERVAL.as_secs() + 4 * VAULT_WAIT.as_secs());
+
+/// Longest time that a request waits for a change of logins to be stored.
+pub const VAULT_WAIT: Duration = Duration::from_secs(5);
+const _: () = assert!(VAULT_WAIT.as_secs() < REQUEST_TIMEOUT.as_secs());
+
+/// Longest time that an answer waits until what was done is written down: a disk that hangs does not keep a command's answer.
+pub const AUDIT_WAIT: Duration = Duration::from_secs(2);
+
+/// Time between two looks whether the login of a live subscriber still stands. It wakes at least once a [`PING_INTERVAL`].
+pub const PASS_LOOKED_EVERY: Duration = Duration::from_secs(5);
+
+/// Time that a client may take to agree on TLS.
+pub const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes that TLS takes of a connection beside the connection itself: two records of 16 KiB, keys and state.
+pub const TLS_BYTES: usize = 40 * 1024;
+
+/// Symbols of which a preview says a sentence each; of the rest it says how many.
+pub const PREVIEW_SENTENCES: usize = 20;
+
+/// Candles when the request does not say.
+pub const CANDLES_DEFAULT: usize = 500;
+
+/// Most candles of an answer: what exchanges give at once. A candle is a fifth of a row.
+pub const CANDLES_MAX: usize = 1_000;
+const _: () = assert!(CANDLES_DEFAULT <= CANDLES_MAX && CANDLES_MAX / 5 <= PAGE_MAX);
+
+/// Over how long it is told what a strategy has earned.
+pub const EARNED_FOR: Duration = Duration::from_secs(30 * 86_400);

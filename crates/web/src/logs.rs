@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
-use axum::extract::{Query, State, WebSocketUpgrade};
+use axum::extract::{Extension, State, WebSocketUpgrade};
 use axum::response::Response;
 use http::StatusCode;
 use plimsoll_bounded::{ReplyReceiver, Task, TaskSpec, reply};
@@ -12,15 +12,17 @@ use plimsoll_market::{LogLevel, Time};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::auth::Caller;
 use crate::dto::LogDto;
 use crate::error::ApiError;
+use crate::extract::Query;
 use crate::limits::{
     CLIENT_MESSAGE_BYTES, CLIENT_MESSAGES_PER_10S, LIVE_SILENCE_MAX, LOG_ROWS, LOG_WRITE_BUFFER_BYTES, LOGS_CONTAINS_MAX, LOGS_DEFAULT,
-    LOGS_MAX, LOGS_RANGE_MAX, PING_INTERVAL, UPGRADE_TIMEOUT,
+    LOGS_MAX, LOGS_RANGE_MAX, PASS_LOOKED_EVERY, PING_INTERVAL, UPGRADE_TIMEOUT,
 };
 use crate::live::Live;
 use crate::ports::{LogListener, LogNews, LogsWanted, PageRequest};
-use crate::routes::{App, cursor, number, too_many, written};
+use crate::routes::{App, Pass, cursor, number, too_many, written};
 use crate::session::{End, ping_once, send};
 use crate::when;
 
@@ -87,6 +89,7 @@ pub(crate) struct LiveQuery {
 
 pub(crate) async fn live(
     State(shared): App,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<LiveQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
@@ -96,7 +99,7 @@ pub(crate) async fn live(
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the log cannot be followed now").hint("ask /api/logs instead")
     })?;
     let (sender, receiver) = reply();
-    let viewer = LogViewer { live: Arc::clone(&shared.live), listener, least, contains };
+    let viewer = LogViewer { live: Arc::clone(&shared.live), listener, least, contains, pass: shared.pass(caller) };
     let spec = TaskSpec { name: "web/logs", group: "web" };
     if let Err(error) = shared.log_tasks.spawn(spec, |task| viewer.run(receiver, task)) {
         tracing::warn!(%error, "viewer of the log refused");
@@ -138,6 +141,7 @@ struct LogViewer {
     least: LogLevel,
     /// In lower case.
     contains: String,
+    pass: Pass,
 }
 
 impl LogViewer {
@@ -145,12 +149,12 @@ impl LogViewer {
     async fn run(self, socket: ReplyReceiver<WebSocket>, task: Task) {
         task.pulse.expect_every(LIVE_SILENCE_MAX);
         let Ok(mut socket) = socket.wait(UPGRADE_TIMEOUT).await else { return };
-        let Self { live, mut listener, least, contains } = self;
+        let Self { live, mut listener, least, contains, pass } = self;
         let end = tokio::select! {
             // Who is sent away must not hold on by being slow.
             biased;
             () = live.closed() => End::Shed,
-            end = serve(&mut socket, &mut listener, least, &contains, &task) => end,
+            end = serve(&mut socket, &mut listener, (least, &contains), &pass, &task) => end,
         };
         // Its place goes before the good-bye, which may take a while.
         drop(listener);
@@ -159,7 +163,13 @@ impl LogViewer {
     }
 }
 
-async fn serve(socket: &mut WebSocket, listener: &mut Box<dyn LogListener>, least: LogLevel, contains: &str, task: &Task) -> End {
+async fn serve(
+    socket: &mut WebSocket,
+    listener: &mut Box<dyn LogListener>,
+    (least, contains): (LogLevel, &str),
+    pass: &Pass,
+    task: &Task,
+) -> End {
     if let Err(end) = send(socket, encode(&Told::Hello)).await {
         return end;
     }
@@ -168,8 +178,15 @@ async fn serve(socket: &mut WebSocket, listener: &mut Box<dyn LogListener>, leas
     ping.reset();
     let mut answered = true;
     let (mut messages, mut counted_from) = (0, Instant::now());
+    let mut looked = Instant::now();
     loop {
         task.pulse.beat();
+        if looked.elapsed() >= PASS_LOOKED_EVERY {
+            looked = Instant::now();
+            if !pass.stands() {
+                return End::LoggedOut;
+            }
+        }
         let outcome = tokio::select! {
             // A stop first; then what the viewer says, which means nothing but that it lives; then lines, which never end.
             biased;

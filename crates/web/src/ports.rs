@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plimsoll_bounded::TaskStatus;
-use plimsoll_market::{Amount, Command, Feed, Instrument, LogLevel, Status, Symbol, Time};
+use plimsoll_bounded::{Pool, TaskStatus};
+use plimsoll_market::{Amount, Command, Feed, Instrument, LogLevel, OrderStatus, Side, Status, Symbol, Time};
 use thiserror::Error;
 
+use crate::auth::Vault;
+
 use crate::dto::{
-    ChannelDto, EquityPointDto, EventDto, FillDto, FundingDto, LogDto, OrderDto, PnlDayDto, PoolDto, RiskDto, SystemDayDto, SystemPointDto,
+    CandleDto, ChannelDto, DiskDto, EquityPointDto, EventDto, FillDto, FundingDto, GuardsDto, JournalDto, LogDto, OrderDto, PnlDayDto,
+    PoolDto, RatesDto, RiskDto, StrategyDto, StreamsDto, SystemDayDto, SystemPointDto,
 };
 
 /// Tells what is the case now. Every answer is a copy of the latest values: no method may wait or do I/O.
@@ -135,6 +138,121 @@ pub trait Control: Send + Sync + 'static {
     async fn command(&self, symbol: Option<Symbol>, verb: Verb) -> Result<Taken, ControlError>;
 }
 
+/// Tells what trades, what guards it, and what carries it; and lists rows of all symbols.
+#[async_trait]
+pub trait Desk: Send + Sync + 'static {
+    /// Returns stored orders of all symbols, newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn orders(&self, wanted: RowsWanted) -> Result<Page<OrderDto>, HistoryError>;
+
+    /// Returns stored executions of all symbols, newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn fills(&self, wanted: RowsWanted) -> Result<Page<FillDto>, HistoryError>;
+
+    /// Returns the latest candles of a symbol, oldest first; at most [`crate::limits::CANDLES_MAX`] are shown. What it asks of the
+    /// exchange must never be missing for orders.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn candles(&self, symbol: Symbol, length: CandleLength) -> Result<Vec<CandleDto>, HistoryError>;
+
+    /// Returns the strategies, with what each has earned since an instant.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn strategies(&self, since: Time) -> Result<Vec<StrategyDto>, HistoryError>;
+
+    /// Returns everything that guards; how the account's rules stand is told by [`Source::system`]. May not wait or do I/O.
+    fn guards(&self) -> GuardsDto;
+
+    /// Returns the connections to the exchange. May not wait or do I/O.
+    fn streams(&self) -> StreamsDto;
+
+    /// Returns what the exchange allows. May not wait or do I/O.
+    fn rates(&self) -> RatesDto;
+
+    /// Returns what our files took when they were last measured. May not wait or do I/O.
+    fn disk(&self) -> Option<DiskDto>;
+
+    /// Returns what is recorded of the engines.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    async fn journal(&self) -> Result<JournalDto, HistoryError>;
+}
+
+/// Which rows of all symbols.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RowsWanted {
+    /// Only of this symbol.
+    pub symbol: Option<Symbol>,
+    /// Only orders in this state.
+    pub status: Option<OrderStatus>,
+    /// Only of this side.
+    pub side: Option<Side>,
+    /// From when.
+    pub since: Option<Time>,
+    /// Up to when.
+    pub until: Option<Time>,
+    /// Rows at most, and where to go on.
+    pub page: PageRequest,
+}
+
+/// How long a candle is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CandleLength {
+    /// A minute.
+    Minute,
+    /// Five minutes.
+    FiveMinutes,
+    /// A quarter of an hour.
+    Quarter,
+    /// An hour.
+    Hour,
+    /// Four hours.
+    FourHours,
+    /// A day, UTC.
+    Day,
+}
+
+impl CandleLength {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 6] = [Self::Minute, Self::FiveMinutes, Self::Quarter, Self::Hour, Self::FourHours, Self::Day];
+
+    /// The word in queries, which exchanges use as well.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "1m",
+            Self::FiveMinutes => "5m",
+            Self::Quarter => "15m",
+            Self::Hour => "1h",
+            Self::FourHours => "4h",
+            Self::Day => "1d",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|length| length.as_str() == word)
+    }
+
+    /// How long it is.
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Minute => 60,
+            Self::FiveMinutes => 300,
+            Self::Quarter => 900,
+            Self::Hour => 3_600,
+            Self::FourHours => 14_400,
+            Self::Day => 86_400,
+        })
+    }
+}
+
 /// Takes profiles of the running process. Asked only where [`crate::WebConfig::pprof`] is set, with the admin token, one at a
 /// time; given up when the client goes.
 #[async_trait]
@@ -214,6 +332,14 @@ pub struct Ports {
     pub profiler: Arc<dyn Profiler>,
     /// The log as it is written.
     pub logs: Arc<dyn LogFeed>,
+    /// The configuration.
+    pub settings: Arc<dyn crate::Settings>,
+    /// Who may do what, and what was done.
+    pub vault: Arc<dyn Vault>,
+    /// What trades, what guards it, and what carries it.
+    pub desk: Arc<dyn Desk>,
+    /// Workers for what would block: passwords are hashed by them.
+    pub workers: Pool,
 }
 
 impl std::fmt::Debug for Ports {
@@ -270,6 +396,8 @@ pub struct System {
     pub hints: Vec<String>, // tidy: bounded by the symbols refused and one hint a mode
     /// Whether the process is stopping.
     pub stopping: bool,
+    /// What becomes of orders and positions at a stop: `keep`, `cancel`, `flatten`.
+    pub on_stop: &'static str,
 }
 
 /// A connection to the exchange.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, Query, Request, State, WebSocketUpgrade};
+use axum::extract::{Request, State, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router, middleware};
+use axum::{Extension, Json, Router, middleware};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use plimsoll_bounded::{Gauge, Grant, LedgerHandle, TaskSpec, Tasks, reply};
@@ -15,24 +14,37 @@ use plimsoll_market::{Symbol, Time};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::dto::{DetailDto, DoneDto, EquityDto, HealthDto, LedgerDto, PageDto, SummaryDto};
+use crate::auth::{Caller, Keeper};
+use crate::dto::{DetailDto, EquityDto, HealthDto, LedgerDto, PageDto, SummaryDto};
 use crate::error::ApiError;
-use crate::guard::{Doorkeeper, Hosts, gate, shield, too_large};
+use crate::extract::{Path, Query};
+use crate::guard::{Hosts, Refusals, gate, shield};
 use crate::limits::{
-    BODY_BYTES_MAX, CHUNK_BYTES, CLIENT_MESSAGE_BYTES, LIST_MAX, PAGE_DEFAULT, PAGE_SMALL, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT,
-    RANGE_MAX, WATCH_MAX, WRITE_BUFFER_BYTES,
+    CHUNK_BYTES, CLIENT_MESSAGE_BYTES, LIST_MAX, PAGE_DEFAULT, PAGE_SMALL, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT, RANGE_MAX, WATCH_MAX,
+    WRITE_BUFFER_BYTES,
 };
 use crate::live::Live;
-use crate::ports::{Cursor, EquityRange, Page, PageRequest, Ports, SymbolNow, Verb};
-use crate::pprof::{self, Pprof};
+use crate::ports::{Cursor, EquityRange, Page, PageRequest, Ports, SymbolNow};
+use crate::pprof::Pprof;
 use crate::session::Session;
-use crate::{assets, convert, logs, system, when};
+use crate::{assets, convert, table, when};
 
 /// What all handlers share.
 pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) hosts: Hosts,
-    pub(crate) door: Doorkeeper,
+    /// Who may do what.
+    pub(crate) keeper: Arc<Keeper>,
+    /// Wrong tokens that were shown.
+    pub(crate) refusals: Refusals,
+    /// Whether a few answers need no login on this machine.
+    pub(crate) open_reading: bool,
+    /// Whether a proxy speaks for our visitors.
+    pub(crate) behind_proxy: bool,
+    /// Whether we speak TLS ourselves.
+    pub(crate) tls: bool,
+    /// The dashboard's address.
+    pub(crate) url: String,
     pub(crate) live: Arc<Live>,
     pub(crate) live_tasks: Tasks,
     /// The tasks that serve viewers of the log.
@@ -52,35 +64,7 @@ pub(crate) type App = State<Arc<Shared>>;
 pub(crate) type Answer<T> = Result<Json<T>, ApiError>;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/api/status", get(status))
-        .route("/api/symbols", get(symbols))
-        .route("/api/symbols/{id}", get(symbol))
-        .route("/api/symbols/{id}/slots", get(slots))
-        .route("/api/symbols/{id}/orders", get(orders))
-        .route("/api/symbols/{id}/fills", get(fills))
-        .route("/api/symbols/{id}/funding", get(funding))
-        .route("/api/symbols/{id}/pnl/daily", get(system::pnl_of_symbol))
-        .route("/api/symbols/{id}/control/{verb}", post(control_symbol))
-        .route("/api/control/{verb}", post(control_all))
-        .route("/api/equity", get(equity))
-        .route("/api/pnl/daily", get(system::pnl))
-        .route("/api/events", get(events))
-        .route("/api/logs", get(logs::list))
-        .route("/api/ledger", get(ledger))
-        .route("/api/system/metrics/current", get(metrics))
-        .route("/api/system/metrics", get(system::history))
-        .route("/api/system/metrics/daily", get(system::daily))
-        .route("/api/tasks", get(system::tasks))
-        .route("/api/pool", get(system::pool))
-        .route("/api/alerts/channels", get(system::channels))
-        .route("/debug/pprof/heap", get(pprof::heap))
-        .route("/debug/pprof/profile", get(pprof::cpu))
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(prometheus))
-        .route("/ws", get(live))
-        .route("/ws/logs", get(logs::live))
+    table::router(&shared)
         .fallback(page)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
@@ -88,19 +72,19 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn status(State(shared): App) -> Json<crate::dto::StatusDto> {
+pub(crate) async fn status(State(shared): App) -> Json<crate::dto::StatusDto> {
     Json(shared.live.status(&shared.live.symbols()))
 }
 
-async fn symbols(State(shared): App) -> Json<Vec<SummaryDto>> {
+pub(crate) async fn symbols(State(shared): App) -> Json<Vec<SummaryDto>> {
     Json(shared.live.symbols().iter().map(|now| SummaryDto::new(now)).collect())
 }
 
-async fn symbol(State(shared): App, Path(id): Path<String>) -> Answer<DetailDto> {
+pub(crate) async fn symbol(State(shared): App, Path(id): Path<String>) -> Answer<DetailDto> {
     Ok(Json(DetailDto::new(&shared.find(&id)?.1)))
 }
 
-async fn slots(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn slots(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
     let (_, now) = shared.find(&id)?;
     let request = query.page()?;
     let mut items = convert::slots(&now, usize::MAX);
@@ -116,7 +100,7 @@ async fn slots(State(shared): App, Path(id): Path<String>, Query(query): Query<P
     shared.send_page(shared.turn(request.limit).await?, &PageDto { items, next })
 }
 
-async fn orders(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn orders(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
     let (symbol, _) = shared.find(&id)?;
     let request = query.page()?;
     let turn = shared.turn(request.limit).await?;
@@ -124,7 +108,7 @@ async fn orders(State(shared): App, Path(id): Path<String>, Query(query): Query<
     shared.send_page(turn, &written(page, request))
 }
 
-async fn funding(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn funding(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
     let (symbol, _) = shared.find(&id)?;
     let request = query.page()?;
     let turn = shared.turn(request.limit).await?;
@@ -132,7 +116,7 @@ async fn funding(State(shared): App, Path(id): Path<String>, Query(query): Query
     shared.send_page(turn, &written(page, request))
 }
 
-async fn fills(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn fills(State(shared): App, Path(id): Path<String>, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
     let (symbol, _) = shared.find(&id)?;
     let request = query.page()?;
     let turn = shared.turn(request.limit).await?;
@@ -140,14 +124,14 @@ async fn fills(State(shared): App, Path(id): Path<String>, Query(query): Query<P
     shared.send_page(turn, &written(page, request))
 }
 
-async fn events(State(shared): App, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn events(State(shared): App, Query(query): Query<PageQuery>) -> Result<Response, ApiError> {
     let request = query.page()?;
     let turn = shared.turn(request.limit).await?;
     let page = shared.ports.history.events(request).await?;
     shared.send_page(turn, &written(page, request))
 }
 
-async fn equity(State(shared): App, Query(query): Query<EquityQuery>) -> Result<Response, ApiError> {
+pub(crate) async fn equity(State(shared): App, Query(query): Query<EquityQuery>) -> Result<Response, ApiError> {
     let range = query.range(shared.ports.source.now())?;
     // Ten points make a row.
     let turn = shared.turn(range.points / 10).await?;
@@ -157,22 +141,22 @@ async fn equity(State(shared): App, Query(query): Query<EquityQuery>) -> Result<
     shared.send_page(turn, &EquityDto { asset: line.asset, since_ms, until_ms, points: line.points })
 }
 
-async fn ledger(State(shared): App) -> Result<Response, ApiError> {
+pub(crate) async fn ledger(State(shared): App) -> Result<Response, ApiError> {
     let lines = shared.ledger.lines();
     // Thousands of lines with hundreds of symbols: as large as a page. A line is half a row.
     let turn = shared.turn(lines.len() / 2).await?;
     shared.send_page(turn, &LedgerDto::new(shared.ledger.budget(), shared.ledger.total_bytes(), &lines))
 }
 
-async fn metrics(State(shared): App) -> Json<crate::dto::MetricsDto> {
+pub(crate) async fn metrics(State(shared): App) -> Json<crate::dto::MetricsDto> {
     Json(shared.live.metrics())
 }
 
-async fn livez(State(shared): App) -> Response {
+pub(crate) async fn livez(State(shared): App) -> Response {
     health(shared.ports.source.health().dead)
 }
 
-async fn readyz(State(shared): App) -> Response {
+pub(crate) async fn readyz(State(shared): App) -> Response {
     let health_now = shared.ports.source.health();
     health(health_now.dead.into_iter().chain(health_now.unready).collect())
 }
@@ -182,48 +166,21 @@ fn health(reasons: Vec<String>) -> Response {
     (status, Json(HealthDto { ok: reasons.is_empty(), reasons })).into_response()
 }
 
-async fn prometheus(State(shared): App) -> Response {
+pub(crate) async fn prometheus(State(shared): App) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], shared.ports.source.prometheus()).into_response()
 }
 
-async fn control_symbol(State(shared): App, Path((id, verb)): Path<(String, String)>, request: Request) -> Answer<DoneDto> {
-    control(&shared, Some(&id), &verb, request).await
-}
-
-async fn control_all(State(shared): App, Path(verb): Path<String>, request: Request) -> Answer<DoneDto> {
-    control(&shared, None, &verb, request).await
-}
-
-async fn control(shared: &Shared, id: Option<&str>, verb: &str, request: Request) -> Answer<DoneDto> {
-    shared.door.check(request.headers(), shared.ports.source.now().millis())?;
-    // A body is read to its limit, so that the connection can go on; it says nothing.
-    axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|_| too_large())?;
-    let known = Verb::ALL.map(Verb::as_str).join(", ");
-    let Some(verb) = Verb::parse(verb) else {
-        let shown: String = verb.chars().take(40).collect();
-        return Err(ApiError::new(StatusCode::NOT_FOUND, "unknown_verb", format!("no command is called {shown}"))
-            .hint(format!("commands are {known}")));
-    };
-    let symbol = id.map(|id| shared.find(id).map(|(symbol, _)| symbol)).transpose()?;
-    if symbol.is_some() && verb == Verb::Stop {
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "refused", "stop is for the whole process").hint("pause the symbol instead"));
-    }
-    let taken = shared.ports.control.command(symbol, verb).await?;
-    tracing::info!(verb = verb.as_str(), symbol = symbol.as_ref().map_or("all", Symbol::as_str), "command taken over http");
-    let symbols = taken.symbols.iter().map(Symbol::to_string).collect();
-    Ok(Json(DoneDto { verb: verb.as_str().to_owned(), symbols, detail: taken.detail }))
-}
-
 /// `?watch=BTCUSDT,ETHUSDT`: what a subscriber watches from the start.
 #[derive(Deserialize)]
-struct LiveQuery {
+pub(crate) struct LiveQuery {
     #[serde(default)]
     watch: String,
 }
 
-async fn live(
+pub(crate) async fn live(
     State(shared): App,
+    Extension(caller): Extension<Caller>,
     Query(query): Query<LiveQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
@@ -234,9 +191,9 @@ async fn live(
     }
     let watch = names.iter().map(|name| shared.find(name).map(|(symbol, _)| symbol)).collect::<Result<Vec<_>, _>>()?;
     let (sender, receiver) = reply();
-    let session = Arc::clone(&shared.live);
+    let (session, pass) = (Arc::clone(&shared.live), shared.pass(caller));
     let spec = TaskSpec { name: "web/live", group: "web" };
-    let spawned = shared.live_tasks.spawn(spec, |task| Session::run(session, receiver, watch, task));
+    let spawned = shared.live_tasks.spawn(spec, |task| Session::run(session, receiver, watch, pass, task));
     if let Err(error) = spawned {
         tracing::warn!(%error, "live subscriber refused");
         return Err(too_many());
@@ -280,13 +237,13 @@ pub(crate) const CURSOR_WANTED: &str = "the `next` of an earlier page";
 
 /// `?limit=100&before=CURSOR`. Text, so that a wrong figure is answered with a sentence.
 #[derive(Deserialize)]
-struct PageQuery {
-    limit: Option<String>,
-    before: Option<String>,
+pub(crate) struct PageQuery {
+    pub(crate) limit: Option<String>,
+    pub(crate) before: Option<String>,
 }
 
 impl PageQuery {
-    fn page(&self) -> Result<PageRequest, ApiError> {
+    pub(crate) fn page(&self) -> Result<PageRequest, ApiError> {
         let limit = number(self.limit.as_deref(), "limit", 1..=LIST_MAX as u64, "a number from 1 to 1000")?;
         let before = cursor(self.before.as_deref())?;
         Ok(PageRequest { limit: limit.map_or(PAGE_DEFAULT, |limit| limit as usize), before })
@@ -295,7 +252,7 @@ impl PageQuery {
 
 /// `?since=MS&until=MS&points=500`.
 #[derive(Deserialize)]
-struct EquityQuery {
+pub(crate) struct EquityQuery {
     since: Option<String>,
     until: Option<String>,
     points: Option<String>,
@@ -352,7 +309,23 @@ impl Drop for Turn {
     }
 }
 
+/// The right to go on listening: it ends with the session or token that it was given for.
+pub(crate) struct Pass {
+    shared: Arc<Shared>,
+    caller: Caller,
+}
+
+impl Pass {
+    pub(crate) fn stands(&self) -> bool {
+        self.shared.keeper.stands(&self.caller.via, self.shared.ports.source.now())
+    }
+}
+
 impl Shared {
+    pub(crate) fn pass(self: &Arc<Self>, caller: Caller) -> Pass {
+        Pass { shared: Arc::clone(self), caller }
+    }
+
     /// Lets a request become a WebSocket, unless it is none or memory is short.
     pub(crate) fn may_upgrade(&self, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>) -> Result<WebSocketUpgrade, ApiError> {
         let upgrade = upgrade.map_err(|error| {

@@ -8,8 +8,11 @@ use plimsoll_market::Symbol;
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::limits::{CLIENT_MESSAGES_PER_10S, LIVE_SILENCE_MAX, PING_INTERVAL, SEND_TIMEOUT, UPGRADE_TIMEOUT, WATCH_MAX};
+use crate::limits::{
+    CLIENT_MESSAGES_PER_10S, LIVE_SILENCE_MAX, PASS_LOOKED_EVERY, PING_INTERVAL, SEND_TIMEOUT, UPGRADE_TIMEOUT, WATCH_MAX,
+};
 use crate::live::{Frame, Live, Watches};
+use crate::routes::Pass;
 
 /// What a subscriber can say.
 #[derive(Deserialize)]
@@ -31,6 +34,8 @@ pub(crate) enum End {
     Replaced,
     /// Memory is short.
     Shed,
+    /// The login it came with has ended.
+    LoggedOut,
     /// The server stops.
     Stopping,
 }
@@ -44,6 +49,7 @@ impl End {
             Self::Chatty => (close_code::POLICY, "too_many_messages"),
             Self::Replaced => (close_code::AGAIN, "replaced_by_newer"),
             Self::Shed => (close_code::AGAIN, "memory_short"),
+            Self::LoggedOut => (close_code::POLICY, "logged_out"),
             Self::Stopping => (close_code::AWAY, "stopping"),
         };
         // A subscriber that does not take even this has gone; nothing is left to tell it.
@@ -61,17 +67,18 @@ pub(crate) struct Session {
     /// The last sweep it knows, and whether it has lost frames since.
     sweep: u64,
     behind: bool,
+    pass: Pass,
 }
 
 impl Session {
     /// Waits for the socket and serves it until it ends.
-    pub(crate) async fn run(live: Arc<Live>, socket: ReplyReceiver<WebSocket>, watch: Vec<Symbol>, task: Task) {
+    pub(crate) async fn run(live: Arc<Live>, socket: ReplyReceiver<WebSocket>, watch: Vec<Symbol>, pass: Pass, task: Task) {
         task.pulse.expect_every(LIVE_SILENCE_MAX);
         let Ok(mut socket) = socket.wait(UPGRADE_TIMEOUT).await else { return };
         // Subscribed before the first status is read, so that no change falls in between.
         let frames = live.frames.subscribe();
         let sweep = live.sweeps();
-        let mut session = Self { watches: Watches::none(Arc::clone(&live)), live: Arc::clone(&live), frames, sweep, behind: false };
+        let mut session = Self { watches: Watches::none(Arc::clone(&live)), live: Arc::clone(&live), frames, sweep, behind: false, pass };
         let end = tokio::select! {
             // Who is sent away must not hold on by being slow; what it was being told stays in the socket's buffer.
             biased;
@@ -113,8 +120,15 @@ impl Session {
         ping.reset();
         let mut answered = true;
         let (mut messages, mut counted_from) = (0, Instant::now());
+        let mut looked = Instant::now();
         loop {
             task.pulse.beat();
+            if looked.elapsed() >= PASS_LOOKED_EVERY {
+                looked = Instant::now();
+                if !self.pass.stands() {
+                    return End::LoggedOut;
+                }
+            }
             let outcome = tokio::select! {
                 // A stop first; then what the subscriber wants, which is little and limited; then frames, which never end.
                 biased;

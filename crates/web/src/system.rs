@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use plimsoll_bounded::{TaskState, TaskStatus};
@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::dto::{ChannelsDto, PnlDailyDto, PoolDto, SystemDailyDto, SystemDto, TaskDto, TasksDto};
 use crate::error::ApiError;
+use crate::extract::{Path, Query};
 use crate::limits::{
     CHANNELS_MAX, DAYS_DEFAULT, DAYS_MAX, HOLDERS_MAX, LIST_MAX, POINTS_DEFAULT, POINTS_MAX, RANGE_DEFAULT, SAMPLES_RANGE_MAX,
     SYSTEM_POINTS_MIN, TASKS_MAX,

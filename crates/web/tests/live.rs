@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Site {
     web: WebHandle,
+    token: String,
     market: Arc<MadeUp>,
     tasks: Tasks,
     ledger: plimsoll_bounded::Ledger<plimsoll_bounded::Sealed>,
@@ -35,12 +36,21 @@ struct Site {
 
 async fn site(change: impl FnOnce(&mut WebConfig)) -> Site {
     let market = common::market();
-    let (mut config, _) = common::config();
+    let (mut config, token) = common::config();
     change(&mut config);
     let ledger = common::ledger().seal().unwrap();
-    let tasks = Tasks::new(Grant::detached(Tasks::line("tasks", 4, 8 * 1024)));
+    let tasks = Tasks::new(Grant::detached(Tasks::line("tasks", 8, 8 * 1024)));
     let web = Web::start(config, market.ports(), &tasks, &ledger).await.unwrap();
-    Site { web, market, tasks, ledger }
+    Site { web, token, market, tasks, ledger }
+}
+
+impl Site {
+    /// Asks for a socket, with the admin token.
+    fn upgrade(&self, path: &str) -> http::Request<()> {
+        let mut request = format!("ws://{}{path}", self.web.addr()).into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {}", self.token).parse().unwrap());
+        request
+    }
 }
 
 struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -51,8 +61,7 @@ impl Client {
     }
 
     async fn at(site: &Site, path: &str) -> Self {
-        let url = format!("ws://{}{path}", site.web.addr());
-        Self(timeout(PATIENCE, connect_async(url)).await.unwrap().unwrap().0)
+        Self(timeout(PATIENCE, connect_async(site.upgrade(path))).await.unwrap().unwrap().0)
     }
 
     /// The next JSON frame; `None` when the server has closed.
@@ -159,7 +168,7 @@ async fn the_oldest_subscriber_leaves_when_one_too_many_comes() {
 #[tokio::test]
 async fn subscribers_are_sent_away_while_memory_is_short_and_come_back_after_it() {
     let site = site(|_| {}).await;
-    let (viewers, url) = (site.web.viewers(), format!("ws://{}/ws", site.web.addr()));
+    let viewers = site.web.viewers();
     let live = || site.ledger.lines().into_iter().find(|line| &*line.name == "web.live.tasks").unwrap().len;
     let mut clients = [Client::open(&site, "").await, Client::open(&site, "?watch=BTCUSDT").await];
     for client in &mut clients {
@@ -180,7 +189,7 @@ async fn subscribers_are_sent_away_while_memory_is_short_and_come_back_after_it(
     .await
     .expect("a place is still taken");
     // While it holds nobody gets in, and is told why; whoever asks is still answered.
-    match timeout(PATIENCE, connect_async(&url)).await.unwrap() {
+    match timeout(PATIENCE, connect_async(site.upgrade("/ws"))).await.unwrap() {
         Err(Error::Http(response)) => {
             assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (503, "2"));
             let text = String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()).into_owned();
@@ -211,7 +220,7 @@ async fn the_log_can_be_followed_by_level_and_text() {
     let line = some.next().await.unwrap();
     assert_eq!((&line["type"], &line["level"], &line["text"]), (&json!("log"), &json!("warn"), &json!("Order refused")));
     for (query, status) in [("level=loud", 400), (&*format!("contains={}", "x".repeat(201)), 400)] {
-        match timeout(PATIENCE, connect_async(format!("ws://{}/ws/logs?{query}", site.web.addr()))).await.unwrap() {
+        match timeout(PATIENCE, connect_async(site.upgrade(&format!("/ws/logs?{query}")))).await.unwrap() {
             Err(Error::Http(response)) => assert_eq!(response.status(), status, "{query}"),
             other => panic!("{query}: {other:?}"),
         }
@@ -283,7 +292,7 @@ async fn a_subscriber_that_talks_too_much_is_let_go() {
 #[tokio::test]
 async fn pages_of_other_sites_cannot_listen() {
     let site = site(|_| {}).await;
-    let mut request = format!("ws://{}/ws", site.web.addr()).into_client_request().unwrap();
+    let mut request = site.upgrade("/ws");
     request.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
     match timeout(PATIENCE, connect_async(request)).await.unwrap() {
         Err(Error::Http(response)) => assert_eq!(response.status(), 403),
@@ -366,5 +375,116 @@ async fn stopping_says_good_bye_and_joins_everything() {
     assert!(TcpStream::connect(addr).await.is_err());
     // Every grant of the plan has come back with the handle.
     drop(site.web);
-    assert_eq!(site.ledger.lines().len(), lines - 8);
+    assert_eq!(site.ledger.lines().len(), lines - 12);
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_the_token_that_opened_it() {
+    let site = site(|_| {}).await;
+    // Over a real socket, as a program would.
+    let ask = async |method: &str, path: &str, body: &str| {
+        let mut stream = TcpStream::connect(site.web.addr()).await.unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
+            site.token,
+            body.len()
+        );
+        stream.write_all((head + body).as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        answer
+    };
+    let made = ask("POST", "/api/auth/tokens", "{\"name\":\"desk\",\"scope\":\"read\"}").await;
+    let made: Value = serde_json::from_str(made.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let mut sockets = Vec::new();
+    for path in ["/ws", "/ws/logs"] {
+        let mut request = site.upgrade(path);
+        request.headers_mut().insert("authorization", format!("Bearer {}", made["token"].as_str().unwrap()).parse().unwrap());
+        let mut client = Client(timeout(PATIENCE, connect_async(request)).await.unwrap().unwrap().0);
+        client.until("hello").await;
+        sockets.push(client);
+    }
+    let revoked = ask("DELETE", &format!("/api/auth/tokens/{}", made["id"].as_str().unwrap()), "").await;
+    assert!(revoked.starts_with("HTTP/1.1 204"), "{revoked}");
+    for mut client in sockets {
+        let speaking = async {
+            loop {
+                site.market.say(LogLevel::Info, "something");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let bye = tokio::select! {
+            bye = client.until("bye") => bye,
+            () = speaking => unreachable!("it never ends"),
+        };
+        assert_eq!(bye["reason"], "logged_out");
+    }
+    site.web.stop().await;
+}
+
+#[tokio::test]
+async fn beyond_loopback_it_needs_a_password_and_tls_or_a_proxy() {
+    let start = async |market: &Arc<MadeUp>, change: &dyn Fn(&mut WebConfig)| {
+        let (mut config, _) = common::config();
+        config.listen = "0.0.0.0:0".parse().unwrap();
+        change(&mut config);
+        let tasks = Tasks::new(Grant::detached(Tasks::line("tasks", 8, 8 * 1024)));
+        match Web::start(config, market.ports(), &tasks, &common::ledger()).await {
+            Ok(web) => {
+                web.stop().await;
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    let market = common::market();
+    let proxied = |config: &mut WebConfig| config.behind_proxy = true;
+    let error = start(&market, &proxied).await.unwrap_err();
+    assert!(error.contains("no password is set") && error.contains("plimsoll password"), "{error}");
+    let row = plimsoll_web::password_row("four random words", plimsoll_market::Time::ZERO).unwrap();
+    plimsoll_web::Vault::change(market.vault.as_ref(), vec![plimsoll_web::LoginChange::User(row)]).await.unwrap();
+    let error = start(&market, &|_| {}).await.unwrap_err();
+    assert!(error.contains("in the clear") && error.contains("web.tls_cert"), "{error}");
+    start(&market, &proxied).await.unwrap();
+    start(&market, &|config| config.listen = "127.0.0.1:0".parse().unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_the_configured_certificate() {
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let mode = |mode| std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    let files = plimsoll_web::TlsFiles { certificate, key: key.clone() };
+    mode(0o644);
+    let (mut config, _) = common::config();
+    config.tls = Some(files.clone());
+    let error = Web::router(&config, common::market().ports(), &common::ledger()).await.unwrap_err().to_string();
+    assert!(error.contains("everybody can read it"), "{error}");
+    mode(0o600);
+    let site = site(|config| config.tls = Some(files)).await;
+    assert!(site.web.url().starts_with("https://"));
+
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(made.cert.der().to_vec())).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth()));
+    let tcp = TcpStream::connect(site.web.addr()).await.unwrap();
+    let mut stream = timeout(PATIENCE, connector.connect(ServerName::try_from("localhost").unwrap(), tcp)).await.unwrap().unwrap();
+    stream.write_all(b"GET /api/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().ok();
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK"), "{}", String::from_utf8_lossy(&answer));
+    // Who does not speak it gets nothing, and is let go.
+    let mut plain = TcpStream::connect(site.web.addr()).await.unwrap();
+    plain.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    drop(timeout(PATIENCE, plain.read_to_end(&mut answer)).await.unwrap());
+    assert!(!answer.starts_with(b"HTTP"));
+    site.web.stop().await;
 }

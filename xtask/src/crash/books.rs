@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::ids;
-use crate::http::get_json;
+use crate::http::bot_json;
 use crate::soak::exchange::{Executions, signed};
 
 /// Rows of a page of the bot's history.
@@ -141,7 +141,7 @@ pub(crate) struct Word {
 
 impl Word {
     pub(crate) fn ask(bot: SocketAddr, symbol: &str) -> Result<Self> {
-        Self::read(&get_json(bot, &format!("/api/symbols/{symbol}"), &[])?)
+        Self::read(&bot_json(bot, &format!("/api/symbols/{symbol}"))?)
     }
 
     fn read(told: &Value) -> Result<Self> {
@@ -212,7 +212,7 @@ pub(crate) fn stored(bot: SocketAddr, symbol: &str, until: u64) -> Result<BTreeM
     let mut found = BTreeMap::new();
     let mut before = String::new();
     loop {
-        let page = get_json(bot, &format!("/api/symbols/{symbol}/fills?limit={PAGE}{before}"), &[])?;
+        let page = bot_json(bot, &format!("/api/symbols/{symbol}/fills?limit={PAGE}{before}"))?;
         for row in page.get("items").and_then(Value::as_array).context("fills are a list")? {
             let id: u64 = text(row, "trade_id")?.parse().context("a trade id is a number")?;
             if id <= until {

@@ -24,7 +24,7 @@ use self::options::Options;
 use self::trace::{LAG, Trace};
 use self::verdict::{End, Killed, Round, Seen};
 use crate::children::{Program, Watchdog};
-use crate::http::get_json;
+use crate::http::{get_json, put_token};
 use crate::process::{cargo, step, works};
 use crate::report::{Outcome, seconds};
 use crate::soak::exchange::{KEY, SECRET};
@@ -173,7 +173,9 @@ impl<'a> Run<'a> {
         let address =
             exchange.wait_for_line("its address", START_MAX, |line| line.trim_end_matches('/').strip_prefix("http://")?.parse().ok())?;
         let dashboard = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).context("no loopback port is free")?;
-        std::fs::write(out.join("plimsoll.yaml"), configuration(&watchdog.folder().join("data"), address, dashboard))?;
+        let data = watchdog.folder().join("data");
+        std::fs::write(out.join("plimsoll.yaml"), configuration(&data, address, dashboard))?;
+        put_token(&data)?;
         Ok(Self {
             options,
             binary,

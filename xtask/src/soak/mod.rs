@@ -141,6 +141,7 @@ impl Run {
         let dashboard = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).context("no loopback port is free")?;
         let file = folder.join("plimsoll.yaml");
         std::fs::write(&file, configuration(folder, proxy.address(), dashboard))?;
+        http::put_token(&folder.join("data"))?;
         let mut command = Command::new(binary);
         command.arg("run").arg("--config").arg(&file);
         command.env("PLIMSOLL_BINANCE_API_KEY", KEY).env("PLIMSOLL_BINANCE_API_SECRET", SECRET);

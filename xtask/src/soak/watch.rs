@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::http::get_json;
+use crate::http::bot_json;
 
 /// Clock ticks of a second in `/proc`: the same on every Linux that Rust runs on.
 const TICKS: f64 = 100.0;
@@ -126,8 +126,8 @@ impl Lines {
 
 /// Asks the bot for its ledger and its status.
 pub(crate) fn told(dashboard: SocketAddr, lines: &mut Lines) -> Result<Told> {
-    let (used, planned, overflows) = lines.check(&get_json(dashboard, "/api/ledger", &[])?)?;
-    let status = get_json(dashboard, "/api/status", &[])?;
+    let (used, planned, overflows) = lines.check(&bot_json(dashboard, "/api/ledger")?)?;
+    let status = bot_json(dashboard, "/api/status")?;
     let total = |key: &str| {
         let value = status.pointer(&format!("/totals/{key}")).and_then(Value::as_u64);
         value.with_context(|| format!("the status has no {key}"))

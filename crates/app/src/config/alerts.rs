@@ -4,6 +4,7 @@ use super::keys::{CHANNEL_KEYS, RULE_KEYS};
 use super::reader::{Checked, Mistake, Values, read};
 use super::{SecretSource, duration, int, optional, text};
 use plimsoll_market::{AlertCode, Severity};
+use plimsoll_notify::limits::SPEAKERS_MAX;
 use plimsoll_notify::limits::{CHANNELS_MAX, RULES_MAX};
 use plimsoll_notify::{ChannelConfig, ChannelKind, Email, Hook, Robot, Rule, Secret, Security, Telegram, Webhook};
 use serde_json::{Map, Value};
@@ -143,6 +144,16 @@ fn read_secret(values: &Values, name: &str) -> anyhow::Result<Secret> {
     Ok(Secret::new(crate::secret::read("secret of the alert channel", &source)?))
 }
 
+/// Numbers of the people who may command over a Telegram bot.
+fn commanders(values: &Values) -> anyhow::Result<Vec<i64>> {
+    let named = words(values, "commanders");
+    anyhow::ensure!(named.len() <= SPEAKERS_MAX, "commanders lists {} people; allowed: {SPEAKERS_MAX}", named.len());
+    let number = |text: &String| {
+        text.parse().map_err(|_| anyhow::anyhow!("commanders: {text} is no number of a person; Telegram's @userinfobot tells yours"))
+    };
+    named.iter().map(number).collect()
+}
+
 fn channel(values: &Values, secret: &dyn Fn(&str) -> anyhow::Result<Secret>) -> anyhow::Result<ChannelConfig> {
     let signing = || -> anyhow::Result<Option<Secret>> {
         let named = optional(values, "signing_env").is_some() || optional(values, "signing_file").is_some();
@@ -159,6 +170,7 @@ fn channel(values: &Values, secret: &dyn Fn(&str) -> anyhow::Result<Secret>) -> 
                 Some(Checked::Int(thread)) => Some(*thread),
                 _ => None,
             },
+            commanders: commanders(values)?,
         }),
         "slack" => ChannelKind::Slack(Hook { base: base(), hook: secret("secret")? }),
         "discord" => ChannelKind::Discord(Hook { base: base(), hook: secret("secret")? }),

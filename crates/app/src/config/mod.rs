@@ -2,10 +2,12 @@
 
 mod alerts;
 mod combo;
+pub mod diff;
 pub mod keys;
 pub(crate) mod reader;
 mod risk;
 mod schema;
+mod shown;
 mod single;
 mod strategy;
 mod symbol_keys;
@@ -15,6 +17,7 @@ pub use combo::ComboSettings;
 pub use reader::{Checked, Mistake, Values, read};
 pub use risk::{OwnRules, RiskConfig};
 pub use schema::schema;
+pub use shown::ShownStrategy;
 pub use single::check_one;
 pub use strategy::GridSettings;
 
@@ -69,6 +72,8 @@ pub struct SymbolConfig {
     pub sell_window: u8,
     /// Rules of its own.
     pub own: OwnRules,
+    /// The strategies as they are written, for people to look at.
+    pub shown: Vec<ShownStrategy>, // tidy: bounded by CHILDREN_MAX, lives as long as the configuration
 }
 
 impl SymbolConfig {
@@ -244,6 +249,8 @@ pub struct Config {
     pub binance: BinanceConfig,
     /// Leverage to set.
     pub leverage: u16,
+    /// Whether changes of its file are taken over.
+    pub watch_file: bool,
     /// Cleanup of empty slots.
     pub slot_cleanup: Duration,
     /// Staleness.
@@ -274,6 +281,12 @@ pub struct Config {
     pub alerts: AlertsConfig,
     /// Whether profiles are served.
     pub pprof: bool,
+    /// Whether a few answers need no login on this machine.
+    pub web_open_reading: bool,
+    /// Certificate and key.
+    pub web_tls: Option<(PathBuf, PathBuf)>,
+    /// Whether a proxy stands before the dashboard.
+    pub web_behind_proxy: bool,
     /// Web address; `None` when it is off.
     pub web_listen: Option<SocketAddr>,
     /// Further host names.
@@ -331,6 +344,11 @@ fn list(path: &Path, mistakes: &[Mistake]) -> String {
     text
 }
 
+/// The keys of a symbol.
+pub const fn symbol_keys() -> &'static [keys::Key] {
+    SYMBOL_KEYS
+}
+
 /// Reads a file that has the size of a configuration.
 ///
 /// # Errors
@@ -349,7 +367,9 @@ pub fn read_file(path: &Path) -> Result<String, ConfigError> {
 /// # Errors
 /// It is no YAML, or no mapping.
 pub fn parse_map(text: &str, path: &Path) -> Result<Map<String, Value>, ConfigError> {
-    let value: Value = serde_saphyr::from_str(text).map_err(|e| ConfigError::Yaml { path: path.to_owned(), text: e.to_string() })?;
+    // The first line says what and where; those after it repeat the text, which may hold a password.
+    let told = |error: serde_saphyr::Error| error.to_string().lines().next().unwrap_or_default().to_owned();
+    let value: Value = serde_saphyr::from_str(text).map_err(|error| ConfigError::Yaml { path: path.to_owned(), text: told(error) })?;
     match value {
         Value::Object(map) => Ok(map),
         _ => Err(ConfigError::Yaml { path: path.to_owned(), text: "the document is not a mapping of keys".to_owned() }),
@@ -444,6 +464,7 @@ fn read_symbols(map: &Map<String, Value>, mistakes: &mut Vec<Mistake>) -> Vec<Sy
             buy_window: u8::try_from(buy).unwrap_or(0),
             sell_window: u8::try_from(sell).unwrap_or(0),
             own: risk::own_rules(&values),
+            shown: shown::strategies(map, &text(&values, "strategy")),
         });
     }
     symbols
@@ -481,6 +502,22 @@ fn duration(values: &Values, key: &str) -> Duration {
 
 fn optional(values: &Values, key: &str) -> Option<String> {
     Some(text(values, key)).filter(|t| !t.is_empty())
+}
+
+/// Certificate and key: both or neither.
+fn read_tls(values: &Values, mistakes: &mut Vec<Mistake>) -> Option<(PathBuf, PathBuf)> {
+    match (optional(values, "web.tls_cert"), optional(values, "web.tls_key")) {
+        (Some(certificate), Some(key)) => Some((PathBuf::from(certificate), PathBuf::from(key))),
+        (None, None) => None,
+        (Some(_), None) => {
+            mistakes.push(Mistake { key: "web.tls_key".to_owned(), what: "is missing: web.tls_cert needs it".to_owned() });
+            None
+        }
+        (None, Some(_)) => {
+            mistakes.push(Mistake { key: "web.tls_cert".to_owned(), what: "is missing: web.tls_key needs it".to_owned() });
+            None
+        }
+    }
 }
 
 fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mistakes: &mut Vec<Mistake>) -> Option<Config> {
@@ -580,6 +617,7 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
             recv_window: duration(values, "binance.recv_window"),
         },
         leverage: u16::try_from(int(values, "trading.leverage")).unwrap_or(1),
+        watch_file: text(values, "watch_config") == "true",
         slot_cleanup: duration(values, "trading.slot_cleanup_interval"),
         stale_after: duration(values, "trading.stale_after"),
         symbols,
@@ -625,6 +663,9 @@ fn build(values: &Values, symbols: Vec<SymbolConfig>, alerts: AlertsConfig, mist
         },
         alerts,
         pprof: text(values, "web.pprof") == "true",
+        web_open_reading: text(values, "web.open_reading") == "true",
+        web_tls: read_tls(values, mistakes),
+        web_behind_proxy: text(values, "web.behind_proxy") == "true",
         web_listen: text(values, "web.listen").parse().ok().filter(|_| text(values, "web.enabled") == "true"),
         web_hosts: match values.get("web.hosts") {
             Some(Checked::List(names)) => names.clone(),

@@ -80,7 +80,7 @@ pub fn read(map: &Map<String, Value>, keys: &'static [Key], prefix: &str, elsewh
     values
 }
 
-fn find<'v>(map: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
+pub(super) fn find<'v>(map: &'v Map<String, Value>, path: &str) -> Option<&'v Value> {
     let value = match path.split_once('.') {
         Some((section, rest)) => find(map.get(section)?.as_object()?, rest),
         None => map.get(path),
@@ -211,7 +211,9 @@ pub(super) fn check(value: &Value, kind: Kind) -> Result<Checked, String> {
         Kind::Words | Kind::Hosts => {
             let max = if matches!(kind, Kind::Words) { WORDS_MAX } else { HOSTS_MAX };
             let Value::Array(items) = value else { return Err(refuse()) };
-            let names: Option<Vec<String>> = items.iter().map(|v| v.as_str().map(str::to_owned)).collect();
+            // Numbers of chats and people are words, too.
+            let word = |value: &Value| value.as_str().map(str::to_owned).or_else(|| value.as_i64().map(|n| n.to_string()));
+            let names: Option<Vec<String>> = items.iter().map(word).collect();
             names.filter(|n| n.len() <= max).map(Checked::List).ok_or_else(|| format!("must be {}", allowed(kind)))
         }
     }

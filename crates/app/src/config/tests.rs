@@ -19,6 +19,13 @@ fn mistakes(yaml: &str) -> Vec<String> {
 }
 
 #[test]
+fn what_is_no_yaml_is_told_by_its_place_and_never_repeated() {
+    let text = "exchange: local\nstorage:\n  url: \"postgres://bot:sekretword@db/x\ntrading:\n  symbols: []\n";
+    let told = Config::parse(text, Path::new("c.yaml")).unwrap_err().to_string();
+    assert!(told.contains("line 3") && !told.contains("sekretword"), "{told}");
+}
+
+#[test]
 fn defaults_fill_what_is_not_written() {
     let config = Config::parse(GOOD, Path::new("test.yaml")).unwrap();
     assert_eq!(config.exchange, Exchange::Local);

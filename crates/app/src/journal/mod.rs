@@ -15,7 +15,7 @@ mod writer;
 pub use record::Journal;
 pub use replay::{ReplayArgs, main};
 pub use start::Journals;
-pub use writer::{Buffer, Chunk};
+pub use writer::{Buffer, Chunk, SUFFIX, folder as journal_folder};
 
 /// What tells this build from others: CRC-32 of its file's length, beginning (where linkers put a build's id) and end; zero
 /// when it cannot be read.

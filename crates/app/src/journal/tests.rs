@@ -212,7 +212,7 @@ impl Rig {
                     let snapshot = self.snapshot();
                     self.waiting.push(snapshot);
                 }
-                Action::Query { .. } | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => {}
+                Action::Query { .. } | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } | Action::History => {}
             }
         }
     }

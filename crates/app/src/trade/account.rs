@@ -5,7 +5,7 @@ use super::keeper::KeeperRequest;
 use super::sink::LinkState;
 use crate::alerts::Alerts;
 use plimsoll_bounded::{Grant, Receiver, Sender, Task, WatchSender};
-use plimsoll_engine::{Account, AccountAction, AccountInput, Equity};
+use plimsoll_engine::{Account, AccountAction, AccountConfig, AccountInput, Equity};
 use plimsoll_gateway::Clock;
 use plimsoll_market::{Candle, Event, Feed, Name, Time};
 use plimsoll_monitor::AccountMetrics;
@@ -36,6 +36,8 @@ pub enum Feedback {
     Gap(Feed),
     /// An order was answered after so long.
     Answered(Duration),
+    /// Other limits count from now on.
+    Limits(AccountConfig),
 }
 
 impl Feedback {
@@ -102,6 +104,10 @@ impl AccountLoop {
                     }
                     Some(Feedback::Gap(feed)) => self.metrics.gap(feed),
                     Some(Feedback::Answered(took)) => self.metrics.request(took),
+                    Some(Feedback::Limits(limits)) => {
+                        self.account.adopt(limits);
+                        self.input(&AccountInput::Wake);
+                    }
                     None => return,
                 },
                 () = tokio::time::sleep_until(wake.into()) => self.input(&AccountInput::Wake),

@@ -1,13 +1,18 @@
 //! The three lanes that lead into a symbol's loop, in the order they are drained: control, account, market.
 
+use super::symbol::Prospects;
 use crate::limits::{ACCOUNT_LANE, CONTROL_LANE, MARKET_LANE};
 use plimsoll_bounded::{
-    Class, Grants, Line, LossyReceiver, LossySender, NotPlanned, Plan, Receiver, Refused, Sender, WhenFull, channel, lossy,
+    Class, Grants, Line, LossyReceiver, LossySender, NotPlanned, Plan, Receiver, Refused, ReplySender, Sender, WhenFull, channel, lossy,
 };
-use plimsoll_market::{Event, FillPage, OrderReport, Snapshot};
+use plimsoll_engine::Countdown;
+use plimsoll_market::{Event, FillPage, OrderReport, Snapshot, Spacing};
+use plimsoll_safety::GateConfig;
 use plimsoll_storage::Stored;
+use plimsoll_strategy::StrategyConfig;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// What the rest of the process tells a symbol's loop.
 #[derive(Debug)]
@@ -16,6 +21,41 @@ pub enum Control {
     Event(Event),
     /// What is stored, for building the engine anew after its records could not be stored.
     Rebuild(Box<Stored>),
+    /// Other settings to trade by from now on.
+    Adopt(Box<Adoption>),
+}
+
+/// Why a symbol did not take settings over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotAdopted {
+    /// It does not trade: it finds them at the next start.
+    NotTrading,
+    /// Others are being taken over.
+    Busy,
+    /// They do not fit: why, in a sentence.
+    Because(String),
+}
+
+/// Settings that a symbol takes over while it trades: its engine is built anew from what is stored, as after a restart. Orders stay
+/// where they are until it has looked at everything again.
+#[derive(Debug)]
+pub struct Adoption {
+    /// The gate's rules.
+    pub gate: GateConfig,
+    /// The exchange's switch.
+    pub countdown: Option<Countdown>,
+    /// Pause between comparisons with the exchange.
+    pub compare_every: Duration,
+    /// Whether positions that the books do not know are accepted.
+    pub accept_position: bool,
+    /// How levels lie; `None` where there are none, which keeps what it began with.
+    pub interval: Option<Spacing>,
+    /// What trades.
+    pub strategy: StrategyConfig,
+    /// What is known of the worst case; what the exchange told of it stays as it was.
+    pub prospect: Prospects,
+    /// Hears whether it was taken over, or in a sentence why not; then everything is as before.
+    pub answer: ReplySender<Result<(), NotAdopted>>,
 }
 
 /// The writing ends of a symbol's lanes. Cheap to clone; never waits.

@@ -90,6 +90,10 @@ impl Keeper {
                 Ok(None)
             }
             KeeperRequest::Load { symbol } => {
+                // What was recorded is part of what is stored; what cannot be written is fetched from the exchange again.
+                if let Err(error) = self.store.flush().await {
+                    tracing::warn!(%error, "records are not written yet");
+                }
                 let nothing = Stored { state: None, totals: None, slots: Vec::new(), recent: Vec::new(), open_orders: Vec::new() };
                 let stored = match self.symbols.get(*symbol) {
                     Some((key, _)) => self.store.load(key).await?,

@@ -8,8 +8,8 @@ mod sink;
 mod symbol;
 
 pub use account::{AccountLoop, EquityView, Feedback};
-pub use build::{engine_config, grid_config, interval_of, price_of, strategy_config};
-pub use inbox::{Control, Inbox, Inlet, Refusal, lanes, plan as plan_inbox};
+pub use build::{engine_config, gate_config, grid_config, interval_at_start, interval_of, price_of, strategy_config};
+pub use inbox::{Adoption, Control, Inbox, Inlet, NotAdopted, Refusal, lanes, plan as plan_inbox};
 pub use keeper::{Keeper, KeeperRequest};
 pub use sink::{LinkState, Router};
-pub use symbol::{Prospects, SymbolLoop, SymbolParts, boot};
+pub use symbol::{Prospects, SymbolLoop, SymbolParts, WhyNot, boot};

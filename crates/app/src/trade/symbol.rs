@@ -1,29 +1,29 @@
 //! The loop of a symbol: owns the engine, feeds it events in order, and carries out its actions.
 
 use super::account::Feedback;
-use super::inbox::{Control, Inbox};
+use super::inbox::{Adoption, Control, Inbox, NotAdopted};
 use super::keeper::KeeperRequest;
 use super::sink::LinkState;
 use crate::alerts::Alerts;
 use crate::journal::Journal;
 use crate::limits::{EVENTS_PER_TURN, ORDERS_ROOM};
-use plimsoll_bounded::{Grant, List, Sender, Task, WatchSender};
+use plimsoll_bounded::{Grant, List, ReplySender, SendError, Sender, Task, WatchSender};
 use plimsoll_engine::{AccountInput, Boot, Engine, EngineConfig, EngineError, Shell, turn};
 use plimsoll_exchange::SymbolIndex;
 use plimsoll_gateway::{Clock, OrderSender};
 use plimsoll_market::{
     Action, Actions, Alert, AlertCode, Cancel, ClientId, Command, Event, Feed, Instrument, Phase, Request, Severity, Side, Source, Spacing,
-    StopMode, Time, Top,
+    StateRecord, StopMode, Time, Top,
 };
 use plimsoll_monitor::SymbolMetrics;
-use plimsoll_position::Restored;
+use plimsoll_position::{PositionConfig, Restored};
 use plimsoll_safety::outlook::{Objection, Outlook, Prospect, look_ahead};
 use plimsoll_storage::{Recorder, Stored};
 use plimsoll_strategy::{GridConfig, ParameterError, StrategyConfig};
 use plimsoll_web::{FillTape, SymbolNow};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a symbol shows itself.
@@ -61,8 +61,8 @@ pub struct SymbolParts {
     pub mirror: List<(ClientId, Time)>,
     /// The engine's line in the ledger, held as long as it lives.
     pub memory: Grant,
-    /// Why it does not trade after all: set when the first price shows that the grid cannot run.
-    pub refusal: Arc<OnceLock<String>>,
+    /// Why it does not trade: set at the start, or when the first price shows that the grid cannot run.
+    pub refusal: Arc<WhyNot>,
     /// Which feeds deliver.
     pub links: Arc<LinkState>,
     /// What the engine is told and answers, on disk.
@@ -71,6 +71,27 @@ pub struct SymbolParts {
     pub metrics: SymbolMetrics,
     /// The clock.
     pub clock: Clock,
+}
+
+/// Why a symbol does not trade, for whoever shows it; nothing while it trades.
+#[derive(Debug, Default)]
+pub struct WhyNot(Mutex<Option<String>>);
+
+impl WhyNot {
+    /// Why it does not trade.
+    pub fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It does not trade, for this reason.
+    pub fn set(&self, why: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    /// It trades.
+    pub fn lift(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// What is known of a symbol's worst case before its first price.
@@ -93,6 +114,12 @@ pub struct Prospects {
 }
 
 impl Prospects {
+    /// The rules of another, with what the exchange told of this.
+    const fn with_rules_of(&self, other: &Self) -> Self {
+        let Self { margin, leverage, isolated, .. } = *self;
+        Self { margin, leverage, isolated, ..*other }
+    }
+
     /// All that stands against trading at the first price, one sentence each; and what a long grid can come to.
     pub fn against(&self, strategy: &StrategyConfig, instrument: &Instrument, top: Top) -> (Option<Outlook>, Vec<String>) {
         let mut against = Vec::new();
@@ -148,11 +175,27 @@ pub struct SymbolLoop {
     /// The engine failed and is being built anew: it is told nothing, and asked nothing, until then.
     faulted: bool,
     loading: bool,
+    /// It is to be read what is stored, as soon as the keeper has room.
+    wants_load: bool,
+    /// It opens nothing; see [`SymbolParts::refusal`]. Without a price yet that was the start's doing, which no settings mend.
+    refused: bool,
+    /// Settings that are taken over as soon as what is stored is read.
+    adoption: Option<Box<Adoption>>,
+    /// The state that the keeper has not taken yet.
+    uncommitted: Option<Box<StateRecord>>,
     /// The grid was looked at with a price.
     checked: bool,
+    /// The last top, also while nothing is fed.
+    top: Option<Top>,
     stopping: Option<StopMode>,
     /// Memory is short: a new engine must know.
     memory_short: bool,
+    /// Records have no room, or the disk is short: likewise.
+    records_full: bool,
+    /// Version of the last state that was to be committed: what is read must hold it.
+    committed: u64,
+    /// The past is to be told again, as soon as there is room to ask for it.
+    wants_history: bool,
     /// Empty slots dropped, when last shown.
     cleaned: u64,
     /// Something is the case that must never be, and was told.
@@ -166,6 +209,7 @@ impl SymbolLoop {
     /// When what is stored does not fit the configuration.
     pub fn new(parts: SymbolParts, inbox: Inbox, stored: &Stored) -> Result<Self, BuildError> {
         let engine = build(&parts, stored)?;
+        let refused = parts.refusal.get().is_some();
         parts.memory.gauge().set_len(1);
         Ok(Self {
             parts,
@@ -176,9 +220,17 @@ impl SymbolLoop {
             faults: 0,
             faulted: false,
             loading: false,
+            wants_load: false,
+            refused,
+            adoption: None,
+            uncommitted: None,
             checked: false,
+            top: None,
             stopping: None,
             memory_short: false,
+            records_full: false,
+            committed: 0,
+            wants_history: false,
             cleaned: 0,
             broken: false,
         })
@@ -233,6 +285,9 @@ impl SymbolLoop {
                 if let Event::MemoryShort(short) = event {
                     self.memory_short = short;
                 }
+                if let Event::RecordsFull(full) = event {
+                    self.records_full = full;
+                }
                 self.feed(&event);
                 // Records have room again: what was refused is fetched from the exchange, from the stored watermark on.
                 if event == Event::RecordsFull(false) && self.parts.recorder.is_behind() {
@@ -240,7 +295,96 @@ impl SymbolLoop {
                 }
             }
             Control::Rebuild(stored) => self.rebuild(&stored),
+            Control::Adopt(adoption) => self.adopt(adoption),
         }
+    }
+
+    /// Takes over other settings, if nothing stands against them: as far as that can be seen before what is stored is read.
+    fn adopt(&mut self, adoption: Box<Adoption>) {
+        let now = self.parts.clock.now();
+        // Whoever gave up waiting for an earlier one has no claim any more.
+        let pending = self.adoption.as_ref().is_some_and(|pending| !pending.answer.is_closed());
+        let ours = &self.parts.engine;
+        let same = adoption.strategy == self.parts.strategy
+            && adoption.interval.is_none_or(|interval| interval == ours.interval)
+            && adoption.compare_every == ours.position.compare_every
+            && adoption.accept_position == ours.position.accept_position;
+        let against = if (self.refused && !self.checked) || self.faulted || self.faults > REBUILDS || self.stopping.is_some() {
+            Some(NotAdopted::NotTrading)
+        } else if pending {
+            Some(NotAdopted::Busy)
+        } else if same && !self.refused {
+            // What the price of now stands against is no reason to keep rules from what trades already.
+            None
+        } else {
+            match adoption.strategy.build() {
+                Err(error) => Some(NotAdopted::Because(error.to_string())),
+                Ok(_) => {
+                    let prospect = self.parts.prospect.with_rules_of(&adoption.prospect);
+                    let against = self.top.map(|top| prospect.against(&adoption.strategy, &self.parts.instrument, top).1);
+                    let against = against.filter(|against| !against.is_empty()).map(|against| against.join("; "));
+                    // It did not trade before, and nothing of its own was changed: that is nobody else's trouble.
+                    against.map(|why| if same { NotAdopted::NotTrading } else { NotAdopted::Because(why) })
+                }
+            }
+        };
+        if let Some(why) = against {
+            answer(adoption.answer, Err(why));
+            return;
+        }
+        if !same {
+            self.adoption = Some(adoption);
+            self.load();
+            return;
+        }
+        // Rules alone: nothing that the engine remembers has to be given up for them.
+        let disarmed = self.parts.engine.countdown.is_some() && adoption.countdown.is_none();
+        self.engine.adopt(adoption.gate, adoption.countdown);
+        (self.parts.engine.gate, self.parts.engine.countdown) = (adoption.gate, adoption.countdown);
+        self.parts.prospect = self.parts.prospect.with_rules_of(&adoption.prospect);
+        self.lift();
+        self.disarm(disarmed);
+        self.parts.journal.begin(now, &self.engine);
+        answer(adoption.answer, Ok(()));
+    }
+
+    /// What the first price stood against has been looked at again.
+    fn lift(&mut self) {
+        self.refused = false;
+        self.parts.refusal.lift();
+    }
+
+    /// An engine without the exchange's switch does not tell it anything any more: it would withdraw everything in its time.
+    fn disarm(&mut self, disarmed: bool) {
+        if disarmed {
+            self.actions.push(Action::Countdown { after: Duration::ZERO });
+            self.perform();
+        }
+    }
+
+    /// Puts settings that wait in the place of ours, if they go with what is stored; gives back ours and whoever waits for an answer.
+    fn settle(&mut self, stored: &Stored) -> Option<(Before, ReplySender<Result<(), NotAdopted>>)> {
+        // Whoever does not wait any more was told that nothing was changed, and has put others back.
+        let adoption = self.adoption.take().filter(|adoption| !adoption.answer.is_closed())?;
+        let Adoption { gate, countdown, compare_every, accept_position, interval, strategy, prospect, answer: waiting } = *adoption;
+        let (instrument, known) = (&self.parts.instrument, boot(stored));
+        let interval = interval.unwrap_or(self.parts.engine.interval);
+        let fits = strategy.build().map_err(|error| error.to_string()).and_then(|built| {
+            Engine::check_boot(instrument, interval, &known).map_err(|error| error.to_string())?;
+            Engine::check_owner(instrument, built.as_ref(), &known).map_err(|error| error.to_string())?;
+            // What is stored is behind by a moment.
+            self.engine.check_successor(built.as_ref(), self.parts.clock.now()).map_err(|error| error.to_string())
+        });
+        if let Err(why) = fits {
+            answer(waiting, Err(NotAdopted::Because(why)));
+            return None;
+        }
+        let before = Before { engine: self.parts.engine, strategy: self.parts.strategy, prospect: self.parts.prospect };
+        let position = PositionConfig { compare_every, accept_position, ..before.engine.position };
+        self.parts.engine = EngineConfig { position, gate, interval, countdown };
+        self.parts.strategy = strategy;
+        self.parts.prospect = before.prospect.with_rules_of(&prospect);
+        Some((before, waiting))
     }
 
     fn account(&mut self, event: Event) {
@@ -277,10 +421,13 @@ impl SymbolLoop {
                 next = Some(got.item);
             }
         }
-        if let Some(top) = top
-            && self.may_run(&top)
-        {
-            self.feed(&top);
+        if let Some(event) = top {
+            if let Event::Top(top) = event {
+                self.top = Some(top);
+            }
+            if self.may_run(&event) {
+                self.feed(&event);
+            }
         }
         if missed > 0 {
             tracing::debug!(symbol = %self.parts.instrument.symbol, missed, "market events were conflated");
@@ -302,16 +449,15 @@ impl SymbolLoop {
                 let alert = Alert::new(Severity::Critical, AlertCode::GridImpossible, self.parts.clock.now(), &text);
                 self.alert(alert);
                 if self.engine.position().view(self.parts.clock.now()).totals.holding.is_flat() {
-                    if self.parts.refusal.set(text).is_err() {
-                        tracing::debug!("refusal was told before");
-                    }
+                    self.refused = true;
+                    self.parts.refusal.set(text);
                 } else {
                     // What is held must be sold: only opening stops, until an operator has looked at it.
                     self.feed(&Event::Command(Command::Pause));
                 }
             }
         }
-        self.parts.refusal.get().is_none()
+        !self.refused
     }
 
     fn feed_back(&self, feedback: Feedback) {
@@ -377,7 +523,12 @@ impl SymbolLoop {
                 Action::Place(place) => Some((place.id, Request::Place)),
                 Action::Cancel(cancel) => Some((cancel.id, Request::Cancel)),
                 Action::Query { id } => Some((*id, Request::Query)),
-                Action::Resync { .. } | Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => None,
+                Action::Resync { .. }
+                | Action::Commit(_)
+                | Action::Record(_)
+                | Action::Alert(_)
+                | Action::Countdown { .. }
+                | Action::History => None,
             };
             match action {
                 Action::Place(_) | Action::Cancel(_) | Action::Query { .. } => {
@@ -403,12 +554,11 @@ impl SymbolLoop {
                         tracing::warn!(symbol = %self.parts.instrument.symbol, "the exchange's switch was not told for want of room");
                     }
                 }
+                Action::History => self.wants_history = true,
+                // A newer state holds all that an older one does: only the newest waits for room.
                 Action::Commit(record) => {
-                    let request = KeeperRequest::Commit { symbol: self.parts.index.usize(), record };
-                    // There is a place for every symbol; without one the commit is asked for again by the next change.
-                    if self.parts.keeper.try_send(request).is_err() {
-                        tracing::error!(symbol = %self.parts.instrument.symbol, "state found no room to be stored");
-                    }
+                    self.committed = record.version;
+                    self.uncommitted = Some(record);
                 }
                 Action::Record(record) => {
                     if let Some(booked) = &record.fill {
@@ -429,6 +579,9 @@ impl SymbolLoop {
                 }
             }
         }
+        if self.uncommitted.is_some() {
+            self.hand_over();
+        }
     }
 
     /// A bug in pure code: our orders are withdrawn by the mirror, the engine is built anew once, then halted.
@@ -438,6 +591,10 @@ impl SymbolLoop {
         tracing::error!(symbol = %self.parts.instrument.symbol, faults = self.faults, "engine failed; withdrawing its orders");
         drop(self.actions.drain());
         self.echoes.clear();
+        // What it is built anew by is what it was built by: nothing is asked of an engine that failed.
+        if let Some(adoption) = self.adoption.take() {
+            answer(adoption.answer, Err(NotAdopted::NotTrading));
+        }
         for (id, _) in self.parts.mirror.as_slice() {
             if self.parts.orders.try_send(self.parts.index, Action::Cancel(Cancel { id: *id })).is_err() {
                 tracing::error!(%id, "cancel found no room");
@@ -446,20 +603,59 @@ impl SymbolLoop {
         self.load();
     }
 
-    fn load(&mut self) {
-        if self.loading {
-            return;
+    /// Hands the keeper what waits for it; what finds no room is handed over when the symbol next shows itself.
+    fn hand_over(&mut self) {
+        let symbol = self.parts.index.usize();
+        if let Some(record) = self.uncommitted.take()
+            && let Err(SendError::Full(KeeperRequest::Commit { record, .. })) =
+                self.parts.keeper.try_send(KeeperRequest::Commit { symbol, record })
+        {
+            tracing::warn!(symbol = %self.parts.instrument.symbol, "state found no room to be stored; trying again");
+            self.uncommitted = Some(record);
         }
-        let request = KeeperRequest::Load { symbol: self.parts.index.usize() };
-        self.loading = self.parts.keeper.try_send(request).is_ok();
+        if self.wants_history && self.parts.orders.try_send(self.parts.index, Action::History).is_ok() {
+            self.wants_history = false;
+        }
+        // What is read must hold what was to be stored before.
+        if self.wants_load && self.uncommitted.is_none() && self.parts.keeper.try_send(KeeperRequest::Load { symbol }).is_ok() {
+            (self.wants_load, self.loading) = (false, true);
+        }
+    }
+
+    fn load(&mut self) {
+        self.wants_load = !self.loading;
+        self.hand_over();
     }
 
     /// Builds the engine from what is stored, by the same path as at boot; the exchange tells the rest.
     fn rebuild(&mut self, stored: &Stored) {
         self.loading = false;
+        if stored.state.map_or(0, |state| state.version) < self.committed {
+            // The old engine has committed since: a lock or a command that its successor must know.
+            self.load();
+            return;
+        }
+        let needed = self.faulted || self.parts.recorder.is_behind() || self.adoption.is_none();
+        let settled = self.settle(stored);
+        if settled.is_none() && !needed {
+            return;
+        }
         // Ids are never used twice in a run: the new engine counts on.
         self.parts.engine.position.placed_before = self.engine.position().placed_in_run();
-        match build(&self.parts, stored) {
+        let mut built = build(&self.parts, stored);
+        if let Some((before, waiting)) = settled {
+            if let Err(error) = &built {
+                (self.parts.engine, self.parts.strategy, self.parts.prospect) = (before.engine, before.strategy, before.prospect);
+                self.parts.engine.position.placed_before = self.engine.position().placed_in_run();
+                answer(waiting, Err(NotAdopted::Because(error.to_string())));
+                built = build(&self.parts, stored);
+            } else {
+                self.lift();
+                self.disarm(before.engine.countdown.is_some() && self.parts.engine.countdown.is_none());
+                answer(waiting, Ok(()));
+            }
+        }
+        match built {
             Ok(engine) => {
                 self.engine = engine;
                 self.parts.journal.begin(self.parts.clock.now(), &self.engine);
@@ -471,12 +667,18 @@ impl SymbolLoop {
                     self.parts.journal.halted(now, self.actions.as_slice(), &self.engine);
                     self.perform();
                 }
+                // Its figures begin cold, and with them what it opens and where it stops.
+                self.wants_history = true;
+                self.hand_over();
                 // A stream that is down tells itself when it is up again.
                 if self.parts.links.is_up(Feed::Account) {
                     self.feed(&Event::Link(plimsoll_market::Link { feed: Feed::Account, up: true }));
                 }
                 if self.memory_short {
                     self.feed(&Event::MemoryShort(true));
+                }
+                if self.records_full {
+                    self.feed(&Event::RecordsFull(true));
                 }
                 if let Some(mode) = self.stopping {
                     self.feed(&Event::Shutdown(mode));
@@ -489,6 +691,7 @@ impl SymbolLoop {
     fn show(&mut self) {
         let now = self.parts.clock.now();
         self.parts.journal.tick(now);
+        self.hand_over();
         // What ended by a catch-up leaves the mirror here.
         let view = self.engine.position().view(now);
         let books = if self.faulted { Ok(()) } else { plimsoll_position::invariants::books(&view) };
@@ -518,6 +721,19 @@ impl SymbolLoop {
         // A new engine counts anew.
         self.cleaned = status.slots_cleaned;
         self.parts.view.put(Some(Arc::new(SymbolNow { instrument: self.parts.instrument, status })));
+    }
+}
+
+/// What a symbol traded by before.
+struct Before {
+    engine: EngineConfig,
+    strategy: StrategyConfig,
+    prospect: Prospects,
+}
+
+fn answer(waiting: ReplySender<Result<(), NotAdopted>>, verdict: Result<(), NotAdopted>) {
+    if waiting.send(verdict).is_err() {
+        tracing::debug!("nobody waits for the settings any more");
     }
 }
 

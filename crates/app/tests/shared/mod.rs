@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub const KEY: &str = "testkey";
@@ -22,6 +23,7 @@ pub struct Running {
 impl Running {
     /// Starts the binary and reads its first line.
     pub fn start(args: &[&str], envs: &[(&str, &str)]) -> Self {
+        remember(args);
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
         command.args(args);
         Self::spawn(command, envs)
@@ -30,6 +32,7 @@ impl Running {
     /// Starts it by a shell's script, which gets the binary's path as its name.
     pub fn start_by(shell: &[&str], envs: &[(&str, &str)]) -> Self {
         let mut command = Command::new(shell[0]);
+        remember(shell);
         command.args(&shell[1..]).arg(env!("CARGO_BIN_EXE_plimsoll"));
         Self::spawn(command, envs)
     }
@@ -103,15 +106,52 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Asks over HTTP; returns status and body.
+/// Which token a bot's API takes: written beside its books, known by the address of its configuration.
+static TOKENS: Mutex<Vec<(String, PathBuf)>> = Mutex::new(Vec::new());
+
+/// Reads address and data folder of a bot that is to be started, so that it can be asked what needs a token.
+pub fn remember(args: &[&str]) {
+    let Some(at) = args.iter().position(|arg| *arg == "--config") else { return };
+    let text = std::fs::read_to_string(args[at + 1]).unwrap_or_default();
+    let word = |key: &str| {
+        let (_, rest) = text.split_once(key)?;
+        Some(rest.trim_start_matches([' ', '"']).split(['"', ' ', '\n', '}', ',']).next()?.to_owned())
+    };
+    if let (Some(listen), Some(data)) = (word("listen:"), word("data_dir:")) {
+        TOKENS.lock().unwrap().push((listen, Path::new(&data).join("admin.token")));
+    }
+}
+
+/// The admin token of the bot that listens there, once it has one.
+pub fn token(address: &str) -> Option<String> {
+    let file = TOKENS.lock().unwrap().iter().rev().find(|(listen, _)| listen == address)?.1.clone();
+    Some(std::fs::read_to_string(file).ok()?.trim().to_owned())
+}
+
+/// Asks over HTTP, with the bot's admin token unless headers say otherwise; returns status and body.
 pub fn http(method: &str, address: &str, target: &str, headers: &[(&str, &str)]) -> std::io::Result<(u16, String)> {
+    send(method, address, target, headers, "")
+}
+
+/// Sends JSON with the bot's admin token; returns status and what is answered.
+#[allow(dead_code, reason = "not every test sends something")]
+pub fn send_json(method: &str, address: &str, target: &str, body: &Value) -> (u16, Value) {
+    let (status, text) = send(method, address, target, &[("Content-Type", "application/json")], &body.to_string()).unwrap();
+    (status, serde_json::from_str(&text).unwrap_or_default())
+}
+
+fn send(method: &str, address: &str, target: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&address.parse::<SocketAddr>().unwrap(), Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n");
+    let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
+    if let Some(token) = token(address).filter(|_| !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))) {
+        request.push_str(&format!("Authorization: Bearer {token}\r\n"));
+    }
     request.push_str("\r\n");
+    request.push_str(body);
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
@@ -133,6 +173,22 @@ fn dechunk(mut body: &str) -> String {
         body = &rest[size + 2..];
     }
     whole
+}
+
+/// Sends JSON; returns status, head and body.
+pub fn post(address: &str, target: &str, headers: &[(&str, &str)], body: &Value) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let body = body.to_string();
+    let mut request = format!("POST {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all((request + "\r\n" + &body).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_owned(), body.to_owned())
 }
 
 pub fn get(address: &str, target: &str) -> Option<Value> {

@@ -1,5 +1,7 @@
 #![allow(dead_code, clippy::print_stderr, reason = "shared by tests, which say what they leave out")]
 
+pub mod kinds;
+
 use plimsoll_backtest::tape::Tick;
 use plimsoll_backtest::{Figures, Latency, Observer, Run, Sample, Setup, Summary};
 use plimsoll_engine::{AccountConfig, EngineConfig};

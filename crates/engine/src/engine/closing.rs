@@ -5,7 +5,7 @@ use crate::limits::RECONCILE_ROOM;
 use plimsoll_market::Phase;
 use plimsoll_market::{Action, Actions, Alert, AlertCode, Leg, OrderType, Price, Rule, Severity, Side, Time, Top};
 use plimsoll_position::limits::{CLOSING_STRATEGY, SLOTS};
-use plimsoll_strategy::{Intent, Quote, Style};
+use plimsoll_strategy::{Intent, Quote, Quotes, Style};
 
 impl Engine {
     /// Wants nothing until all orders are gone, then one order at market that closes the position.
@@ -89,6 +89,35 @@ impl Engine {
             }
         }
         closed
+    }
+
+    /// What is wanted while both directions are held; `None` when only one is.
+    ///
+    /// An account has one position: of all that closes, what goes against it reduces it, as far as it reaches, and is sent so that it can
+    /// do nothing else. A closed gate withholds none of that. The rest of the closings would bring the position beyond zero, or enlarge
+    /// it; they are sent as orders that may open, and wait for the gate.
+    pub(super) fn wanted_within_net(&self, now: Time) -> Option<Quotes> {
+        let view = self.position.view(now);
+        if !(view.slots.holds(Side::Buy) && view.slots.holds(Side::Sell)) {
+            return None;
+        }
+        let side = view.totals.holding.side()?.opposite();
+        let mut rest = view.totals.holding.qty();
+        let mut quotes = Quotes::new();
+        for quote in self.quotes.as_slice() {
+            let mut quote = *quote;
+            if quote.side == side && !quote.leg.opens(side) {
+                let most = view.instrument.closing_qty(rest, quote.style.order().0);
+                if !quote.reduce_only && !most.is_zero() && most >= view.instrument.qty_min {
+                    (quote.qty, quote.reduce_only) = (quote.qty.min(most), true);
+                }
+                if quote.reduce_only {
+                    rest = rest.saturating_sub(quote.qty);
+                }
+            }
+            quotes.push(quote);
+        }
+        Some(quotes)
     }
 
     /// A rule demands that the position be closed. A stop and an operator's word go before.

@@ -125,7 +125,7 @@ impl Desk {
                     }
                     Action::Alert(alert) => self.alerts.push(alert.code),
                     Action::Commit(state) => self.memo = state.memo,
-                    Action::Record(_) | Action::Resync { .. } => {}
+                    Action::Record(_) | Action::Resync { .. } | Action::History => {}
                     Action::Query { .. } | Action::Countdown { .. } => panic!("{action:?}"),
                 }
             }

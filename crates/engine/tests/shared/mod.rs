@@ -91,7 +91,7 @@ impl World {
                 Action::Query { id } => Some(format!("query {id:?}")),
                 Action::Resync { after } => Some(format!("resync {}", after.map_or("-".into(), |t| t.to_string()))),
                 Action::Commit(s) => Some(format!("commit {} anchor {:?}", s.version, s.anchor.map(|a| btc.show_price(a).to_string()))),
-                Action::Record(_) => None,
+                Action::Record(_) | Action::History => None,
                 Action::Countdown { after } => Some(format!("countdown {}", after.as_secs())),
                 Action::Alert(a) => Some(format!("alert {}", a.code.as_str())),
             })

@@ -191,6 +191,9 @@ pub const PAST_MAX: u16 = 384;
 /// Requests for candles of the past that may fail in a row: until they are answered those of the stream wait.
 pub const PAST_TRIES: u8 = 6;
 
+/// How long candles of the stream wait for those of the past: ten of them are lost to a strategy then, which begins cold.
+pub const PAST_WAIT_MAX: Duration = Duration::from_secs(600);
+
 /// Pairs of an asset in which fees are paid and one to value it in: an account pays in BNB at most, for contracts in USDT and in USDC.
 pub const FEE_ASSETS_MAX: usize = 4;
 

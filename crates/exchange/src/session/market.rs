@@ -256,7 +256,7 @@ impl Session {
             Message::Mark(mark) => out.event(mark.symbol, Event::Mark(mark.price)),
             Message::Kline(kline) => {
                 if kline.closed && &kline.interval == "1m" {
-                    self.candle(kline.symbol, kline.candle, out);
+                    self.candle(now, kline.symbol, kline.candle, out);
                 }
             }
             Message::OrderUpdate(update) => self.order_update(now, &update, out),

@@ -22,6 +22,7 @@ impl Session {
             Action::Query { id } => self.query(now, symbol, *id, out),
             Action::Resync { after } => self.ask_resync(symbol, *after),
             Action::Countdown { after } => self.arm(now, symbol, *after),
+            Action::History => self.tell_past_again(now, symbol),
             Action::Commit(_) | Action::Record(_) | Action::Alert(_) => self.stats.actions_ignored += 1,
         }
     }
@@ -35,6 +36,8 @@ impl Session {
             Action::Resync { .. } => out.event(symbol, Event::ResyncFailed),
             // Told again in its time, like everything of a dead man's switch.
             Action::Countdown { .. } => {}
+            // The past is told whenever market data begin.
+            Action::History => {}
             Action::Commit(_) | Action::Record(_) | Action::Alert(_) => self.stats.actions_ignored += 1,
         }
     }

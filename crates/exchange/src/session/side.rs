@@ -5,7 +5,7 @@ use super::answers::Answer;
 use super::core::{Fetch, Session};
 use super::io::Outputs;
 use super::jobs::Job;
-use super::limits::{CANDLES_MAX, PAST_MAX, PAST_TRIES, RATE_MAX_AGE, RATE_RETRY, SIDE_RETRY};
+use super::limits::{CANDLES_MAX, PAST_MAX, PAST_TRIES, PAST_WAIT_MAX, RATE_MAX_AGE, RATE_RETRY, SIDE_RETRY};
 use crate::SymbolIndex;
 use crate::binance::decode;
 use crate::binance::encode::Interval;
@@ -184,9 +184,13 @@ impl Session {
         }
     }
 
-    /// A candle closed. While the past is still asked for it waits: told first, it would make the past out of date.
-    pub(super) fn candle(&mut self, symbol: SymbolIndex, candle: Candle, out: &mut Outputs) {
+    /// A candle closed. While the past is still asked for it waits: told first, it would make the past out of date. A past that does
+    /// not come, because requests have no room or are not answered, is waited for no longer than [`PAST_WAIT_MAX`].
+    pub(super) fn candle(&mut self, now: Time, symbol: SymbolIndex, candle: Candle, out: &mut Outputs) {
         let Some(state) = self.symbols.get_mut(symbol.usize()) else { return };
+        if state.past.fetch != Fetch::None && now.since(state.past.begun) > PAST_WAIT_MAX {
+            state.past = Past::default();
+        }
         if state.past.fetch == Fetch::None {
             out.event(symbol, Event::Candle(Box::new(candle)));
         } else {
@@ -208,6 +212,15 @@ impl Session {
         let exchange_now = self.offset.exchange_time(now);
         let steps = self.past_of(symbol).map_or(0, Iterator::count);
         let (Some(scales), Some(state)) = (scales, self.symbols.get_mut(symbol.usize())) else { return };
+        if state.past.fetch != Fetch::InFlight {
+            // Given up meanwhile.
+            return;
+        }
+        if core::mem::take(&mut state.past.again) {
+            // For an engine that is no more: from the beginning, with the stream's candle still waiting.
+            (state.past.fetch, state.past.step, state.past.failures) = (Fetch::Wanted(now), 0, 0);
+            return;
+        }
         let (interval, most) = asked;
         match answer.map(|body| decode::klines(body, &scales)) {
             Ok(Ok(candles)) => {
@@ -247,13 +260,17 @@ pub(super) struct Past {
     /// Which of its requests is next.
     pub(super) step: u8,
     failures: u8,
+    /// Since when it is asked for.
+    begun: Time,
+    /// Who heard the first of it is no more: it is told from the beginning.
+    again: bool,
     /// The newest candle of the stream since then.
     waits: Option<Candle>,
 }
 
 impl Default for Past {
     fn default() -> Self {
-        Self { fetch: Fetch::None, step: 0, failures: 0, waits: None }
+        Self { fetch: Fetch::None, step: 0, failures: 0, begun: Time::ZERO, again: false, waits: None }
     }
 }
 
@@ -261,12 +278,29 @@ impl Past {
     /// Market data begins: the past is asked for, if it is wanted and not on its way already.
     pub(super) fn begin(&mut self, now: Time, wanted: bool) {
         if wanted && self.fetch == Fetch::None {
-            *self = Self { fetch: Fetch::Wanted(now), ..Self::default() };
+            *self = Self { fetch: Fetch::Wanted(now), begun: now, ..Self::default() };
+        }
+    }
+
+    /// Somebody new must hear all of it.
+    fn begin_again(&mut self, now: Time) {
+        match self.fetch {
+            Fetch::None => self.begin(now, true),
+            Fetch::Wanted(_) => (self.fetch, self.step, self.failures) = (Fetch::Wanted(now), 0, 0),
+            Fetch::InFlight => self.again = true,
         }
     }
 }
 
 impl Session {
+    /// An engine begins anew and knows nothing of the past. While market data do not come, their beginning tells it.
+    pub(super) fn tell_past_again(&mut self, now: Time, symbol: SymbolIndex) {
+        let wanted = self.past_of(symbol).is_some();
+        if let Some(state) = self.symbols.get_mut(symbol.usize()).filter(|state| wanted && state.market_up) {
+            state.past.begin_again(now);
+        }
+    }
+
     /// The requests for a symbol's past, one after the other: whole bars, then the hours and the minutes of the unfinished one.
     /// `None` when nothing is wanted.
     pub(super) fn past_of(&self, symbol: SymbolIndex) -> Option<impl Iterator<Item = (Interval, u16)> + use<>> {

@@ -225,6 +225,12 @@ impl Position {
         }
     }
 
+    /// Takes a top of which nothing but itself follows.
+    #[inline]
+    pub const fn note_top(&mut self, top: Top) {
+        self.top = Some(top);
+    }
+
     /// Whether our books are in step with the exchange.
     pub const fn sync_state(&self) -> SyncState {
         self.sync.state

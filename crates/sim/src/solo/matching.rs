@@ -423,7 +423,7 @@ impl Solo {
             Seen::Prices => self.prices_top().map(|top| Top { time: now, ..top }),
         };
         let changed = match (top, self.told) {
-            (Some(new), Some(old)) => (new.bid, new.bid_qty, new.ask, new.ask_qty) != (old.bid, old.bid_qty, old.ask, old.ask_qty),
+            (Some(new), Some(old)) => !new.is_like(&old),
             (Some(_), None) => true,
             // A side is empty: what was known of the top is not true any more, but nothing replaces it.
             (None, _) => false,

@@ -13,9 +13,10 @@ impl Solo {
         if self.last.is_zero() {
             return None;
         }
-        let tick = self.instrument.tick.units().max(1);
-        let (bid, ask) = self.learned.or_else(|| Some((self.last, self.last.offset(tick)?)))?;
-        Some(Top { bid, bid_qty: self.shown, ask, ask_qty: self.shown, time: self.now })
+        match self.learned {
+            Some((bid, ask)) => Some(Top { bid, bid_qty: self.shown, ask, ask_qty: self.shown, time: self.now }),
+            None => self.top_at(self.now, self.last, self.shown),
+        }
     }
 
     /// Learns bid and ask from a trade: a seller met the bid, a buyer the ask.
@@ -80,13 +81,45 @@ impl Solo {
         self.dirty = true;
     }
 
+    /// Whether nothing comes of a price that goes between these two but the price itself: no order is reached, and margin need not be
+    /// looked at.
+    #[inline]
+    pub fn is_clear(&self, low: Price, high: Price) -> bool {
+        let (worst, best) = (self.reference(low).units(), self.reference(high).units());
+        self.seen == Seen::Prices
+            && !self.dirty
+            && self.marks_by_prices()
+            && !(self.last.is_zero() || low.is_zero())
+            && self.best_bid <= low.units()
+            && self.best_ask >= high.units()
+            && (self.holding.is_flat() || worst > self.watch.0 && best < self.watch.1)
+    }
+
+    /// The top that [`Solo::travel`] to a price and [`Solo::settle`] lead to.
+    #[inline]
+    pub fn top_at(&self, time: Time, price: Price, volume: Qty) -> Option<Top> {
+        let ask = price.offset(self.instrument.tick.units().max(1))?;
+        Some(Top { bid: price, bid_qty: volume, ask, ask_qty: volume, time })
+    }
+
+    /// The price has gone where the way is [clear](Solo::is_clear), and is at `to`; `told` is the last top on its way that was new.
+    #[inline]
+    pub fn glide(&mut self, now: Time, to: Price, volume: Qty, told: Option<&Top>) {
+        self.now(now);
+        self.learned = None;
+        (self.last, self.shown) = (to, volume);
+        if let Some(told) = told {
+            self.told = Some(*told);
+        }
+    }
+
     /// The price between here and `to` at which the account is liquidated, when prices alone value the position.
     fn ruin_on_the_way(&self, side: Side, to: Price) -> Option<Price> {
         // A falling price ruins who is long, a rising one who is short; told marks decide elsewhere.
         if self.holding.side() != Some(side) || !self.marks_by_prices() {
             return None;
         }
-        let watched = self.instrument.ref_price(to).units();
+        let watched = self.reference(to).units();
         if watched > self.watch.0 && watched < self.watch.1 {
             return None;
         }

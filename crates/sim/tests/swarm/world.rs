@@ -197,8 +197,8 @@ impl World {
         for action in actions {
             match action {
                 Action::Record(record) => self.disk.waiting.push(*record),
-                // These engines have no switch.
-                Action::Countdown { .. } => {}
+                // These engines have no switch, and nothing that candles of the past are told of.
+                Action::Countdown { .. } | Action::History => {}
                 Action::Alert(alert) => self.told.push(format!("{:?} {} {}", self.now, alert.code.as_str(), alert.text)),
                 Action::Commit(state) => {
                     let all = self.disk.waiting.len();
@@ -291,7 +291,7 @@ impl World {
                 self.resync(after, asked_at);
                 return;
             }
-            Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } => unreachable!(),
+            Action::Commit(_) | Action::Record(_) | Action::Alert(_) | Action::Countdown { .. } | Action::History => unreachable!(),
         };
         self.tell(heard);
         let (event, asked) = answer;

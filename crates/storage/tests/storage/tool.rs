@@ -69,6 +69,8 @@ pub async fn fill(place: &Place) {
     store.retain(Time::from_millis(1_700_000_000_000 + 30 * 86_400_000)).await.unwrap();
     let time = Time::from_millis(1_700_000_000_000);
     let (account, symbol) = (Some(account), Some(Symbol::new("币安人生USDT").unwrap()));
+    store.change_login(crate::login::rows()).await.unwrap();
+    store.audit(crate::login::entry(7, "login")).await.unwrap();
     store.logs().write(LogLine { time, level: LogLevel::Warn, target: "test", text: "a line".into(), account, symbol });
     store.flush().await.unwrap();
     store.stop(STOP).await.unwrap();
@@ -304,7 +306,7 @@ pub async fn age(place: &Place) {
     place
         .meddle(
             "DELETE FROM seaql_migrations WHERE version > 'm0002_system'; \
-             DROP TABLE account_state; DROP TABLE instruments; DROP TABLE logs; DROP TABLE funding; DROP TABLE trading_days; DROP INDEX orders_ended; \
+             DROP TABLE account_state; DROP TABLE instruments; DROP TABLE logs; DROP TABLE funding; DROP TABLE trading_days; DROP TABLE web_users; DROP TABLE web_sessions; DROP TABLE web_tokens; DROP TABLE audit; DROP INDEX orders_ended; \
              ALTER TABLE totals DROP COLUMN other_fees; ALTER TABLE totals DROP COLUMN waiting_fees; \
              ALTER TABLE totals DROP COLUMN waiting_asset; ALTER TABLE totals DROP COLUMN waiting_fills; \
              ALTER TABLE state DROP COLUMN baseline; ALTER TABLE state DROP COLUMN lock_rule; ALTER TABLE state DROP COLUMN lock_until_ns; \

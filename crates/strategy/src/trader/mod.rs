@@ -558,6 +558,11 @@ impl<P: Plan> Strategy for Trader<P> {
         self.plan.is_warm()
     }
 
+    fn is_indifferent(&self, _top: &Top) -> bool {
+        // What is held is looked at with every price; who leaves waits for none.
+        !self.behind && !self.late && (self.leaving || self.held.is_none() && !self.displaced)
+    }
+
     fn bytes(&self) -> usize {
         size_of::<Self>()
     }

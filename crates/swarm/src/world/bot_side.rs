@@ -227,7 +227,7 @@ impl World {
                 self.check_place(at, desk, &place);
                 work.push_back(Work::Session(ToSession::Order(index, action)));
             }
-            Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } | Action::Countdown { .. } => {
+            Action::Cancel(_) | Action::Query { .. } | Action::Resync { .. } | Action::Countdown { .. } | Action::History => {
                 self.say(|| format!("{symbol} {action:?}"));
                 work.push_back(Work::Session(ToSession::Order(index, action)));
             }

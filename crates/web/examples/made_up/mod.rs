@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use plimsoll_bounded::{Broadcast, Class, Ended, ExitStatus, ExitText, Grant, Subscriber, TaskName, TaskState, TaskStatus};
+use plimsoll_bounded::{
+    Broadcast, Class, Ended, ExitStatus, ExitText, Grant, Pool, PoolSpec, Subscriber, TaskName, TaskState, TaskStatus, Tasks,
+};
 use plimsoll_market::{
     Alert, AlertCode, Amount, Asset, Booked, ClientId, Feed, Fill, Holding, Instrument, Leg, LogLevel, MarkPrice, Order, OrderId,
     OrderStatus, OrderView, Phase, Pnl, Price, Qty, RefPrice, Round, Severity, Side, SlotView, Status, Symbol, Tag, Time, Top, TradeId,
@@ -23,6 +25,11 @@ use plimsoll_web::{
     Verb, money,
 };
 
+mod desk;
+mod vault;
+
+pub use vault::MadeUpVault;
+
 /// Levels the made-up grid buys below the price.
 const WINDOW: i64 = 9;
 /// Level lines it may hold.
@@ -32,6 +39,9 @@ const HELD_MAX: usize = 12;
 pub struct MadeUp {
     world: Mutex<World>,
     log: Broadcast<LogDto>,
+    /// Who may log in.
+    pub vault: Arc<MadeUpVault>,
+    tasks: Tasks,
 }
 
 struct World {
@@ -98,7 +108,9 @@ impl MadeUp {
         };
         let viewers = plimsoll_web::limits::LOG_VIEWERS_MAX;
         let line = Broadcast::<LogDto>::line("made_up.log", viewers, 100, Class::BestEffort).with_heap(200);
-        let made = Arc::new(Self { world: Mutex::new(world), log: Broadcast::new(Grant::detached(line), viewers) });
+        let log = Broadcast::new(Grant::detached(line), viewers);
+        let tasks = Tasks::new(Grant::detached(Tasks::line("tasks", 8, 8 * 1_024)));
+        let made = Arc::new(Self { world: Mutex::new(world), log, vault: Arc::default(), tasks });
         while made.lock().now < now {
             made.advance(Duration::from_millis(500));
         }
@@ -112,6 +124,13 @@ impl MadeUp {
     /// Lets time pass.
     pub fn advance(&self, step: Duration) {
         self.lock().advance(step);
+    }
+
+    /// Lets time pass without a market.
+    #[allow(dead_code)]
+    pub fn rest(&self, time: Duration) {
+        let mut world = self.lock();
+        world.now = Time::from_nanos(world.now.nanos() + time.as_nanos() as u64);
     }
 
     /// Cuts or restores the connections.
@@ -128,7 +147,19 @@ impl MadeUp {
 
     /// All ports.
     pub fn ports(self: &Arc<Self>) -> Ports {
-        Ports { source: self.clone(), history: self.clone(), control: self.clone(), profiler: self.clone(), logs: self.clone() }
+        let jobs = Grant::detached(Pool::line("workers", 4, 512, Class::BestEffort));
+        let spec = PoolSpec { name: "worker", group: "example", workers: 1, job_deadline: Duration::from_secs(10) };
+        Ports {
+            settings: Arc::new(plimsoll_web::Fixed),
+            source: self.clone(),
+            history: self.clone(),
+            control: self.clone(),
+            profiler: self.clone(),
+            logs: self.clone(),
+            vault: self.vault.clone(),
+            desk: self.clone(),
+            workers: Pool::start(jobs, spec, &self.tasks).unwrap(),
+        }
     }
 
     /// Says something to those who follow the log.
@@ -413,6 +444,7 @@ impl Source for MadeUp {
             risk: None,
             hints: vec!["This market is made up by the example: nothing here is real.".to_owned()],
             stopping: world.stopping,
+            on_stop: "cancel",
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use plimsoll_bounded::{Ledger, Open};
 use plimsoll_market::Time;
-use plimsoll_web::{AdminToken, WebConfig};
+use plimsoll_web::{AdminToken, Peer, WebConfig};
 
 use crate::made_up::MadeUp;
 
@@ -27,4 +27,9 @@ pub fn config() -> (WebConfig, String) {
     let mut config = WebConfig::new(token);
     config.listen = "127.0.0.1:0".parse().unwrap();
     (config, text)
+}
+
+/// This machine, as a visitor.
+pub fn near() -> Peer {
+    Peer("127.0.0.1".parse().unwrap())
 }

@@ -111,6 +111,79 @@ fn candles_of_the_stream_do_not_wait_for_ever() {
     assert_eq!(told, ["0 candle 400", "0 candle 500"]);
 }
 
+/// A session that has told bars of four hours, hours and minutes of the past, as they are asked for.
+fn with_bars() -> World {
+    let mut world = World::new(&["BTCUSDT"], Routing::Routed);
+    world.session.config.bars = vec![(Symbol::new("BTCUSDT").unwrap(), Interval::H4)];
+    world.rule("interval=4h", ok(format!("[{}]", kline(START / 14_400_000 * 14_400_000 - 14_400_000, 14_400_000, "2.00"))), 99);
+    world.rule("interval=1h", ok("[]"), 99);
+    world
+}
+
+#[test]
+fn an_engine_that_begins_anew_is_told_the_past_again() {
+    let mut world = with_bars();
+    world.rule("interval=1m", ok(format!("[{}]", kline(START / 60_000 * 60_000 - 60_000, 60_000, "4.00"))), 99);
+    let told = |world: &mut World| {
+        let told: Vec<_> = world.log.iter().filter(|line| line.contains("candle") || line.contains("past")).cloned().collect();
+        world.log.clear();
+        told
+    };
+    let all = ["0 past 14400 s 200", "0 candle 400"];
+    world.input(Input::Start);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(told(&mut world), all);
+    world.order(&Action::History);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(told(&mut world), all);
+    // While it is being told: from the beginning, and the whole of it once.
+    world.rules.retain(|(part, ..)| *part != "interval=1h");
+    world.rule("interval=1h", error(-1001), 1);
+    world.rule("interval=1h", ok("[]"), 99);
+    world.order(&Action::History);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(told(&mut world), ["0 past 14400 s 200"], "hours are missing");
+    world.order(&Action::History);
+    world.advance_alive(SIDE_RETRY * 2);
+    assert_eq!(told(&mut world), all);
+    // Without a strategy that looks back nothing is asked.
+    let mut world = World::running(&["BTCUSDT"]);
+    world.order(&Action::History);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.sent("klines"), 0);
+}
+
+#[test]
+fn an_answer_under_way_for_an_engine_that_is_no_more_is_not_the_beginning_of_the_next_ones_past() {
+    let mut world = with_bars();
+    world.rule("interval=1m", ok("[]"), 99);
+    world.input(Input::Start);
+    world.advance(Duration::from_secs(1));
+    world.log.clear();
+    world.rules.insert(0, ("interval=4h", Answer::Never, 1));
+    world.order(&Action::History);
+    world.order(&Action::History);
+    world.advance_alive(Duration::from_secs(60));
+    let told: Vec<_> = world.log.iter().filter(|line| line.contains("past")).cloned().collect();
+    assert_eq!(told, ["0 past 14400 s 200"]);
+}
+
+#[test]
+fn candles_of_the_stream_do_not_wait_for_a_past_that_has_no_room() {
+    let mut world = with_bars();
+    world.rule("interval=1m", Answer::Later(429, "{}".to_owned(), 100_000), 99);
+    world.input(Input::Start);
+    world.advance(Duration::from_secs(1));
+    let now = START / 60_000 * 60_000;
+    let candles = |world: &World| world.log.iter().filter(|line| line.contains("candle")).count();
+    world.frame(TAPE, &stream(now, "3.00"));
+    assert_eq!(candles(&world), 0);
+    world.advance_alive(limits::PAST_WAIT_MAX + Duration::from_secs(1));
+    world.frame(TAPE, &stream(now + 600_000, "4.00"));
+    world.frame(TAPE, &stream(now + 660_000, "5.00"));
+    assert_eq!(candles(&world), 2);
+}
+
 /// An execution whose fee was paid in BNB.
 fn paid_in_bnb(trade: u64) -> String {
     super::streams::order_update(&id(4).text(), "TRADE", "PARTIALLY_FILLED", trade).replace(r#""N":"USDT""#, r#""N":"BNB""#)

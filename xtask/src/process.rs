@@ -33,8 +33,9 @@ pub(crate) fn step(mut command: Command) -> Result<Outcome> {
     Ok(judge(&shown, status))
 }
 
-/// Runs to the end, passing each line on to the terminal and into `log`.
-pub(crate) fn step_logged(mut command: Command, log: &Path) -> Result<Outcome> {
+/// Runs to the end, writing each line into `log` and passing those on to the terminal that `shows` wants there. Each of both outputs
+/// has a copy of it.
+pub(crate) fn step_logged(mut command: Command, log: &Path, shows: impl FnMut(&str) -> bool + Clone + Send) -> Result<Outcome> {
     let shown = show(&command);
     println!("$ {shown}");
     let started = Instant::now();
@@ -45,8 +46,20 @@ pub(crate) fn step_logged(mut command: Command, log: &Path) -> Result<Outcome> {
     let file = Mutex::new(File::create(log).with_context(|| format!("could not create {}", log.display()))?);
     let (output, errors) = (child.stdout.take(), child.stderr.take());
     let copied = std::thread::scope(|scope| {
-        let errors = scope.spawn(|| pass_on(errors, &file, |line| eprintln!("{line}")));
-        let output = pass_on(output, &file, |line| println!("{line}"));
+        let (mut on_errors, mut on_output) = (shows.clone(), shows);
+        let tell_error = move |line: &str| {
+            if on_errors(line) {
+                eprintln!("{line}");
+            }
+        };
+        let tell = move |line: &str| {
+            if on_output(line) {
+                println!("{line}");
+            }
+        };
+        let file = &file;
+        let errors = scope.spawn(move || pass_on(errors, file, tell_error));
+        let output = pass_on(output, file, tell);
         let errors = errors.join().unwrap_or_else(|_| bail!("the reader of `{shown}` panicked"));
         output.and(errors)
     });
@@ -91,7 +104,7 @@ pub(crate) fn find_program(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
 }
 
-fn pass_on(stream: Option<impl Read>, log: &Mutex<File>, show: impl Fn(&str)) -> Result<()> {
+fn pass_on(stream: Option<impl Read>, log: &Mutex<File>, mut show: impl FnMut(&str)) -> Result<()> {
     let Some(stream) = stream else { bail!("the output was not piped") };
     for line in BufReader::new(stream).split(b'\n') {
         let line = line?;
@@ -148,7 +161,7 @@ mod tests {
     #[test]
     fn both_streams_reach_the_log() {
         let log = std::env::temp_dir().join(format!("xtask-log-{}", std::process::id()));
-        step_logged(command("sh", &["-c", "echo one; echo two >&2"]), &log).unwrap();
+        step_logged(command("sh", &["-c", "echo one; echo two >&2"]), &log, |_| true).unwrap();
         let text = std::fs::read_to_string(&log).unwrap();
         std::fs::remove_file(&log).unwrap();
         assert!(text.contains("one\n") && text.contains("two\n"), "{text:?}");

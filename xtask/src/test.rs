@@ -37,7 +37,7 @@ pub(crate) fn run(all: All, part: &str) -> Result<bool> {
     let mut report = Report::only(all, part);
     let shared = shared_folder(std::env::var_os(SHARED).map_or_else(|| workspace.root.join("../shared"), PathBuf::from));
     let log = workspace.results()?.join("test.log");
-    report.group(TESTS, || step_logged(tests(&workspace, shared.as_deref()), &log));
+    report.group(TESTS, || step_logged(tests(&workspace, shared.as_deref()), &log, unless_it_passed()));
     if !report.wants(TESTS) {
         // Its log is another run's.
     } else if shared.is_none() && uses_recordings() {
@@ -76,23 +76,54 @@ pub(crate) fn run(all: All, part: &str) -> Result<bool> {
     Ok(report.close())
 }
 
-/// What the tests that failed said, without the frames of their backtraces.
-fn failures(log: &str) -> Vec<&str> {
-    let (mut found, mut failed, mut inside) = (Vec::new(), false, false);
-    for line in log.lines() {
-        match line {
-            // Written before what they said and before their names.
-            "failures:" => (failed, inside) = (true, false),
-            "successes:" => (failed, inside) = (false, false),
-            _ if line.starts_with("---- ") => inside = failed,
-            _ if line.starts_with("test result: ") => (failed, inside) = (false, false),
-            _ => {}
-        }
-        if inside && !line.is_empty() && !is_frame(line) {
-            found.push(line);
+/// Whose words follow in a runner's output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speaker {
+    /// The runner itself.
+    Runner,
+    /// A test that passed.
+    Passed,
+    /// A test that failed.
+    Failed,
+}
+
+impl Speaker {
+    /// Who speaks from this line on: libtest and nextest both say it before a test's words. Their own words may look the same, for which
+    /// nothing is lost: the log has all of it.
+    fn after(self, line: &str) -> Self {
+        let text = line.trim_start();
+        let is = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
+        if text == "successes:" || is(&["PASS ["]) {
+            Self::Passed
+        } else if text == "failures:" || is(&["FAIL [", "TIMEOUT [", "ABORT [", "SIGSEGV [", "SIGABRT [", "SIGKILL ["]) {
+            Self::Failed
+        } else if is(&["Summary [", "────", "Running ", "SLOW ["]) || (is(&["test result: "]) && text.len() == line.len()) {
+            Self::Runner
+        } else {
+            self
         }
     }
-    found
+}
+
+/// Which lines are for the terminal: what passing tests said is in the log, and a panic that was meant to be misleads whoever looks for
+/// another.
+fn unless_it_passed() -> impl FnMut(&str) -> bool + Clone + Send {
+    let mut speaker = Speaker::Runner;
+    move |line| {
+        let before = speaker;
+        speaker = before.after(line);
+        before != speaker || speaker != Speaker::Passed || line.trim_start().starts_with("PASS [")
+    }
+}
+
+/// What the tests that failed said, without the frames of their backtraces.
+fn failures(log: &str) -> Vec<&str> {
+    let mut speaker = Speaker::Runner;
+    let said = log.lines().filter(|line| {
+        speaker = speaker.after(line);
+        speaker == Speaker::Failed && !line.is_empty() && !is_frame(line)
+    });
+    said.collect()
 }
 
 /// `  12: a::function` or `             at ./src/file.rs:1:2`.
@@ -174,7 +205,7 @@ fn examples(workspace: &Workspace) -> Result<Outcome> {
 fn loom(workspace: &Workspace) -> Result<Outcome> {
     let mut command = cargo(&["test", "--locked", "--release", "--package", "plimsoll-bounded", "--features", "spsc", "--test", "loom"]);
     command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", workspace.target.join("loom"));
-    step_logged(command, &workspace.results()?.join("loom.log"))
+    step_logged(command, &workspace.results()?.join("loom.log"), |_| true)
 }
 
 /// An unmodified ccxt from PyPI against `plimsoll testnet`.
@@ -232,8 +263,24 @@ mod tests {
         let log = "running 2 tests\ntest a ... ok\ntest b ... FAILED\n\nsuccesses:\n\n---- a stdout ----\nfine\n\n\nsuccesses:\n    a\n\nfailures:\n\n\
                    ---- b stdout ----\nthread 'b' panicked at x.rs:1:2:\nleft: 1\nstack backtrace:\n   0: core::panicking\n             at /rustc/x.rs:3\n\n\n\
                    failures:\n    b\n\ntest result: FAILED. 1 passed; 1 failed\n\nsuccesses:\n\n---- c stdout ----\nfine\n";
-        assert_eq!(failures(log), ["---- b stdout ----", "thread 'b' panicked at x.rs:1:2:", "left: 1", "stack backtrace:"]);
+        let said = ["---- b stdout ----", "thread 'b' panicked at x.rs:1:2:", "left: 1", "stack backtrace:", "    b"];
+        assert_eq!(failures(log).into_iter().filter(|line| *line != "failures:").collect::<Vec<_>>(), said);
         assert!(failures("").is_empty());
+    }
+
+    #[test]
+    fn so_is_it_where_nextest_runs_them() {
+        let log = "        PASS [   0.1s] (1/3) a one\n  stdout ───\n\n    panicked, and was meant to\n    test result: ok. 1 passed\n\n\
+                   left out: recordings (install: them)\n        FAIL [   0.2s] (2/3) b two\n  stderr ───\n    panicked at x.rs:1:2:\n\
+                   \n      1: core::panicking\n               at /rustc/x.rs:3\n        PASS [   0.1s] (3/3) a three\n────────────\n\
+                   \u{20}    Summary [   1.0s] 3 tests run\n        FAIL [   0.2s] (2/3) b two\n";
+        let said =
+            ["        FAIL [   0.2s] (2/3) b two", "  stderr ───", "    panicked at x.rs:1:2:", "        FAIL [   0.2s] (2/3) b two"];
+        assert_eq!(failures(log), said);
+        let mut shows = unless_it_passed();
+        let shown: Vec<&str> = log.lines().filter(|line| shows(line)).collect();
+        assert_eq!(shown.len(), 11, "{shown:#?}");
+        assert!(!shown.iter().any(|line| line.contains("was meant to") || line.contains("left out")));
     }
 
     #[test]

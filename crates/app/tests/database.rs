@@ -133,6 +133,8 @@ fn verbs_work_beside_a_bot_and_a_bot_works_after_them() {
     until(Duration::from_secs(30), "the refusal", || {
         get(&api, "/api/status").is_some_and(|s| s["hints"].to_string().contains("would change its meaning"))
     });
+    // The page is there before the symbols' loops.
+    until(Duration::from_secs(30), "the symbol", || symbol().is_some());
     assert_eq!(symbol().unwrap()["orders"], json!([]), "a refused symbol opens nothing");
     assert_eq!(bot.stop(Duration::from_secs(30)).code(), Some(0));
     sql(&database, "UPDATE totals SET fills = fills + 5");

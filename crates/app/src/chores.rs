@@ -150,6 +150,29 @@ pub fn housekeeping(
     Ok(())
 }
 
+/// Leaks as the environment says: to see detector and ladder at work.
+///
+/// # Errors
+/// The environment is not understood, or there is no room for the task.
+#[cfg(feature = "leak")]
+pub fn leak_on_purpose(grant: Option<plimsoll_bounded::Grant>, tasks: &Tasks) -> anyhow::Result<()> {
+    use anyhow::Context;
+    const STEP: Duration = Duration::from_millis(200);
+    let Some(grant) = grant else { return Ok(()) };
+    let text = std::env::var("PLIMSOLL_LEAK").unwrap_or_default();
+    let (kind, rate) =
+        crate::dripping::Leaker::parse(&text).context("PLIMSOLL_LEAK must be container:N, allocator:N or outside:N, bytes a second")?;
+    let mut leaker = crate::dripping::Leaker::new(kind, rate, grant);
+    tasks.spawn(TaskSpec { name: "leak", group: "app" }, move |task| {
+        Box::pin(async move {
+            while task.stop.or(tokio::time::sleep(STEP)).await.is_some() {
+                leaker.drip(STEP);
+            }
+        })
+    })?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::NoRoom;

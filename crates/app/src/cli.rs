@@ -179,9 +179,12 @@ pub fn main() -> ExitCode {
 }
 
 fn run_file(RunArgs { file: ConfigArgs { config: path }, fresh }: RunArgs) -> anyhow::Result<ExitCode> {
-    let text = read_file(&path)?;
-    let config = Config::parse(&text, &path)?;
-    run::main(config, run::Origin { path, text }, fresh)
+    let start = || {
+        let text = read_file(&path)?;
+        let config = Config::parse(&text, &path)?;
+        run::main(config, run::Origin { path: path.clone(), text }, fresh)
+    };
+    start().map_err(|error| crate::again::fall_back(&path, error))
 }
 
 fn load(args: &ConfigArgs) -> anyhow::Result<Config> {

@@ -48,6 +48,8 @@ enum Verb {
     Resync,
     /// Stop the process as configured.
     Stop,
+    /// Begin anew with the configuration's file as it is; orders and positions stay at the exchange.
+    Restart,
     /// Forget the dashboard's password, its one-time codes and all sessions, and print the link that sets a new one.
     ForgetPassword,
 }
@@ -66,6 +68,7 @@ impl Verb {
             Self::CleanupSlots => "cleanup_slots",
             Self::Resync => "resync",
             Self::Stop => "stop",
+            Self::Restart => "restart",
             Self::ForgetPassword => "reset",
         }
     }

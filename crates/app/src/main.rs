@@ -1,5 +1,6 @@
 //! The `plimsoll` trading bot: reads the configuration, builds everything, runs it, and stops it in order.
 
+mod again;
 mod alerts;
 mod chores;
 mod cli;

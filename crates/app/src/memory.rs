@@ -162,7 +162,7 @@ pub struct Memory {
 pub fn plan(config: &Config, store: &StoreConfig, alerts: &plimsoll_notify::Config) -> anyhow::Result<Memory> {
     let ledger = Ledger::open(budget(config.memory_budget));
     let symbols = config.symbols.len();
-    let owner = format!("{}:{}", exchange_name(config), config.account);
+    let owner = owner(config);
     let external = External::take(&ledger)?;
     if config.pprof {
         ledger.external("process.profiler", PROFILER_BYTES)?;
@@ -270,6 +270,11 @@ pub fn exchange_name(config: &Config) -> &'static str {
         crate::config::Exchange::Paper => "paper",
         crate::config::Exchange::Binance => "binance",
     }
+}
+
+/// Whose the process's lines and alerts are: exchange and account.
+pub fn owner(config: &Config) -> String {
+    format!("{}:{}", exchange_name(config), config.account)
 }
 
 fn budget(configured: Option<u64>) -> u64 {

@@ -1,6 +1,8 @@
 //! Answers the web server's questions from what the loops show and what storage keeps.
 
+use crate::again::Ending;
 use crate::alerts::Alerts;
+use crate::settings::Settings;
 use crate::trade::{Control, EquityView, Feedback, Inlet, LinkState, Refusal, WhyNot};
 use async_trait::async_trait;
 use plimsoll_bounded::{Sender, Stopper, TaskStatus, WatchReceiver};
@@ -18,8 +20,8 @@ use plimsoll_web::{
     ControlError, Cursor, DaysRange, EquityLine, EquityRange, FillTape, Health, History, HistoryError, LinkNow, LogsWanted, Mode, Page,
     PageRequest, Source, SymbolNow, System, SystemMetrics, SystemRange, Taken, Verb,
 };
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A symbol that is traded, as the web server and the screen see it.
@@ -423,6 +425,10 @@ pub struct Commands {
     pub account: Sender<Feedback>,
     /// Stops the process.
     pub stopper: Arc<Stopper>,
+    /// The configuration that it would begin anew with.
+    pub settings: Arc<Settings>,
+    /// Why it ends.
+    pub ending: Arc<OnceLock<Ending>>,
 }
 
 #[async_trait]
@@ -433,7 +439,14 @@ impl plimsoll_web::Control for Commands {
         }
         let Some(command) = verb.command() else {
             if symbol.is_some() {
-                return Err(ControlError::Refused { reason: "stop is for the whole process".to_owned() });
+                return Err(ControlError::Refused { reason: format!("{} is for the whole process", verb.as_str()) });
+            }
+            if verb == Verb::Restart {
+                let before = self.settings.before_restart().map_err(|reason| ControlError::Refused { reason })?;
+                self.ending.get_or_init(|| Ending::Again { before });
+                self.stopper.stop();
+                let detail = "orders and positions stay at the exchange; the process is back in some seconds".to_owned();
+                return Ok(Taken { symbols: Vec::new(), detail });
             }
             self.stopper.stop();
             return Ok(Taken { symbols: Vec::new(), detail: "the process stops as configured in on_stop".to_owned() });

@@ -80,7 +80,7 @@ pub fn main(args: &RebuildArgs) -> anyhow::Result<ExitCode> {
 async fn rebuild(config: &Config, args: &RebuildArgs) -> anyhow::Result<ExitCode> {
     let clock = Clock::start();
     let store_config = store_config(config)?;
-    let alerts = config.alerts.resolve(&format!("{}:{}", exchange_name(config), config.account))?;
+    let alerts = config.alerts.resolve(&crate::memory::owner(config))?;
     let Memory { ledger, store, edge_tasks, trading_tasks, local, paper, mut gateway, .. } = plan(config, &store_config, &alerts)?;
     let _ledger = seal(ledger, config)?;
     let (edge_tasks, trading_tasks) = (Tasks::new(edge_tasks), Tasks::new(trading_tasks));

@@ -1,5 +1,6 @@
 //! `plimsoll run`: the order of the start, the life in between, and the order of the stop.
 
+use crate::again::Ending;
 use crate::alerts::Alerts;
 use crate::cli::{EXIT_MEMORY, EXIT_UNCLEAN};
 use crate::config::{Config, Exchange};
@@ -32,7 +33,7 @@ use plimsoll_bounded::{
 use plimsoll_engine::{Account, Engine};
 use plimsoll_exchange::session::Session;
 use plimsoll_gateway::{Clock, Endpoint, Gateway, GatewayHandle};
-use plimsoll_market::{Event, Instrument, Spacing, StopMode, Time};
+use plimsoll_market::{Alert, AlertCode, Event, Instrument, Severity, Spacing, StopMode, Time};
 use plimsoll_monitor::{DiskLadder, Exporter, Ladder, LeakConfig, LeakDetector, MemoryManager, Sampler, Watchdog};
 use plimsoll_notify::{ChannelConfig, Commander, Notifier};
 use plimsoll_position::PositionConfig;
@@ -112,12 +113,20 @@ pub fn main(config: Config, origin: Origin, fresh: bool) -> anyhow::Result<ExitC
     let runtime = edge().context("cannot start threads")?;
     let done = runtime.block_on(async {
         let done = run(config, origin, fresh).await;
+        if let Ok((_, Some(Ending::Again { .. }))) = &done {
+            screen::say("beginning anew with the configuration as it is …");
+        }
         crate::log::finish().await;
         screen::finish().await;
         done
     });
     runtime.shutdown_timeout(PART_TIMEOUT);
-    done
+    match done? {
+        (_, Some(Ending::Again { before })) => Err(crate::again::begin(before.as_deref())),
+        // Whoever restarts processes must know that this one did not end because it was asked to.
+        (code, Some(Ending::Memory(_))) if code == ExitCode::SUCCESS => Ok(ExitCode::from(EXIT_MEMORY)),
+        (code, _) => Ok(code),
+    }
 }
 
 /// What the start has built; the stop takes it apart in reverse.
@@ -136,7 +145,7 @@ struct Running {
     notifier: Notifier,
 }
 
-async fn run(config: Config, origin: Origin, fresh: bool) -> anyhow::Result<ExitCode> {
+async fn run(config: Config, origin: Origin, fresh: bool) -> anyhow::Result<(ExitCode, Option<Ending>)> {
     let clock = Clock::start();
     std::fs::create_dir_all(&config.data_dir).with_context(|| {
         format!("cannot make the data folder {}; give data_dir a place that this user can write", config.data_dir.display())
@@ -145,22 +154,22 @@ async fn run(config: Config, origin: Origin, fresh: bool) -> anyhow::Result<Exit
         forget(&config).await?;
     }
     let stopper = Arc::new(Stopper::new());
-    let left = Arc::new(OnceLock::new());
+    let ending = Arc::new(OnceLock::new());
     // Caught before anything trades: from then on every end is in order.
     let mut signals = Signals::catch();
     let running = tokio::select! {
         biased;
         // A start that is done has loops that trade: it is stopped like any other.
-        running = start(config, origin, fresh, clock, Arc::clone(&stopper), Arc::clone(&left)) => running?,
+        running = start(config, origin, fresh, clock, Arc::clone(&stopper), Arc::clone(&ending)) => running?,
         () = signals.wait() => {
             screen::say("stopped before it began to trade");
-            return Ok(ExitCode::SUCCESS);
+            return Ok((ExitCode::SUCCESS, None));
         }
     };
     wait(&mut signals, &stopper).await;
-    let code = stop(running).await?;
-    // Whoever restarts processes must know that this one did not end because it was asked to.
-    Ok(if left.get().is_some() && code == ExitCode::SUCCESS { ExitCode::from(EXIT_MEMORY) } else { code })
+    let ending = ending.get().cloned();
+    let code = stop(running, matches!(ending, Some(Ending::Again { .. }))).await;
+    Ok((code, ending))
 }
 
 /// `plimsoll alert test CHANNEL`.
@@ -171,7 +180,7 @@ pub fn test_alert(config: &Config, channel: &str) -> anyhow::Result<ExitCode> {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider was installed before");
     }
-    let alerts = config.alerts.resolve(&format!("{}:{}", exchange_name(config), config.account))?;
+    let alerts = config.alerts.resolve(&crate::memory::owner(config))?;
     let runtime = edge().context("cannot start threads")?;
     runtime.block_on(plimsoll_notify::send_test(&alerts, channel))?;
     screen::say(&format!("channel {channel}: the service took the test message"));
@@ -212,11 +221,11 @@ async fn start(
     fresh: bool,
     clock: Clock,
     stopper: Arc<Stopper>,
-    left: Arc<OnceLock<String>>,
+    ending: Arc<OnceLock<Ending>>,
 ) -> anyhow::Result<Running> {
     // 1. Memory first: what does not fit is not begun.
     let store_config = store_config(&config)?;
-    let alerts_config = config.alerts.resolve(&format!("{}:{}", exchange_name(&config), config.account))?;
+    let alerts_config = config.alerts.resolve(&crate::memory::owner(&config))?;
     let Memory {
         #[cfg(feature = "leak")]
         leak,
@@ -249,10 +258,14 @@ async fn start(
     let notifier = Notifier::start(&alerts_config, &mut notify, &edge_tasks)?;
     let channels = alerts_config.channels.iter().map(|channel| channel.name.as_str());
     let alerts = Alerts::new(store.history(), notifier.clone(), exporter.alerts(channels));
+    if let Some(why) = crate::again::failed() {
+        let text = format!("the restart failed, the configuration before it is in force again: {why}");
+        alerts.raise(None, None, Alert::new(Severity::Critical, AlertCode::Command, clock.now(), &text));
+    }
     let spec = PoolSpec { name: "worker", group: "workers", workers: WORKERS, job_deadline: PART_TIMEOUT };
     let workers = Pool::start(common.take("app.workers")?, spec, &edge_tasks)?;
     #[cfg(feature = "leak")]
-    leak_on_purpose(leak, &edge_tasks)?;
+    crate::chores::leak_on_purpose(leak, &edge_tasks)?;
     // 3. The exchange.
     let (venue, local) = venue(&config, fresh, local, paper, clock, &edge_tasks).await?;
     let exchange = exchange_name(&config);
@@ -511,9 +524,9 @@ async fn start(
         account: config.account,
         gateway: gateway.watch_stats(),
         leave: Box::new({
-            let (stopper, left) = (Arc::clone(&stopper), Arc::clone(&left));
+            let (stopper, ending) = (Arc::clone(&stopper), Arc::clone(&ending));
             move |why: &str| {
-                left.get_or_init(|| why.to_owned());
+                ending.get_or_init(|| Ending::Memory(why.to_owned()));
                 stopper.stop();
             }
         }),
@@ -568,7 +581,7 @@ async fn start(
         clock,
     };
     let ports = Ports {
-        settings: Arc::new(Served { settings, tasks: edge_tasks.clone() }),
+        settings: Arc::new(Served { settings: Arc::clone(&settings), tasks: edge_tasks.clone() }),
         source: Arc::new(NowSource(Arc::clone(&now))),
         profiler: Arc::new(Profiles { workers: workers.clone() }),
         desk: Arc::new(desk),
@@ -576,7 +589,7 @@ async fn start(
         workers,
         logs: Arc::new(crate::log::Feed),
         history: Arc::new(StoredHistory { reader, account: config.account, now: Arc::clone(&now) }),
-        control: Arc::new(Commands { now: Arc::clone(&now), account: account_in, stopper }),
+        control: Arc::new(Commands { now: Arc::clone(&now), account: account_in, stopper, settings, ending }),
     };
     let web = match config.web_listen {
         Some(listen) => Some(serve(&config, listen, ports, &edge_tasks, &ledger).await?),
@@ -595,25 +608,6 @@ async fn start(
     let shown = Arc::clone(&now);
     edge_tasks.spawn(TaskSpec { name: "screen", group: "app" }, |task| Box::pin(screen::run(shown, dashboard, task)))?;
     Ok(Running { config, clock, trading, gateway, trading_tasks, edge_tasks, symbols, store, local, web, now, notifier })
-}
-
-/// Leaks as the environment says: to see detector and ladder at work.
-#[cfg(feature = "leak")]
-fn leak_on_purpose(grant: Option<plimsoll_bounded::Grant>, tasks: &Tasks) -> anyhow::Result<()> {
-    const STEP: Duration = Duration::from_millis(200);
-    let Some(grant) = grant else { return Ok(()) };
-    let text = std::env::var("PLIMSOLL_LEAK").unwrap_or_default();
-    let (kind, rate) =
-        crate::dripping::Leaker::parse(&text).context("PLIMSOLL_LEAK must be container:N, allocator:N or outside:N, bytes a second")?;
-    let mut leaker = crate::dripping::Leaker::new(kind, rate, grant);
-    tasks.spawn(TaskSpec { name: "leak", group: "app" }, move |task| {
-        Box::pin(async move {
-            while task.stop.or(tokio::time::sleep(STEP)).await.is_some() {
-                leaker.drip(STEP);
-            }
-        })
-    })?;
-    Ok(())
 }
 
 /// Hears commands over a channel, where somebody may command over it.
@@ -705,11 +699,13 @@ async fn wait(signals: &mut Signals, stopper: &Stopper) {
     }
 }
 
-/// Stops in order: the engines withdraw what they must and have it confirmed, then the sockets, then storage.
-async fn stop(running: Running) -> anyhow::Result<ExitCode> {
+/// Stops in order: the engines withdraw what they must and have it confirmed, then the sockets, then storage. What begins anew keeps its
+/// orders, whatever is configured.
+async fn stop(running: Running, again: bool) -> ExitCode {
     let Running { config, clock, trading, gateway, trading_tasks, edge_tasks, symbols, store, local, web, now, notifier } = running;
     now.stopping.store(true, Ordering::Relaxed);
-    let what = match config.on_stop {
+    let on_stop = if again { StopMode::Keep } else { config.on_stop };
+    let what = match on_stop {
         StopMode::Keep => "keeping orders and positions",
         StopMode::Cancel => "withdrawing our orders",
         StopMode::Flatten => "withdrawing our orders and closing positions",
@@ -717,7 +713,7 @@ async fn stop(running: Running) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let deadline = began + config.stop_timeout;
     for (inlet, _) in &symbols {
-        while inlet.control(Control::Event(Event::Shutdown(config.on_stop))) == Err(Refusal::Full) && Instant::now() < deadline {
+        while inlet.control(Control::Event(Event::Shutdown(on_stop))) == Err(Refusal::Full) && Instant::now() < deadline {
             tokio::time::sleep(DRAIN_POLL).await;
         }
     }
@@ -770,17 +766,17 @@ async fn stop(running: Running) -> anyhow::Result<ExitCode> {
     let took = began.elapsed().as_secs_f32();
     let up = clock.now().since(now.started).as_secs();
     if clean {
-        let confirmed = match config.on_stop {
+        let confirmed = match on_stop {
             StopMode::Keep => format!("{left} orders stay at the exchange"),
             StopMode::Cancel | StopMode::Flatten => "the exchange confirms that none of our orders is open".to_owned(),
         };
         screen::say(&format!("stopped after {up} s in {took:.1} s: {confirmed}; {fills} fills, net {net}"));
-        Ok(ExitCode::SUCCESS)
+        ExitCode::SUCCESS
     } else {
         screen::say(&format!(
             "stopped after {up} s, but in {took:.1} s it was not confirmed for {} that everything is withdrawn; look at the exchange, or start and stop again",
             open.join(", ")
         ));
-        Ok(ExitCode::from(EXIT_UNCLEAN))
+        ExitCode::from(EXIT_UNCLEAN)
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::config::{Config, Exchange};
 use crate::local::Local;
-use crate::memory::exchange_name;
 use crate::{screen, secret};
 use anyhow::Context;
 use plimsoll_bounded::{Grants, Tasks};
@@ -105,7 +104,7 @@ pub fn tag(exchange: &str, account: &Name) -> Tag {
 /// # Errors
 /// Addresses that cannot be ones.
 pub fn gateway_config(config: &Config, venue: &Venue) -> anyhow::Result<GatewayConfig> {
-    let owner = format!("{}:{}", exchange_name(config), config.account);
+    let owner = crate::memory::owner(config);
     GatewayConfig::new(&owner, &venue.rest, &venue.websocket, &venue.key)
         .map_err(|mistakes| anyhow::anyhow!("{}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))
 }

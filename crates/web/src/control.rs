@@ -16,7 +16,7 @@ use crate::dto::{AtStakeDto, DoneDto, PreviewDto};
 use crate::error::ApiError;
 use crate::extract::Path;
 use crate::guard::too_large;
-use crate::limits::{BODY_BYTES_MAX, PREVIEW_SENTENCES};
+use crate::limits::{BODY_BYTES_MAX, PREVIEW_KEYS, PREVIEW_SENTENCES};
 use crate::ports::{SymbolNow, System, Verb};
 use crate::routes::{Answer, App, Shared};
 
@@ -31,12 +31,12 @@ pub(crate) struct Confirm {
 
 pub(crate) async fn preview_symbol(State(shared): App, Path((id, verb)): Path<(String, String)>) -> Answer<PreviewDto> {
     let (verb, symbols, _) = meant(&shared, Some(&id), &verb)?;
-    Ok(Json(preview(verb, &symbols, &shared.ports.source.system())))
+    Ok(Json(preview(verb, &symbols, &shared.ports.source.system(), &[])))
 }
 
 pub(crate) async fn preview_all(State(shared): App, Path(verb): Path<String>) -> Answer<PreviewDto> {
     let (verb, symbols, _) = meant(&shared, None, &verb)?;
-    Ok(Json(preview(verb, &symbols, &shared.ports.source.system())))
+    Ok(Json(preview(verb, &symbols, &shared.ports.source.system(), &waiting(&shared, verb)?)))
 }
 
 pub(crate) async fn symbol(
@@ -67,7 +67,7 @@ async fn command(shared: &Arc<Shared>, caller: &Caller, id: Option<&str>, verb: 
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "the body is not empty, and no {\"confirm\":\"word\"} either")
             .hint("/api/openapi.json says what is wanted"));
     };
-    let preview = preview(verb, &symbols, &shared.ports.source.system());
+    let preview = preview(verb, &symbols, &shared.ports.source.system(), &waiting(shared, verb)?);
     if let (Some(word), Via::Session { .. }) = (&preview.confirm, &caller.via)
         && said.as_deref() != Some(word)
     {
@@ -96,20 +96,35 @@ fn meant(shared: &Shared, id: Option<&str>, verb: &str) -> Result<Meant, ApiErro
             .hint(format!("commands are {known}")));
     };
     let one = id.map(|id| shared.find(id)).transpose()?;
-    if one.is_some() && verb == Verb::Stop {
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "refused", "stop is for the whole process").hint("pause the symbol instead"));
+    if one.is_some() && verb.command().is_none() {
+        let why = format!("{} is for the whole process", verb.as_str());
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "refused", why).hint("pause the symbol instead"));
     }
     let symbol = one.as_ref().map(|(symbol, _)| *symbol);
     Ok((verb, one.map_or_else(|| shared.live.symbols(), |(_, now)| vec![now]), symbol))
 }
 
-/// Says what a command would do, by what the engines last told.
-pub(crate) fn preview(verb: Verb, symbols: &[Arc<SymbolNow>], system: &System) -> PreviewDto {
+/// The keys whose values count from a restart on; none for other commands.
+///
+/// # Errors
+/// The process could not begin anew with the file as it is.
+fn waiting(shared: &Shared, verb: Verb) -> Result<Vec<String>, ApiError> {
+    if verb != Verb::Restart {
+        return Ok(Vec::new());
+    }
+    shared.ports.settings.at_restart().map_err(|why| {
+        ApiError::new(StatusCode::CONFLICT, "refused", why)
+            .hint("mend the configuration's file, or put a backup in its place; nothing was changed")
+    })
+}
+
+/// Says what a command would do, by what the engines last told. `waiting` are keys that count from a restart on.
+pub(crate) fn preview(verb: Verb, symbols: &[Arc<SymbolNow>], system: &System, waiting: &[String]) -> PreviewDto {
     let (cancels, closes) = match verb {
         Verb::CancelAll => (true, false),
         Verb::Flatten => (true, true),
         Verb::Stop => (system.on_stop != "keep", system.on_stop == "flatten"),
-        Verb::Pause | Verb::Resume | Verb::Drain | Verb::Rearm | Verb::CleanupSlots | Verb::Resync => (false, false),
+        Verb::Pause | Verb::Resume | Verb::Drain | Verb::Rearm | Verb::CleanupSlots | Verb::Resync | Verb::Restart => (false, false),
     };
     let orders: usize = symbols.iter().map(|now| now.status.orders.len()).sum();
     let held = symbols.iter().filter(|now| !now.status.holding.is_flat());
@@ -122,6 +137,15 @@ pub(crate) fn preview(verb: Verb, symbols: &[Arc<SymbolNow>], system: &System) -
     }
     if verb == Verb::Stop {
         sentences.insert(0, "The process stops.".to_owned());
+    }
+    if verb == Verb::Restart {
+        let some: Vec<&str> = waiting.iter().take(PREVIEW_KEYS).map(String::as_str).collect();
+        let counts = match (some.join(", "), waiting.len().saturating_sub(PREVIEW_KEYS)) {
+            (none, _) if none.is_empty() => "nothing of the configuration waits for it".to_owned(),
+            (all, 0) => format!("from then on count {all}"),
+            (some, more) => format!("from then on count {some} and {more} more"),
+        };
+        sentences.insert(0, format!("The process begins anew and does not trade for some seconds; {counts}."));
     }
     let orders_canceled = if cancels { orders as u64 } else { 0 };
     PreviewDto {
@@ -178,9 +202,13 @@ fn sentence(verb: Verb, now: &SymbolNow, (cancels, closes): (bool, bool), on_sto
         },
         Verb::CleanupSlots => format!("{name}: slots that hold nothing and have no order are dropped."),
         Verb::Resync => format!("{name}: fills, position and open orders are fetched again."),
-        Verb::Stop if on_stop == "keep" && status.holding.is_flat() => format!("{name}: {orders} stay at the exchange."),
-        Verb::Stop if on_stop == "keep" => format!("{name}: {orders} and the position of {} stay at the exchange.", position()),
-        Verb::CancelAll | Verb::Flatten | Verb::Stop => match (cancels, closes, status.holding.is_flat()) {
+        Verb::Stop | Verb::Restart if (on_stop == "keep" || verb == Verb::Restart) && status.holding.is_flat() => {
+            format!("{name}: {orders} stay at the exchange.")
+        }
+        Verb::Stop | Verb::Restart if on_stop == "keep" || verb == Verb::Restart => {
+            format!("{name}: {orders} and the position of {} stay at the exchange.", position())
+        }
+        Verb::CancelAll | Verb::Flatten | Verb::Stop | Verb::Restart => match (cancels, closes, status.holding.is_flat()) {
             (_, true, false) => format!("{name}: {orders} are withdrawn, and the position of {} is closed at market.", position()),
             (_, true, true) => format!("{name}: {orders} are withdrawn; there is no position to close."),
             (_, false, false) => format!("{name}: {orders} are withdrawn; the position of {} stays.", position()),
@@ -207,7 +235,7 @@ const WORDS: [&str; 32] = [
 /// The word that confirms a command that withdraws, closes, or lifts a lock. It changes when the symbols, their sides, what is locked, or
 /// the size of what is at stake change so much that somebody who confirmed the one might not want the other.
 fn word(verb: Verb, symbols: &[Arc<SymbolNow>], (cancels, closes): (bool, bool)) -> Option<String> {
-    if !matches!(verb, Verb::Flatten | Verb::CancelAll | Verb::Rearm | Verb::Stop) {
+    if !matches!(verb, Verb::Flatten | Verb::CancelAll | Verb::Rearm | Verb::Stop | Verb::Restart) {
         return None;
     }
     let mut mark = Mark::new();
@@ -272,8 +300,8 @@ mod tests {
     fn what_only_looks_or_opens_needs_no_word() {
         let (symbols, system) = (symbols(), system("cancel"));
         for verb in Verb::ALL {
-            let wanted = matches!(verb, Verb::Flatten | Verb::CancelAll | Verb::Rearm | Verb::Stop);
-            let said = preview(verb, &symbols, &system);
+            let wanted = matches!(verb, Verb::Flatten | Verb::CancelAll | Verb::Rearm | Verb::Stop | Verb::Restart);
+            let said = preview(verb, &symbols, &system, &[]);
             assert_eq!(said.confirm.is_some(), wanted, "{}", verb.as_str());
             assert_eq!(said.symbols, ["BTCUSDT", "ETHUSDT"]);
             assert!(symbols.iter().all(|now| said.text.contains(now.status.symbol.as_str())), "{}", said.text);
@@ -293,8 +321,9 @@ mod tests {
             (Verb::Stop, "keep", 0, 0),
             (Verb::Stop, "cancel", orders, 0),
             (Verb::Stop, "flatten", orders, held),
+            (Verb::Restart, "flatten", 0, 0),
         ] {
-            let said = preview(verb, &symbols, &system(on_stop));
+            let said = preview(verb, &symbols, &system(on_stop), &[]);
             assert_eq!((said.orders_canceled, said.positions.len()), (canceled as u64, closed), "{} {on_stop}", verb.as_str());
         }
         let now = symbols.iter().find(|now| !now.status.holding.is_flat()).unwrap();
@@ -315,7 +344,7 @@ mod tests {
             changed[0] = Arc::new(first);
             changed
         };
-        let of = |verb, symbols: &[Arc<SymbolNow>]| preview(verb, symbols, &system("cancel")).confirm.unwrap();
+        let of = |verb, symbols: &[Arc<SymbolNow>]| preview(verb, symbols, &system("cancel"), &[]).confirm.unwrap();
         let words: Vec<String> = [Verb::Flatten, Verb::CancelAll, Verb::Rearm, Verb::Stop].map(|verb| of(verb, &symbols)).to_vec();
         assert!((1..4).all(|at| !words[..at].contains(&words[at])), "{words:?}");
         assert_ne!(of(Verb::Flatten, &symbols[..1]), words[0]);

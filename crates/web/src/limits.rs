@@ -380,6 +380,9 @@ pub const TLS_BYTES: usize = 40 * 1024;
 /// Symbols of which a preview says a sentence each; of the rest it says how many.
 pub const PREVIEW_SENTENCES: usize = 20;
 
+/// Keys that count from a restart on which its preview names; of the rest it says how many.
+pub const PREVIEW_KEYS: usize = 12;
+
 /// Candles when the request does not say.
 pub const CANDLES_DEFAULT: usize = 500;
 

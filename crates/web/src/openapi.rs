@@ -379,6 +379,8 @@ mod tests {
         if std::env::var_os("PLIMSOLL_UPDATE_SNAPSHOTS").is_some() {
             std::fs::write(path, &now).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), now, "run the test with PLIMSOLL_UPDATE_SNAPSHOTS=1");
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        let differs = committed.lines().zip(now.lines()).position(|(before, after)| before != after);
+        assert!(committed == now, "it differs from line {differs:?} on: run the test with PLIMSOLL_UPDATE_SNAPSHOTS=1");
     }
 }

@@ -53,7 +53,7 @@ impl Operator {
     /// A sentence: the symbol is not traded here.
     pub fn preview(&self, symbol: Option<&str>, verb: Verb) -> Result<PreviewDto, String> {
         let (symbols, _) = self.meant(symbol)?;
-        Ok(preview(verb, &symbols, &self.shared.ports.source.system()))
+        Ok(preview(verb, &symbols, &self.shared.ports.source.system(), &[]))
     }
 
     /// Carries a command out and writes it down under `actor`, who came from `address`; returns what follows, in a sentence.

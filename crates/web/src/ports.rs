@@ -594,12 +594,24 @@ pub enum Verb {
     Resync,
     /// Stops the process as Ctrl-C does. Never for a single symbol.
     Stop,
+    /// Begins anew with the configuration's file as it is; orders and positions stay at the exchange. Never for a single symbol.
+    Restart,
 }
 
 impl Verb {
     /// All of them, in the order of documentation.
-    pub const ALL: [Self; 9] =
-        [Self::Pause, Self::Resume, Self::Drain, Self::Rearm, Self::CancelAll, Self::Flatten, Self::CleanupSlots, Self::Resync, Self::Stop];
+    pub const ALL: [Self; 10] = [
+        Self::Pause,
+        Self::Resume,
+        Self::Drain,
+        Self::Rearm,
+        Self::CancelAll,
+        Self::Flatten,
+        Self::CleanupSlots,
+        Self::Resync,
+        Self::Stop,
+        Self::Restart,
+    ];
 
     /// The word in paths and answers.
     pub const fn as_str(self) -> &'static str {
@@ -613,6 +625,7 @@ impl Verb {
             Self::CleanupSlots => "cleanup_slots",
             Self::Resync => "resync",
             Self::Stop => "stop",
+            Self::Restart => "restart",
         }
     }
 
@@ -621,7 +634,7 @@ impl Verb {
         Self::ALL.into_iter().find(|verb| verb.as_str() == word)
     }
 
-    /// The engine's command for it; `None` for [`Verb::Stop`], which is for the process.
+    /// The engine's command for it; `None` for [`Verb::Stop`] and [`Verb::Restart`], which are for the process.
     pub const fn command(self) -> Option<Command> {
         match self {
             Self::Pause => Some(Command::Pause),
@@ -632,7 +645,7 @@ impl Verb {
             Self::Flatten => Some(Command::Flatten),
             Self::CleanupSlots => Some(Command::CleanupSlots),
             Self::Resync => Some(Command::Resync),
-            Self::Stop => None,
+            Self::Stop | Self::Restart => None,
         }
     }
 }
@@ -640,7 +653,7 @@ impl Verb {
 /// A command was taken.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Taken {
-    /// The symbols it went to; empty for [`Verb::Stop`].
+    /// The symbols it went to; empty for [`Verb::Stop`] and [`Verb::Restart`].
     pub symbols: Vec<Symbol>, // tidy: bounded by SYMBOLS_MAX, lives as long as its request
     /// What follows, in a sentence.
     pub detail: String,

@@ -49,6 +49,12 @@ pub trait Settings: Send + Sync + 'static {
     /// [`SettingsError`]; then everything is as it was.
     async fn restore(&self, id: &str, revision: &str, who: &str) -> Result<ConfigAppliedDto, SettingsError>;
 
+    /// Names the keys whose values count from a restart on.
+    ///
+    /// # Errors
+    /// Why the process could not begin anew with the file as it is.
+    fn at_restart(&self) -> Result<Vec<String>, String>;
+
     /// Removes a backup.
     ///
     /// # Errors
@@ -236,6 +242,10 @@ impl Settings for Fixed {
 
     async fn restore(&self, id: &str, _revision: &str, _who: &str) -> Result<ConfigAppliedDto, SettingsError> {
         Err(SettingsError::Unknown(format!("there is no backup {id:?}")))
+    }
+
+    fn at_restart(&self) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
     }
 
     async fn forget(&self, id: &str) -> Result<(), SettingsError> {

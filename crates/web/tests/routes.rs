@@ -339,10 +339,11 @@ async fn commands_need_the_token() {
     assert_eq!(done["symbols"], serde_json::json!(["BTCUSDT", "ETHUSDT"]));
     let eth = Symbol::new("ETHUSDT").unwrap();
     for verb in Verb::ALL {
-        let expected = if verb == Verb::Stop { (400, "refused") } else { (200, "") };
+        let expected = if verb.command().is_none() { (400, "refused") } else { (200, "") };
         check(&site, &format!("POST /api/symbols/ETHUSDT/control/{}", verb.as_str()), &auth, expected).await;
     }
     check(&site, "POST /api/control/stop", &auth, (200, "")).await;
+    check(&site, "POST /api/control/restart", &auth, (200, "")).await;
     check(&site, "POST /api/control/explode", &auth, (404, "unknown_verb")).await;
     check(&site, "POST /api/symbols/DOGEUSDT/control/pause", &auth, (404, "unknown_symbol")).await;
     let one = |verb| (Some(eth), verb);
@@ -358,7 +359,8 @@ async fn commands_need_the_token() {
             one(Verb::Flatten),
             one(Verb::CleanupSlots),
             one(Verb::Resync),
-            (None, Verb::Stop)
+            (None, Verb::Stop),
+            (None, Verb::Restart)
         ]
     );
 }

@@ -17,7 +17,7 @@ use crate::ports::{Now, Traded};
 use crate::trade::{Adoption, Control, Feedback, NotAdopted, Prospects, Refusal, gate_config, interval_of, strategy_config};
 use plimsoll_bounded::{ReplySender, Sender, reply};
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -99,6 +99,8 @@ struct Running {
     real: Vec<SymbolConfig>, // tidy: bounded by SYMBOLS_MAX
     /// The file's text when it was last taken over.
     text: String,
+    /// The last such text of which nothing waits for the next start.
+    in_force: String,
 }
 
 /// Whether a symbol can take settings over while it trades: not with bars of another length, which are fetched at the start, nor
@@ -145,7 +147,7 @@ impl Settings {
         let map = parse_map(&text, &file.path)?;
         let real = config.symbols.clone();
         let both = (map, config);
-        let running = Running { started: both.clone(), applied: both, real, text };
+        let running = Running { started: both.clone(), applied: both, real, in_force: text.clone(), text };
         Ok(Self { file, now, account, cleanup, running: Mutex::new(running), turn: Semaphore::new(1) })
     }
 
@@ -199,7 +201,68 @@ impl Settings {
     fn read(&self, text: &str) -> Result<(Map<String, Value>, Config), Vec<Problem>> {
         let map = parse_map(text, &self.file.path).map_err(problems)?;
         let config = Config::of(&map, &self.file.path).map_err(problems)?;
-        Ok((map, config))
+        let against = self.against(&config);
+        if against.is_empty() { Ok((map, config)) } else { Err(against) }
+    }
+
+    /// What stands against a configuration that is right in itself: the memory, and symbols that would be left alone with what they have
+    /// at the exchange.
+    fn against(&self, next: &Config) -> Vec<Problem> {
+        let mut against = Vec::new();
+        if let Err(error) = admit(next) {
+            // Between both is a table of all lines.
+            let text = error.to_string();
+            let (first, last) = (text.lines().next().unwrap_or_default(), text.lines().last().unwrap_or_default());
+            against.push(Problem { key: "memory.budget".to_owned(), text: if first == last { text } else { format!("{first}; {last}") } });
+        }
+        for traded in &self.now.symbols {
+            let name = traded.instrument.symbol;
+            if next.symbols.iter().any(|symbol| symbol.symbol == name) {
+                continue;
+            }
+            let left = match traded.view.get() {
+                None => Some("what it has at the exchange is not known yet; try again in a moment".to_owned()),
+                Some(view) if view.status.holding.is_flat() && view.status.orders.is_empty() => None,
+                Some(view) => {
+                    let held = if view.status.holding.is_flat() { "no position" } else { "a position" };
+                    let orders = view.status.orders.len();
+                    Some(format!("it has {orders} orders and {held} at the exchange, which nobody would watch: flatten {name} first"))
+                }
+            };
+            against.extend(left.map(|text| Problem { key: format!("trading.symbols.{name}.symbol"), text }));
+        }
+        against
+    }
+
+    /// The keys whose values count from a restart on.
+    ///
+    /// # Errors
+    /// Why the process could not begin anew with the file as it is.
+    pub fn at_restart(&self) -> Result<Vec<String>, String> {
+        let text = self.file.read().map_err(|error| error.to_string())?;
+        let next = self.read(&text).map_err(|problems| {
+            let first = problems.first().map_or_else(String::new, |first| format!("{} {}", first.key, first.text));
+            format!("the configuration's file has {} mistakes: {}", problems.len(), first.trim())
+        })?;
+        next.1.alerts.resolve(&crate::memory::owner(&next.1)).map_err(|error| error.to_string())?;
+        let running = lock(&self.running);
+        let changes = self.judged(&running.real, &running.started, &next);
+        Ok(changes.into_iter().filter(|change| change.applies == Applies::Restart).map(|change| change.key).collect())
+    }
+
+    /// Makes sure that the process can begin anew, and keeps a copy of the configuration that is in force, unless it is the file's.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub fn before_restart(&self) -> Result<Option<PathBuf>, String> {
+        let _turn = self.turn.try_acquire().map_err(|_| SettingsError::Busy.to_string())?;
+        self.at_restart()?;
+        let in_force = lock(&self.running).in_force.clone();
+        if self.file.read().is_ok_and(|text| text == in_force) {
+            return Ok(None);
+        }
+        let id = self.file.back_up(&in_force).map_err(|error| error.to_string())?;
+        Ok(Some(self.file.backups.join(id)))
     }
 
     /// What differs, and since when it counts.
@@ -331,6 +394,9 @@ impl Settings {
         let mut running = lock(&self.running);
         (running.applied, running.real) = (next, now_real);
         text.clone_into(&mut running.text);
+        if self.judged(&running.real, &running.started, &running.applied).iter().all(|change| change.applies == Applies::Live) {
+            text.clone_into(&mut running.in_force);
+        }
         Ok(live)
     }
 
@@ -359,6 +425,19 @@ impl Settings {
         let late = |_| NotAdopted::Because(format!("it did not answer within {} s", ADOPT_TIMEOUT.as_secs()));
         verdict.wait(ADOPT_TIMEOUT).await.map_err(late)?
     }
+}
+
+/// Whether the memory plan has room for a configuration: what the next start would check first.
+///
+/// What the plan cannot be made of, such as a password's file that is missing, is not looked at: limits that count at once must not wait
+/// for it.
+fn admit(config: &Config) -> anyhow::Result<()> {
+    let (Ok(store), Ok(alerts)) = (crate::run::store_config(config), config.alerts.resolve(&crate::memory::owner(config))) else {
+        return Ok(());
+    };
+    let plan = crate::memory::plan(config, &store, &alerts)?;
+    crate::memory::check_thresholds(config, &plan.ledger)?;
+    crate::memory::seal(plan.ledger, config).map(drop)
 }
 
 /// Whether a change that counts at once concerns a symbol.

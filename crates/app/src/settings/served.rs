@@ -197,6 +197,10 @@ impl plimsoll_web::Settings for Served {
         self.carry_out(Job::Restore(id.to_owned(), revision.to_owned()), who).await
     }
 
+    fn at_restart(&self) -> Result<Vec<String>, String> {
+        self.settings.at_restart()
+    }
+
     async fn forget(&self, id: &str) -> Result<(), Refusal> {
         self.settings.file().forget(id).map_err(|error| of_file(&error))
     }

@@ -740,7 +740,7 @@ impl Control for MadeUp {
                 match verb {
                     Verb::Pause | Verb::Drain => market.paused = true,
                     Verb::Resume => market.paused = false,
-                    Verb::Rearm | Verb::CancelAll | Verb::Flatten | Verb::CleanupSlots | Verb::Resync | Verb::Stop => {}
+                    Verb::Rearm | Verb::CancelAll | Verb::Flatten | Verb::CleanupSlots | Verb::Resync | Verb::Stop | Verb::Restart => {}
                 }
                 symbols.push(market.instrument.symbol);
             }
